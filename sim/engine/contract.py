@@ -1,0 +1,424 @@
+"""The contract of an engine: one day in, what happened out.
+
+An engine has two functions,
+
+    call_centre_day(day: CallCentreDay, log: bool = False) -> CallCentreDayResult
+    unit_session(session: UnitSession) -> UnitSessionResult
+
+Both are pure: arrays in, arrays out; no clock, no files, no global state, and no random numbers
+but those that the input determines. `reference.py` (SimPy, the definition) and `compiled.py`
+(numba) give equal results, field by field, to the last bit.
+
+**Time** is int64 microseconds since midnight, in every field that ends in `_us`; durations too.
+Whoever prepares the inputs rounds once; an engine only adds, subtracts and compares.
+
+One call-centre day
+===================
+One row per caller (a person on this day), sorted by `fresh_us`, the time of the day's first call;
+the row is the caller's id. The luck of a call belongs to (row, attempt) and is never taken by
+order of use: `attempt = attempts_before[row] + k` for the k-th call of this day, k = 0, 1, ...;
+the four 32-bit words of `philox(entity[row], attempt, stream[row], replication, seed & 0xFFFFFFFF,
+seed >> 32)` are, in order,
+
+    word 0  patience        quantile(patience[call_type], word)
+    word 1  redial decision the caller redials if word < redial_threshold
+    word 2  redial delay    quantile(redial_delay, word)
+    word 3  handle time     quantile(handle[call_type], word)
+
+`philox` and `quantile` are those of `sim.random_streams`. Quantiles used as durations are never
+negative (checked).
+
+*The next event is always the pending one with the smallest (time, kind, id); events created at
+this instant join the same comparison.* The kinds, in order:
+
+0. **completion** (id: row). The call ends: its line and its agent are free. If now
+   busy[pool] < on_duty[pool], the pool takes one call.
+1. **shift change** (id: position in `step_*`). on_duty[pool] takes the new number; while
+   busy[pool] < on_duty[pool] and somebody waits whom the pool can serve, it takes calls. Agents
+   in excess of the new number finish the call in hand.
+2. **abandonment** (id: row), at arrival + patience, if the caller still waits: the line is free;
+   the attempt is abandoned; the caller goes on to *redial*. (An agent freed at this same instant
+   has won: kind 0 comes first.)
+3. **closing** (one event, at `closes_us`). If `cut_off_at_closing`, everybody waiting is cut off,
+   in order of row: the lines are free; the attempt is cut off; the caller is told to call again:
+   outcome CARRIED, or LOST if that was the last attempt (`attempts_before + made today >=
+   attempts_allowed`). Otherwise nothing: those waiting are served (or abandon) after closing.
+4. **arrival** (id: row), fresh or redial, always before `closes_us`. If all lines are in use
+   (lines in use = waiting + talking = `lines`), the attempt is blocked and the caller goes on to
+   *redial*. Otherwise the call takes a line. If a pool that speaks the caller's language has
+   busy < on_duty, the free pool with the fewest languages takes it, then the lowest index.
+   Otherwise the caller waits; the abandonment is due at arrival + patience. Zero patience takes a
+   line all the same and leaves by its own abandonment event at the same instant.
+
+*Taking a call*: the pool takes, among those waiting whose language it speaks, the one whose
+arrival was **processed** first (a sequence number, not the time: two calls of the same instant
+were processed in order of row). busy[pool] += 1; the attempt is answered with wait = now -
+arrival; the completion is due at now + handle time; the caller's outcome is ANSWERED.
+
+*Redial*, after the k-th attempt of the day (k from 1) was blocked or abandoned at time t:
+    1. attempts_before + k >= attempts_allowed  → LOST (gave up for good);
+    2. word 1 >= redial_threshold               → LOST;
+    3. k >= attempts_per_day                    → CARRIED (calls again another day);
+    4. t + delay >= closes_us                   → CARRIED;
+    5. else a new arrival at t + delay.
+
+The day begins with on_duty = 0 in every pool; the steps (sorted by (time, pool), strictly
+increasing in time within a pool) say when that changes; on_duty is obeyed after closing too. The
+day ends when no event is left.
+
+*What is counted.* An attempt is offered in the cell (interval of its arrival, language of its
+caller), interval = (arrival - opens_us) // interval_us; what becomes of it is counted in that
+same cell: answered, abandoned, blocked or cut off; delayed if it waited in the queue at all (even
+if for 0 µs); answered within `target_us`; waits summed over answered and over all queued attempts.
+
+One unit's session
+==================
+Patients are numbered in order of arrival (`arrival_us` is sorted); stations in the order of
+passage. Each instant t is gone through in this order:
+
+1. staff numbers change (steps are right-continuous: at a step's own time the new number holds);
+2. services that end, walks that end and arrivals take effect: who is done at station s joins the
+   next station that the patient visits at end + walk_us[patient, next station]; arrivals join the
+   first visited station at arrival + walk_us[patient, first station];
+3. stations start people, in the order of stations; whatever a station causes at this same instant
+   (a service of length zero ends, the next one starts) is finished before the next station;
+4. patience runs out.
+
+*Admission*: a patient is admitted if arrival_us < closes_us, else turned away: outcome CLOSED at
+the time of arrival. A patient who visits no station leaves at the time of arrival, COMPLETED.
+
+*Queue and start*: the queue of a station is ordered by (time of joining, patient number). Its
+head starts at the earliest instant at which busy < staff; staff in excess after a step finish the
+patient in hand. A start happens strictly before `latest_start_us[station]`: from that instant on,
+everybody waiting there or joining leaves at once, LATE (this comes in the place of phase 3, so it
+wins over patience that runs out at the same instant).
+
+*Patience*: a patient starts if start <= joining + tolerance_us, else leaves at that moment, LEFT.
+A patient whose tolerance is 0 starts if somebody is free at the instant of joining.
+
+*Doses* are taken by the station of kind VACCINATION, at the start of the service, in the order of
+starts. For each vaccine of the patient's preferences (int8[n, V]: indices of vaccines, padded
+with -1), in order: if its open vial's life is over (t >= opened + open_life_us), the vial is
+discarded, doses and all; if a dose is left in the open vial, it is taken; else, if a closed vial
+is on hand, it is opened at t and a dose is taken; else the next vaccine. If none gives a dose,
+the patient leaves at that instant, NO_DOSE, using no staff time, and the next may start at the
+same instant. At most one vial of a vaccine is open. At the end of the session open vials are
+discarded. The jab is at the end of the vaccination service.
+
+*Observation* (kind OBSERVATION, after the vaccination): a seat instead of staff. The stay ends at
+the later of the seat's start and jab + service_us (its length counts from the jab).
+
+Who has passed the last visited station leaves, COMPLETED. Exit reason and vaccine received are
+separate: somebody can be vaccinated and leave observation (LEFT or LATE).
+
+*What is counted.* max_queue[s]: the most people who at one instant satisfy joined <= t < started
+(or left); max_inside likewise over arrival <= t < exit; so waits and stays of length zero do not
+count. busy_us, wait_us, inside_us: sums over patients of service (or seat) time, of waiting
+(those who left included) and of time in the unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Int64Array = NDArray[np.int64]
+Int8Array = NDArray[np.int8]
+BoolArray = NDArray[np.bool_]
+
+
+class CallOutcome(IntEnum):
+    """What the day has brought a caller (one per row)."""
+
+    ANSWERED = 0
+    LOST = 1
+    CARRIED = 2
+
+
+class AttemptOutcome(IntEnum):
+    """What became of one attempt (one per row of the log)."""
+
+    ANSWERED = 0
+    ABANDONED = 1
+    BLOCKED = 2
+    CUT_OFF = 3
+
+
+class CallCount(IntEnum):
+    """Columns of `CallCentreDayResult.counts`."""
+
+    OFFERED = 0
+    ANSWERED = 1
+    ABANDONED = 2
+    BLOCKED = 3
+    CUT_OFF = 4
+    DELAYED = 5
+    WITHIN_TARGET = 6
+    WAIT_ANSWERED_US = 7
+    WAIT_ALL_US = 8
+
+
+@dataclass(frozen=True)
+class CallCentreDay:
+    """One day of the call centre. n callers, P pools, L languages, T call types, S shift steps."""
+
+    opens_us: int
+    closes_us: int
+    cut_off_at_closing: bool
+    lines: int
+    pool_speaks: BoolArray
+    """[P, L]"""
+    step_time_us: Int64Array
+    """[S], sorted by (time, pool)"""
+    step_pool: Int64Array
+    """[S]"""
+    step_agents: Int64Array
+    """[S] the number on duty in that pool from that time on"""
+    redial_threshold: int
+    """0 ... 2**32: redial if word < threshold"""
+    attempts_per_day: int
+    attempts_allowed: int
+    """attempts in all, over all days"""
+    patience: Int64Array
+    """[T, 2, 4097] quantile tables"""
+    redial_delay: Int64Array
+    """[2, 4097]"""
+    handle: Int64Array
+    """[T, 2, 4097]"""
+    target_us: int
+    """an answer within this wait counts as WITHIN_TARGET"""
+    interval_us: int
+    seed: int
+    replication: int
+    fresh_us: Int64Array
+    """[n], sorted, opens_us <= fresh_us < closes_us"""
+    language: Int8Array
+    """[n]"""
+    call_type: Int8Array
+    """[n]"""
+    entity: NDArray[np.uint32]
+    """[n]"""
+    stream: NDArray[np.uint32]
+    """[n] stream words"""
+    attempts_before: Int64Array
+    """[n] attempts on earlier days"""
+
+    @property
+    def intervals(self) -> int:
+        """Number of counting intervals between opening and closing."""
+        return -(-(self.closes_us - self.opens_us) // self.interval_us)
+
+    def check(self) -> None:
+        """Raise ValueError if the input breaks the contract."""
+        pools, languages = self.pool_speaks.shape
+        n = self.fresh_us.shape[0]
+        _require(0 <= self.opens_us < self.closes_us, "the centre opens before it closes")
+        _require(self.lines >= 1, "at least one line")
+        _require(self.attempts_per_day >= 1, "at least one attempt a day")
+        _require(self.interval_us >= 1, "interval_us is positive")
+        _require(0 <= self.redial_threshold <= 2**32, "redial_threshold within 0 ... 2**32")
+        for name in ("language", "call_type", "entity", "stream", "attempts_before"):
+            _require(getattr(self, name).shape == (n,), f"{name} has one entry a caller")
+        if n:
+            _require(bool((np.diff(self.fresh_us) >= 0).all()), "fresh calls are sorted")
+            _require(
+                self.fresh_us[0] >= self.opens_us and self.fresh_us[-1] < self.closes_us,
+                "fresh calls lie within opening hours",
+            )
+            _require(
+                bool((self.language >= 0).all() and (self.language < languages).all()),
+                "language known",
+            )
+            _require(
+                bool((self.call_type >= 0).all() and (self.call_type < self.handle.shape[0]).all()),
+                "call type known",
+            )
+        for table in (self.patience, self.redial_delay, self.handle):
+            _require(bool((table >= 0).all()), "durations are not negative")
+        key = self.step_time_us * max(pools, 1) + self.step_pool
+        _require(bool((np.diff(key) > 0).all()), "steps increase by (time, pool)")
+        _require(bool((self.step_agents >= 0).all()), "numbers on duty are not negative")
+        _require(
+            bool((self.step_pool >= 0).all() and (self.step_pool < pools).all()), "step pools known"
+        )
+
+
+@dataclass(frozen=True)
+class CallCentreDayResult:
+    """What a call-centre day brought. -1 where a time or pool does not apply."""
+
+    outcome: Int8Array
+    """[n] CallOutcome"""
+    attempts: Int64Array
+    """[n] attempts made today"""
+    answered_us: Int64Array
+    """[n] when an agent took the call"""
+    wait_us: Int64Array
+    """[n] wait of the answered attempt"""
+    end_us: Int64Array
+    """[n] end of the answered call"""
+    pool: Int8Array
+    """[n] pool that answered"""
+    counts: Int64Array
+    """[intervals, L, len(CallCount)]"""
+    pool_answered: Int64Array
+    """[P]"""
+    pool_busy_us: Int64Array
+    """[P] handling time before closing"""
+    pool_overtime_us: Int64Array
+    """[P] handling time from closing on"""
+    max_waiting: int
+    """most callers in the queue after any single event"""
+    max_lines: int
+    """most lines in use after any single event"""
+    log: Int64Array | None
+    """With log=True, int64[attempts, 6], sorted by (row, attempt of the day): row, attempt of the
+    day from 0, arrival, AttemptOutcome, time at which it was answered, abandoned, blocked or cut
+    off, pool or -1. Otherwise None."""
+
+
+class StationKind(IntEnum):
+    """What a station does."""
+
+    SERVICE = 0
+    VACCINATION = 1
+    OBSERVATION = 2
+
+
+class PatientOutcome(IntEnum):
+    """How a patient left the unit."""
+
+    COMPLETED = 0
+    LEFT = 1
+    LATE = 2
+    NO_DOSE = 3
+    CLOSED = 4
+
+
+@dataclass(frozen=True)
+class UnitSession:
+    """One session of one unit. n patients, S stations, V vaccines."""
+
+    closes_us: int
+    kind: Int8Array
+    """[S] StationKind"""
+    step_first: Int64Array
+    """[S + 1] steps of station s are step_first[s]:step_first[s + 1]"""
+    step_time_us: Int64Array
+    """strictly increasing within a station; staff are 0 before the first step"""
+    step_staff: Int64Array
+    latest_start_us: Int64Array
+    """[S]"""
+    vials: Int64Array
+    """[V] closed vials on hand"""
+    doses_per_vial: Int64Array
+    """[V] doses that a vial really yields"""
+    open_life_us: Int64Array
+    """[V]"""
+    arrival_us: Int64Array
+    """[n], sorted"""
+    visits: BoolArray
+    """[n, S]"""
+    service_us: Int64Array
+    """[n, S]; for an observation station the length of stay counted from the jab"""
+    walk_us: Int64Array
+    """[n, S] walk to that station"""
+    tolerance_us: Int64Array
+    """[n] longest wait at any one station"""
+    preference: Int8Array
+    """[n, V] vaccines in order of preference, padded with -1"""
+
+    def check(self) -> None:
+        """Raise ValueError if the input breaks the contract."""
+        n, stations = self.visits.shape
+        _require(self.arrival_us.shape == (n,), "one arrival a patient")
+        _require(bool((np.diff(self.arrival_us) >= 0).all()), "patients are sorted by arrival")
+        for name in ("service_us", "walk_us"):
+            array = getattr(self, name)
+            _require(
+                array.shape == (n, stations), f"{name} has a row a patient, a column a station"
+            )
+            _require(bool((array >= 0).all()), f"{name} is not negative")
+        _require(bool((self.tolerance_us >= 0).all()), "tolerances are not negative")
+        _require(bool((self.vials >= 0).all()), "stock is not negative")
+        _require(bool((self.doses_per_vial >= 1).all()), "a vial holds at least one dose")
+        _require(bool((self.open_life_us >= 0).all()), "the life of an open vial is not negative")
+        _require(self.step_first.shape == (stations + 1,), "steps are listed by station")
+        for s in range(stations):
+            times = self.step_time_us[self.step_first[s] : self.step_first[s + 1]]
+            _require(bool((np.diff(times) > 0).all()), "steps increase within a station")
+        _require(bool((self.step_staff >= 0).all()), "numbers of staff are not negative")
+        vaccinating = np.flatnonzero(self.kind == StationKind.VACCINATION)
+        _require(vaccinating.size <= 1, "one station at most administers the dose")
+        observing = np.flatnonzero(self.kind == StationKind.OBSERVATION)
+        if observing.size:
+            _require(
+                vaccinating.size == 1 and observing[0] > vaccinating[0],
+                "observation follows the jab",
+            )
+            _require(
+                bool(self.visits[:, vaccinating].all()), "everybody observed has been vaccinated"
+            )
+
+
+@dataclass(frozen=True)
+class UnitSessionResult:
+    """What a session brought. -1 where a time or vaccine does not apply."""
+
+    outcome: Int8Array
+    """[n] PatientOutcome"""
+    vaccine: Int8Array
+    """[n] vaccine received"""
+    jab_us: Int64Array
+    """[n]"""
+    exit_us: Int64Array
+    """[n] (for CLOSED: the time of arrival)"""
+    join_us: Int64Array
+    """[n, S]"""
+    start_us: Int64Array
+    """[n, S]"""
+    end_us: Int64Array
+    """[n, S] end of service, or the time of leaving the queue if there was no start"""
+    vials_opened: Int64Array
+    """[V]"""
+    doses_used: Int64Array
+    """[V]"""
+    doses_discarded: Int64Array
+    """[V] left in open vials when these were discarded"""
+    served: Int64Array
+    """[S] patients who started there"""
+    busy_us: Int64Array
+    """[S]"""
+    wait_us: Int64Array
+    """[S]"""
+    max_queue: Int64Array
+    """[S]"""
+    inside_us: int
+    max_inside: int
+
+
+@dataclass(frozen=True)
+class Engine:
+    """The two functions of an engine, by name."""
+
+    name: str
+    call_centre_day: Callable[..., CallCentreDayResult]
+    unit_session: Callable[[UnitSession], UnitSessionResult]
+
+    @classmethod
+    def of(cls, module: ModuleType) -> Engine:
+        """The engine that a module implements."""
+        functions: Any = module
+        name = module.__name__.rpartition(".")[2]
+        return cls(name, functions.call_centre_day, functions.unit_session)
+
+
+def _require(condition: bool, rule: str) -> None:
+    if not condition:
+        raise ValueError(f"engine contract broken: {rule}")

@@ -1,0 +1,1 @@
+"""How a campaign is studied: replications, results, measures, statistics."""

@@ -1,0 +1,1 @@
+"""What happens in the province: people, telephones, appointments, doses, units."""
