@@ -101,9 +101,9 @@ starts. For each vaccine of the patient's preferences (int8[n, V]: indices of va
 with -1), in order: if its open vial's life is over (t >= opened + open_life_us), the vial is
 discarded, doses and all; if a dose is left in the open vial, it is taken; else, if a closed vial
 is on hand, it is opened at t and a dose is taken; else the next vaccine. If none gives a dose,
-the patient leaves at that instant, NO_DOSE, using no staff time, and the next may start at the
-same instant. At most one vial of a vaccine is open. At the end of the session open vials are
-discarded. The jab is at the end of the vaccination service.
+there is no start: the patient leaves the queue at that instant, NO_DOSE, using no staff time, and
+the next may start at the same instant. At most one vial of a vaccine is open. At the end of the
+session open vials are discarded. The jab is at the end of the vaccination service.
 
 *Observation* (kind OBSERVATION, after the vaccination): a seat instead of staff. The stay ends at
 the later of the seat's start and jab + service_us (its length counts from the jab).
@@ -239,8 +239,16 @@ class CallCentreDay:
                 bool((self.call_type >= 0).all() and (self.call_type < self.handle.shape[0]).all()),
                 "call type known",
             )
+        _require(
+            self.patience.shape == self.handle.shape,
+            "one patience and one handle table a call type",
+        )
         for table in (self.patience, self.redial_delay, self.handle):
             _require(bool((table >= 0).all()), "durations are not negative")
+        _require(
+            self.step_time_us.shape == self.step_pool.shape == self.step_agents.shape,
+            "a step has a time, a pool and a number",
+        )
         key = self.step_time_us * max(pools, 1) + self.step_pool
         _require(bool((np.diff(key) > 0).all()), "steps increase by (time, pool)")
         _require(bool((self.step_agents >= 0).all()), "numbers on duty are not negative")
@@ -349,7 +357,25 @@ class UnitSession:
         _require(bool((self.vials >= 0).all()), "stock is not negative")
         _require(bool((self.doses_per_vial >= 1).all()), "a vial holds at least one dose")
         _require(bool((self.open_life_us >= 0).all()), "the life of an open vial is not negative")
-        _require(self.step_first.shape == (stations + 1,), "steps are listed by station")
+        vaccines = self.vials.shape
+        _require(
+            self.doses_per_vial.shape == self.open_life_us.shape == vaccines,
+            "stock, doses a vial and open life are listed by vaccine",
+        )
+        _require(self.tolerance_us.shape == (n,), "one tolerance a patient")
+        _require(self.preference.shape == (n, *vaccines), "preferences: a row a patient")
+        _require(bool((self.preference < vaccines[0]).all()), "preferred vaccines are known")
+        _require(
+            self.kind.shape == self.latest_start_us.shape == (stations,),
+            "a kind and a latest start a station",
+        )
+        _require(
+            self.step_first.shape == (stations + 1,)
+            and self.step_first[0] == 0
+            and bool((np.diff(self.step_first) >= 0).all())
+            and self.step_time_us.shape == self.step_staff.shape == (self.step_first[-1],),
+            "steps are listed by station",
+        )
         for s in range(stations):
             times = self.step_time_us[self.step_first[s] : self.step_first[s + 1]]
             _require(bool((np.diff(times) > 0).all()), "steps increase within a station")
@@ -363,7 +389,8 @@ class UnitSession:
                 "observation follows the jab",
             )
             _require(
-                bool(self.visits[:, vaccinating].all()), "everybody observed has been vaccinated"
+                bool((self.visits[:, vaccinating] >= self.visits[:, observing]).all()),
+                "everybody observed has been vaccinated",
             )
 
 
