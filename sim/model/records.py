@@ -1,0 +1,245 @@
+"""The tables that a campaign leaves behind, and their documented columns.
+
+The model appends rows as it goes; nothing is computed here that could be computed from the rows
+afterwards (that is `experiment/measures.py`). Every table begins with the column `replication`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+ColumnType = Literal["int64", "float64", "date", "category"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its type, its unit ("" where it has none) and what it means."""
+
+    name: str
+    type: ColumnType
+    unit: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: what a row is, and its columns."""
+
+    name: str
+    row: str
+    columns: tuple[Column, ...]
+
+
+def _table(name: str, row: str, *columns: tuple[str, ColumnType, str, str]) -> Table:
+    replication = Column("replication", "int64", "", "number of the replication, from 0")
+    return Table(name, row, (replication, *(Column(*column) for column in columns)))
+
+
+_DATE: tuple[str, ColumnType, str, str] = ("date", "date", "", "day of the campaign")
+_UNIT: tuple[str, ColumnType, str, str] = ("unit", "category", "", "vaccination unit")
+_GROUP: tuple[str, ColumnType, str, str] = ("group", "category", "", "group of people")
+
+TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (
+        _table(
+            "daily",
+            "people with an appointment (or walking in) at one unit on one day, by group and dose",
+            _DATE,
+            _UNIT,
+            _GROUP,
+            ("dose", "int64", "", "1 first, 2 second"),
+            ("appointments", "int64", "persons", "due that day"),
+            ("walk_ins", "int64", "persons", "came without appointment"),
+            ("no_shows", "int64", "persons", "had an appointment and did not come"),
+            ("administered", "int64", "doses", "vaccinated"),
+            ("no_dose", "int64", "persons", "came and found no dose"),
+            ("left", "int64", "persons", "left before the jab because the wait was too long"),
+            ("late", "int64", "persons", "not vaccinated before the overtime limit"),
+            ("closed", "int64", "persons", "came after closing"),
+            ("dropped_out", "int64", "persons", "of those not vaccinated: do not book again"),
+        ),
+        _table(
+            "bookings",
+            "registrations and appointments made in the evening of one day, by group",
+            _DATE,
+            _GROUP,
+            ("registered_telephone", "int64", "persons", "registered by telephone that day"),
+            ("registered_other", "int64", "persons", "registered through other channels that day"),
+            ("booked_first", "int64", "persons", "first-dose appointments made"),
+            ("booked_second", "int64", "persons", "second-dose appointments made"),
+            ("waiting_first", "int64", "persons", "left on the waiting list for a first dose"),
+            ("waiting_second", "int64", "persons", "left on the waiting list for a second dose"),
+        ),
+        _table(
+            "callers",
+            "people calling on one day, by group and purpose",
+            _DATE,
+            _GROUP,
+            ("purpose", "category", "", "booking or inquiry"),
+            ("callers", "int64", "persons", "who called within opening hours"),
+            ("first_calls", "int64", "persons", "who called for the first time, whenever that was"),
+            ("calls_outside_hours", "int64", "calls", "that found the centre closed"),
+            ("attempts", "int64", "calls", "within opening hours"),
+            ("answered", "int64", "persons", "who reached an agent"),
+            ("bookings", "int64", "persons", "whose answered call ended in a registration"),
+            ("gave_up", "int64", "persons", "who will not call again, without having got through"),
+            ("carried", "int64", "persons", "who will call again another day"),
+        ),
+        _table(
+            "call_centre",
+            "call attempts of one hour, by language; outcomes count in the hour of the attempt",
+            _DATE,
+            ("hour", "int64", "h", "hour of the day in which the attempt was made"),
+            ("language", "category", "", "language of the caller"),
+            ("offered", "int64", "calls", "attempts within opening hours"),
+            ("answered", "int64", "calls", "taken by an agent"),
+            ("abandoned", "int64", "calls", "left the queue"),
+            ("blocked", "int64", "calls", "heard the busy signal"),
+            ("cut_off", "int64", "calls", "still waiting at closing and told to call again"),
+            ("delayed", "int64", "calls", "entered the queue"),
+            ("within_target", "int64", "calls", "answered within the target wait"),
+            ("wait_answered", "float64", "min", "sum of the waits of answered calls"),
+            ("wait_all", "float64", "min", "sum of the waits of all calls that took a line"),
+        ),
+        _table(
+            "agents",
+            "one pool of agents on one day",
+            _DATE,
+            ("pool", "category", "", "pool of agents"),
+            ("answered", "int64", "calls", "taken"),
+            ("on_duty", "float64", "min", "agent time on duty within opening hours"),
+            ("busy", "float64", "min", "agent time on calls within opening hours"),
+            ("overtime", "float64", "min", "agent time on calls after closing"),
+        ),
+        _table(
+            "stations",
+            "one station of one unit on one day",
+            _DATE,
+            _UNIT,
+            ("station", "category", "", "station"),
+            ("served", "int64", "persons", "who started there"),
+            ("wait", "float64", "min", "sum of waits, those who left included"),
+            ("max_queue", "int64", "persons", "longest queue"),
+            ("busy", "float64", "min", "sum of service (or seat) times"),
+            ("on_duty", "float64", "min", "staff (or seat) time within opening hours"),
+        ),
+        _table(
+            "sessions",
+            "one unit on one day",
+            _DATE,
+            _UNIT,
+            ("open_minutes", "float64", "min", "from opening to closing"),
+            ("patients", "int64", "persons", "admitted"),
+            ("max_inside", "int64", "persons", "most people inside at once"),
+            ("time_inside", "float64", "min", "sum of the times in the unit"),
+            (
+                "last_exit",
+                "float64",
+                "min",
+                "last patient's exit, after closing (before: negative)",
+            ),
+        ),
+        _table(
+            "stock",
+            "doses of one vaccine at one place on one day, in labelled doses unless said otherwise",
+            _DATE,
+            ("place", "category", "", "a unit, or province_store"),
+            ("vaccine", "category", "", "vaccine"),
+            ("delivered", "int64", "doses", "arrived at the provincial store"),
+            ("storage_loss", "int64", "doses", "lost in storage"),
+            ("shipped_in", "int64", "doses", "received by the unit"),
+            ("shipped_out", "int64", "doses", "sent by the store"),
+            ("extra", "int64", "doses", "drawn from opened vials beyond the label"),
+            ("administered", "int64", "doses", "given"),
+            ("wasted", "int64", "doses", "left in opened vials and discarded"),
+            ("on_hand", "int64", "doses", "in closed vials at the end of the day"),
+        ),
+        _table(
+            "reasons",
+            "people of a group by what stands between them and vaccination; sums to the group",
+            ("as_of", "category", "", "deadline or horizon"),
+            ("scope", "category", "", "first (first dose) or full (fully vaccinated)"),
+            _GROUP,
+            ("reason", "category", "", "vaccinated, or the reason why not (see REASONS)"),
+            ("persons", "int64", "persons", "in the evening of that day"),
+        ),
+        _table(
+            "unit_day",
+            "queue and service through each unit's busiest session (replication 0 only)",
+            _DATE,
+            _UNIT,
+            ("station", "category", "", "station"),
+            ("minute", "int64", "min", "minute of the day"),
+            ("waiting", "int64", "persons", "in the queue at that minute"),
+            ("in_service", "int64", "persons", "being served (or seated) at that minute"),
+        ),
+    )
+}
+
+PROVINCE_STORE = "province_store"
+
+REASONS: dict[str, str] = {
+    "vaccinated": "vaccinated",
+    "unwilling": "does not want to be vaccinated",
+    "never_reached_call_centre": "called, never got through (gave up, or still trying)",
+    "turn_too_late": "the group's turn comes after this date",
+    "no_dose": "no dose to book, or none left on the day",
+    "no_slot": "no earlier slot: staff of the units too few, or not served on the day",
+    "not_shown_up": "missed the appointment",
+    "interval_not_over": "had the first dose; the interval to the second is not over",
+    "still_waiting": "has not registered yet, or has an appointment later than this date",
+}
+"""Every person has exactly one; the order is the order of the waterfall."""
+
+
+@dataclass
+class Recorder:
+    """Collects rows, as arrays of equal length, table by table."""
+
+    replication: int
+    _parts: dict[str, list[dict[str, Any]]] = field(
+        default_factory=lambda: {name: [] for name in TABLES}
+    )
+
+    def add(self, table: str, rows: Mapping[str, Any]) -> None:
+        """Append rows to a table: values of equal length, or scalars for all rows."""
+        self._parts[table].append(dict(rows))
+
+    def replace(self, table: str, rows: Mapping[str, Any]) -> None:
+        """Keep only these rows of a table."""
+        self._parts[table] = [dict(rows)]
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """All tables with their documented columns and types, rows in the order of recording."""
+        return {name: self._frame(TABLES[name]) for name in TABLES}
+
+    def _frame(self, table: Table) -> pd.DataFrame:
+        parts = []
+        for rows in self._parts[table.name]:
+            length = max((np.size(v) for v in rows.values() if np.ndim(v)), default=1)
+            parts.append({key: np.broadcast_to(v, (length,)) for key, v in rows.items()})
+        columns: dict[str, Any] = {}
+        for column in table.columns:
+            if column.name == "replication":
+                values: Any = np.full(
+                    sum(len(next(iter(p.values()))) for p in parts), self.replication
+                )
+            else:
+                values = [p[column.name] for p in parts]
+                values = np.concatenate(values) if values else np.empty(0, dtype=object)
+            columns[column.name] = _typed(values, column.type)
+        return pd.DataFrame(columns)
+
+
+def _typed(values: Any, kind: ColumnType) -> Any:
+    if kind == "category":
+        return pd.Series(pd.array(values.astype(object), dtype="str"))
+    if kind == "date":
+        return pd.Series(values.astype("datetime64[D]").astype("datetime64[ms]"))
+    return pd.Series(values.astype(kind))
