@@ -268,19 +268,20 @@ def random_session(seed: int) -> UnitSession:
 
     step_first, step_time, step_staff = [0], [], []
     for _ in range(stations):
-        first = one_of([-1], [0], [0], [2], [])
+        first = one_of([-1], [0], [0], [0], [2], [])
         times = {*first, *map(int, rng.integers(0, length + 10, rng.integers(0, 5)))}
-        most = one_of(1, 2, 3, 100)
+        least, most = one_of((0, 1), (0, 2), (1, 3), (1, 3), (5, 100))
         step_time += [opens + time * grid for time in sorted(times)]
-        step_staff += [int(rng.integers(0, most + 1)) for _ in times]
+        step_staff += [int(rng.integers(least, most + 1)) for _ in times]
         step_first.append(len(step_time))
     end = opens + length * grid
+    middle = opens + int(rng.integers(length)) * grid
     latest_start = [
-        one_of(NEVER, NEVER, end, end + 2 * grid, opens + int(rng.integers(length)) * grid, 0)
+        one_of(middle, end, end + 2 * grid, 0) if rng.random() < 0.2 else NEVER
         for _ in range(stations)
     ]
 
-    vaccines = int(one_of(0, 1, 1, 2, 3))
+    vaccines = int(one_of(0, 1, 1, 1, 2, 2, 2, 3, 3, 3))
     preference = np.full((n, vaccines), -1)
     for patient in range(n):
         wanted = rng.permutation(vaccines)[: rng.integers(vaccines + 1) or vaccines]
@@ -288,27 +289,27 @@ def random_session(seed: int) -> UnitSession:
 
     arrival_grid = rng.integers(-1 if opens else 0, length + 2, n)  # some at and after closing
     if rng.random() < 0.3:
-        arrival_grid = rng.choice([0, length // 2, length - 1, length], n)
+        arrival_grid = rng.choice([0, 1, length // 2, length - 1, length], n)
 
     def some(size: Any, *choices: Sequence[int]) -> Int64Array:
         return rng.choice(one_of(*choices), size).astype(np.int64) * grid
 
     return _session_of(
         {
-            "closes_us": opens + (length + one_of(0, 0, -2, 5)) * grid,
+            "closes_us": opens + (length + one_of(0, 0, 0, -2, 5)) * grid,
             "kind": kind,
             "step_first": step_first,
             "step_time_us": step_time,
             "step_staff": step_staff,
             "latest_start_us": latest_start,
-            "vials": rng.integers(0, one_of(1, 3, 5, 50), vaccines),
+            "vials": rng.integers(0, one_of(2, 3, 10, 50, 50), vaccines),
             "doses_per_vial": rng.integers(1, one_of(2, 4, 12), vaccines),
             "open_life_us": some(vaccines, [0], [1], [1, 2, 5], [3, 20], [10**6]),
             "arrival_us": opens + np.sort(arrival_grid) * grid,
             "visits": visits,
             "service_us": some((n, stations), [0], [1], [0, 1, 2], [1, 2, 5], [0, 3, 10]),
             "walk_us": some((n, stations), [0], [0], [0, 1], [2]),
-            "tolerance_us": some(n, [0], [0, 1, 2], [2, 5], [0, 3, 10], [10**6]),
+            "tolerance_us": some(n, [0, 1, 2], [2, 5], [0, 3, 10], [2, 20, 50], [10**6]),
             "preference": preference,
         }
     )
