@@ -7,8 +7,10 @@ so that every value has a dotted path (`unit_types.hospital.stations.vaccination
 
 from __future__ import annotations
 
+import difflib
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from datetime import date, time
 from typing import Annotated, Any, Literal, Self
 
@@ -32,8 +34,11 @@ Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 Probability = Annotated[float, Field(ge=0, le=1)]
-PositiveInt = Annotated[int, Field(ge=1)]
-Count = Annotated[int, Field(ge=0)]
+PositiveInt = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
+Staff = Annotated[int, Field(ge=0, le=100_000)]
+Days = Annotated[int, Field(ge=0, le=2000)]
+Attempts = Annotated[int, Field(ge=1, le=1000)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -42,24 +47,45 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 
 def _time_of_day(value: object) -> object:
     """Minutes since midnight of "HH:MM" (or a TOML time); "24:00" is the end of the day."""
-    if isinstance(value, time):
+    if isinstance(value, time) and value.second == value.microsecond == 0:
         return value.hour * 60 + value.minute
-    if isinstance(value, str):
-        hours, colon, minutes = value.partition(":")
-        if colon and hours.isdecimal() and minutes.isdecimal() and len(minutes) == 2:
-            total = int(hours) * 60 + int(minutes)
-            if int(minutes) < 60 and total <= 24 * 60:
-                return total
+    if isinstance(value, str) and re.fullmatch("[0-9]{1,2}:[0-5][0-9]", value):
+        hours, minutes = map(int, value.split(":"))
+        if hours * 60 + minutes <= 24 * 60:
+            return hours * 60 + minutes
     raise ValueError('a time of day is written "HH:MM", from "00:00" to "24:00"')
 
 
 TimeOfDay = Annotated[
     int,
     BeforeValidator(_time_of_day),
-    PlainSerializer(lambda minutes: f"{minutes // 60:02d}:{minutes % 60:02d}", return_type=str),
+    PlainSerializer(lambda minutes: _clock(minutes), return_type=str),
     WithJsonSchema({"type": "string", "pattern": r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$"}),
 ]
 """Minutes since midnight; written "HH:MM"."""
+
+
+def _date(value: object) -> object:
+    """A date from its text, for scenarios stored as JSON; everything else unchanged."""
+    if isinstance(value, str) and re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            pass
+    return value
+
+
+Date = Annotated[date, BeforeValidator(_date)]
+"""A TOML date, or its text "YYYY-MM-DD"."""
+
+
+class ContradictionError(ValueError):
+    """Values that are possible one by one but not together."""
+
+    def __init__(self, problems: list[tuple[str, str]]) -> None:
+        super().__init__("; ".join(f"{path}: {message}" for path, message in problems))
+        self.problems = problems
+        """(dotted path below the part, what would be right) for each."""
 
 
 class Part(BaseModel):
@@ -68,6 +94,17 @@ class Part(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True
     )
+
+    def _contradictions(self) -> Iterator[tuple[str, str]]:
+        """Contradictions between the fields, as (dotted path below the part, what is right)."""
+        return iter(())
+
+    @model_validator(mode="after")
+    def _has_no_contradictions(self) -> Self:
+        problems = list(self._contradictions())
+        if problems:
+            raise ContradictionError(problems)
+        return self
 
 
 # Distributions ------------------------------------------------------------------------------
@@ -112,10 +149,9 @@ class Uniform(_Distribution):
     low: Finite
     high: Finite
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        _must(self.low <= self.high, "low must not be above high")
-        return self
+    def _contradictions(self) -> Iterator[tuple[str, str]]:
+        if self.low > self.high:
+            yield "low", f"must not be above high, {self.high:g}"
 
     def _base(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
         return self.low + (self.high - self.low) * probabilities
@@ -146,11 +182,11 @@ class Triangular(_Distribution):
     mode: Finite
     high: Finite
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        _must(self.low <= self.mode <= self.high, "low <= mode <= high must hold")
-        _must(self.low < self.high, "low must be below high")
-        return self
+    def _contradictions(self) -> Iterator[tuple[str, str]]:
+        if self.low >= self.high:
+            yield "low", f"must be below high, {self.high:g}"
+        elif not self.low <= self.mode <= self.high:
+            yield "mode", f"must lie between low and high, {self.low:g} and {self.high:g}"
 
     def _base(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
         width = self.high - self.low
@@ -173,13 +209,10 @@ class Normal(_Distribution):
     sd: Positive
     minimum: Finite = 0.0
 
-    @model_validator(mode="after")
-    def _not_all_cut(self) -> Self:
-        _must(
-            self.minimum <= self.mean_value + 5 * self.sd,
-            "minimum must not be more than 5 sd above the mean",
-        )
-        return self
+    def _contradictions(self) -> Iterator[tuple[str, str]]:
+        highest = self.mean_value + 5 * self.sd
+        if self.minimum > highest:
+            yield "minimum", f"must not be more than 5 sd above the mean, {highest:g}"
 
     def _base(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
         from scipy.special import ndtr, ndtri
@@ -270,20 +303,22 @@ def _number_is_constant(value: object) -> object:
     return value
 
 
+_DistributionTable = Annotated[
+    Constant
+    | Uniform
+    | Exponential
+    | Triangular
+    | Normal
+    | Lognormal
+    | Gamma
+    | Weibull
+    | Empirical,
+    Field(discriminator="distribution"),
+]
+
 Distribution = Annotated[
-    Annotated[
-        Constant
-        | Uniform
-        | Exponential
-        | Triangular
-        | Normal
-        | Lognormal
-        | Gamma
-        | Weibull
-        | Empirical,
-        Field(discriminator="distribution"),
-    ],
-    BeforeValidator(_number_is_constant),
+    _DistributionTable,
+    BeforeValidator(_number_is_constant, json_schema_input_type=float | _DistributionTable),
 ]
 """A distribution, or a plain number for a constant."""
 
@@ -296,17 +331,16 @@ class Opening(Part):
 
     open_days: Annotated[list[Weekday], Field(min_length=1)]
     """Days of the week."""
-    closed_dates: list[date] = []
+    closed_dates: list[Date] = []
     """Dates on which it stays closed all the same."""
     opens: TimeOfDay
     """Opening time."""
     closes: TimeOfDay
     """Closing time; nobody is admitted from then on."""
 
-    @model_validator(mode="after")
-    def _opens_before_closing(self) -> Self:
-        _must(self.opens < self.closes, "opens must be before closes")
-        return self
+    def _contradictions(self) -> Iterator[tuple[str, str]]:
+        if self.opens >= self.closes:
+            yield "opens", f"must be before closes, {_clock(self.closes)}"
 
     def is_open(self, day: date) -> bool:
         """Whether the calendar has it open on that date."""
@@ -318,12 +352,11 @@ class Shift(Part):
 
     start: TimeOfDay
     end: TimeOfDay
-    staff: Count
+    staff: Staff
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        _must(self.start < self.end, "start must be before end")
-        return self
+    def _contradictions(self) -> Iterator[tuple[str, str]]:
+        if self.start >= self.end:
+            yield "start", f"must be before end, {_clock(self.end)}"
 
 
 # The telephone ------------------------------------------------------------------------------
@@ -334,7 +367,7 @@ class Pool(Part):
 
     languages: Annotated[list[Name], Field(min_length=1)]
     """Languages spoken by every agent of the pool."""
-    agents: Count
+    agents: Staff
     """Agents on duty through the opening hours (not used where `shifts` are given)."""
     shifts: list[Shift] = []
     """Agents on duty by time of day; overlapping shifts add up."""
@@ -345,8 +378,8 @@ class Pool(Part):
 class CallCentre(Opening):
     """The booking call centre."""
 
-    first_day: date
-    last_day: date
+    first_day: Date
+    last_day: Date
     lines: PositiveInt
     """Trunk lines: callers talking and waiting at one time; the next hears the busy signal."""
     at_closing: Literal["serve", "cut_off"]
@@ -362,8 +395,8 @@ class CallCentre(Opening):
     redial_probability: Probability
     """After a busy signal or giving up waiting, the caller tries again."""
     redial_delay_minutes: Distribution
-    attempts_per_day: PositiveInt
-    attempts_in_all: PositiveInt
+    attempts_per_day: Attempts
+    attempts_in_all: Attempts
     """After so many attempts a person gives up for good."""
     inquiries_per_person: Probability
     """Share of the willing who make a call that only asks."""
@@ -373,16 +406,14 @@ class CallCentre(Opening):
     """Relative number of first calls on Monday ... Sunday."""
     pools: Annotated[dict[Name, Pool], Field(min_length=1)]
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        _must(self.first_day <= self.last_day, "first_day must not be after last_day")
-        _must(sum(self.weekday_calls) > 0, "weekday_calls must not all be 0")
-        hours = range(self.opens // 60, -(-self.closes // 60))
-        _must(
-            sum(self.call_times[h] for h in hours) > 0,
-            "call_times must not be 0 in every opening hour",
-        )
-        return self
+    def _contradictions(self) -> Iterator[tuple[str, str]]:
+        yield from super()._contradictions()
+        if self.first_day > self.last_day:
+            yield "first_day", f"must not be after last_day, {self.last_day}"
+        if not any(self.weekday_calls):
+            yield "weekday_calls", "must not be 0 on every day"
+        if not any(self.call_times[self.opens // 60 : -(-self.closes // 60)]):
+            yield "call_times", "must not be 0 in every opening hour"
 
     def takes_calls(self, day: date) -> bool:
         """Whether the centre is open on that date."""
@@ -392,10 +423,14 @@ class CallCentre(Opening):
 class OtherChannels(Part):
     """Hospital desks, employers, volunteers: they book without a queue, so many a day."""
 
-    first_day: date
-    last_day: date
+    first_day: Date
+    last_day: Date
     open_days: Annotated[list[Weekday], Field(min_length=1)]
     bookings_per_day: Count
+
+    def _contradictions(self) -> Iterator[tuple[str, str]]:
+        if self.first_day > self.last_day:
+            yield "first_day", f"must not be after last_day, {self.last_day}"
 
     def is_open(self, day: date) -> bool:
         """Whether bookings are taken on that date."""
@@ -408,7 +443,7 @@ class OtherChannels(Part):
 class DemandWave(Part):
     """One wave of first calls: nothing before `opens`, then exponential decay."""
 
-    opens: date
+    opens: Date
     share: Probability
     """Share of the group's people who call in this wave."""
     mean_days: Positive
@@ -421,17 +456,13 @@ class AlreadyVaccinated(Part):
     people: PositiveInt
     doses: Literal[1, 2]
     regimen: Name
-    first_dose_from: date
-    first_dose_to: date
+    first_dose_from: Date
+    first_dose_to: Date
     """First doses are spread evenly from ... to."""
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        _must(
-            self.first_dose_from <= self.first_dose_to,
-            "first_dose_from must not be after first_dose_to",
-        )
-        return self
+    def _contradictions(self) -> Iterator[tuple[str, str]]:
+        if self.first_dose_from > self.first_dose_to:
+            yield "first_dose_from", f"must not be after first_dose_to, {self.first_dose_to}"
 
 
 class Group(Part):
@@ -439,7 +470,7 @@ class Group(Part):
 
     people: Annotated[int, Field(ge=0, le=200_000_000)]
     language: Name
-    turn_from: date
+    turn_from: Date
     """First day on which the group may be vaccinated."""
     willing: Probability
     """Share who want to be vaccinated."""
@@ -453,18 +484,15 @@ class Group(Part):
     """When people first call (or come to another channel)."""
     already_vaccinated: list[AlreadyVaccinated] = []
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if not self.booked_in_advance and self.people:
-            _must(
-                bool(self.first_calls), "first_calls must have a wave, or booked_in_advance = true"
-            )
-        if self.first_calls:
-            total = sum(wave.share for wave in self.first_calls)
-            _must(abs(total - 1) < 1e-9, f"the shares of first_calls must sum to 1, not {total:g}")
+    def _contradictions(self) -> Iterator[tuple[str, str]]:
+        if self.people and not self.first_calls and not self.booked_in_advance:
+            yield "first_calls", "must have at least one wave, or booked_in_advance = true"
+        total = sum(wave.share for wave in self.first_calls)
+        if self.first_calls and abs(total - 1) > 1e-9:
+            yield "first_calls", f"the shares must sum to 1, not {total:g}"
         before = sum(entry.people for entry in self.already_vaccinated)
-        _must(before <= self.people, f"{before} already vaccinated exceed the {self.people} people")
-        return self
+        if before > self.people:
+            yield "already_vaccinated", f"{before:,} people are more than the {self.people:,} there"
 
 
 # Doses --------------------------------------------------------------------------------------
@@ -489,23 +517,20 @@ class Regimen(Part):
     first: Name
     second: Name | None = None
     """None: one dose completes it."""
-    min_days: Count = 0
+    min_days: Days = 0
     """A second dose is never given sooner."""
-    target_days: Count = 0
+    target_days: Days = 0
     """The second appointment is not looked for sooner."""
-    first_dose_from: date | None = None
-    first_dose_until: date | None = None
+    first_dose_from: Date | None = None
+    first_dose_until: Date | None = None
     """First doses in this period belong to the regimen."""
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        _must(self.min_days <= self.target_days, "target_days must not be below min_days")
-        if self.first_dose_from and self.first_dose_until:
-            _must(
-                self.first_dose_from <= self.first_dose_until,
-                "first_dose_from must not be after first_dose_until",
-            )
-        return self
+    def _contradictions(self) -> Iterator[tuple[str, str]]:
+        if self.min_days > self.target_days:
+            yield "target_days", f"must not be below min_days, {self.min_days}"
+        begin, end = self.first_dose_from, self.first_dose_until
+        if begin and end and begin > end:
+            yield "first_dose_from", f"must not be after first_dose_until, {end}"
 
     def begins_on(self, day: date) -> bool:
         """Whether a first dose on that date belongs to the regimen."""
@@ -518,9 +543,9 @@ class Delivery(Part):
     """Doses that arrive at the provincial store."""
 
     vaccine: Name
-    arrives: date
+    arrives: Date
     doses: Count
-    announced_arrival: date | None = None
+    announced_arrival: Date | None = None
     """Date that the province was told (default: `arrives`)."""
     announced_doses: Count | None = None
     """Number that the province was told (default: `doses`)."""
@@ -541,7 +566,7 @@ class Supply(Part):
     """first_doses_first: second appointments are made `second_dose_notice_days` ahead, from doses
     that no registered first dose wants. as_booked: made at the first dose, like any booking.
     reserve: as as_booked, and a first dose is only booked if a second can be set aside."""
-    second_dose_notice_days: Count = 14
+    second_dose_notice_days: Days = 14
 
 
 # Appointments and units ---------------------------------------------------------------------
@@ -554,7 +579,7 @@ class Appointments(Part):
     """Book against announced deliveries, only against stock on hand, or without looking."""
     window_days: PositiveInt
     """How many days ahead appointments can be made."""
-    home_unit_tolerance_days: Count
+    home_unit_tolerance_days: Days
     """Longest acceptable delay for a slot at the home unit (then at a unit of the district)."""
     overbooking: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Slots given beyond capacity, as a share."""
@@ -574,7 +599,7 @@ class Station(Part):
     """One station of a unit."""
 
     kind: Literal["service", "vaccination", "observation"] = "service"
-    staff: Count
+    staff: Staff
     """Staff (seats, at an observation station) through the opening hours."""
     shifts: list[Shift] = []
     """Staff by time of day instead; overlapping shifts add up."""
@@ -592,20 +617,13 @@ class Station(Part):
     """Observation only: share whose stay is prolonged."""
     adverse_event_minutes: Distribution = Constant(distribution="constant", value=0.0)
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if self.kind == "vaccination":
-            _must(self.share == 1, "everybody visits the vaccination station: share must be 1")
-        _must(
-            self.staff > 0 or any(shift.staff for shift in self.shifts),
-            "nobody works here: staff must be at least 1, at least in one of the shifts",
-        )
-        if self.kind != "observation":
-            _must(
-                self.adverse_event_probability == 0,
-                "adverse_event_probability belongs to an observation station",
-            )
-        return self
+    def _contradictions(self) -> Iterator[tuple[str, str]]:
+        if self.kind == "vaccination" and self.share != 1:
+            yield "share", "must be 1: everybody visits the vaccination station"
+        if not self.staff and not any(shift.staff for shift in self.shifts):
+            yield "staff", "nobody works here: must be at least 1, at least in one of the shifts"
+        if self.kind != "observation" and self.adverse_event_probability:
+            yield "adverse_event_probability", 'belongs to a station of kind = "observation"'
 
 
 class UnitType(Opening):
@@ -619,19 +637,25 @@ class UnitType(Opening):
     """Most (labelled) doses that the unit can store; left out: no limit."""
     stations: Annotated[dict[Name, Station], Field(min_length=1)]
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
+    def _contradictions(self) -> Iterator[tuple[str, str]]:
+        yield from super()._contradictions()
         kinds = [station.kind for station in self.stations.values()]
-        _must(
-            kinds.count("vaccination") == 1,
-            f"exactly one station must have kind = 'vaccination', not {kinds.count('vaccination')}",
-        )
-        if "observation" in kinds:
-            _must(
-                kinds.index("observation") > kinds.index("vaccination"),
-                "observation must come after vaccination",
+        if kinds.count("vaccination") != 1:
+            yield (
+                "stations",
+                f'exactly one must have kind = "vaccination", not {kinds.count("vaccination")}',
             )
-        return self
+        elif "observation" in kinds[: kinds.index("vaccination")]:
+            yield "stations", "observation must come after vaccination"
+        for name, station in self.stations.items():
+            if station.shifts and not any(
+                shift.staff and shift.start < self.closes and shift.end > self.opens
+                for shift in station.shifts
+            ):
+                yield (
+                    f"stations.{name}.shifts",
+                    f"nobody works between {_clock(self.opens)} and {_clock(self.closes)}",
+                )
 
 
 class Unit(UnitType):
@@ -648,12 +672,12 @@ class Campaign(Part):
     """Dates, goals and what counts."""
 
     province: str
-    first_day: date
+    first_day: Date
     """First day simulated."""
-    vaccination_from: date
+    vaccination_from: Date
     """No unit vaccinates before."""
-    deadline: date
-    horizon: date
+    deadline: Date
+    horizon: Date
     """Last day simulated."""
     population: PositiveInt
     """Inhabitants, for coverage of the whole population."""
@@ -662,24 +686,26 @@ class Campaign(Part):
     coverage_goal: Probability
     complete_with: Literal["all_doses", "one_dose"]
     """What counts as fully vaccinated."""
-    protected_after_days: Count = 0
+    protected_after_days: Days = 0
     """Days after the last dose from which a person counts as fully vaccinated."""
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        _must(self.first_day <= self.deadline, "deadline must not be before first_day")
-        _must(self.deadline <= self.horizon, "horizon must not be before the deadline")
+    def _contradictions(self) -> Iterator[tuple[str, str]]:
         days = (self.horizon - self.first_day).days + 1
-        _must(days <= 2000, f"first_day to horizon is {days} days; at most 2000 are possible")
-        _must(
-            self.first_day <= self.vaccination_from <= self.horizon,
-            "vaccination_from must lie between first_day and horizon",
-        )
-        _must(
-            self.vaccinated_before <= self.population,
-            "vaccinated_before must not exceed the population",
-        )
-        return self
+        if self.first_day > self.deadline:
+            yield "deadline", f"must not be before first_day, {self.first_day}"
+        if self.deadline > self.horizon:
+            yield "horizon", f"must not be before the deadline, {self.deadline}"
+        elif days > 2000:
+            yield "horizon", f"is {days:,} days from first_day; at most 2,000 can be simulated"
+        if not self.first_day <= self.vaccination_from <= self.horizon:
+            yield (
+                "vaccination_from",
+                f"must lie between first_day and horizon, {self.first_day} and {self.horizon}",
+            )
+        if self.horizon.year > 2200:
+            yield "horizon", "must not be after the year 2200"
+        if self.vaccinated_before > self.population:
+            yield "vaccinated_before", f"must not exceed the population, {self.population:,}"
 
 
 class Scenario(Part):
@@ -715,116 +741,83 @@ class Scenario(Part):
             return data
         filled = {}
         for name, unit in units.items():
-            base: Any = types.get(unit.get("type")) if isinstance(unit, Mapping) else None
+            kind = unit.get("type") if isinstance(unit, Mapping) else None
+            base = types.get(kind) if isinstance(kind, str) else None
             filled[name] = merge(base, unit) if isinstance(base, Mapping) else unit
         return {**data, "units": filled}
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        problems = list(self._problems())
-        if problems:
-            raise ValueError("\n".join(f"{path}: {message}" for path, message in problems))
-        return self
-
-    def _problems(self) -> list[tuple[str, str]]:
-        """Contradictions between parts, as (dotted path, message)."""
-        found: list[tuple[str, str]] = []
-
-        def check(condition: bool, path: str, message: str) -> None:
-            if not condition:
-                found.append((path, message))
-
-        campaign = self.campaign
-        total = sum(self.districts.values())
-        check(abs(total - 1) < 1e-9, "districts", f"shares must sum to 1, not {total:g}")
-        target = sum(group.people for group in self.groups.values())
-        check(target >= 1, "groups", "the groups have no people")
-        check(
-            target + campaign.vaccinated_before <= campaign.population,
-            "campaign.population",
-            f"must be at least the target plus vaccinated_before, "
-            f"{target + campaign.vaccinated_before:,}",
-        )
+    def _contradictions(self) -> Iterator[tuple[str, str]]:
+        campaign, supply = self.campaign, self.supply
+        needed = self.target + campaign.vaccinated_before
+        if not self.target:
+            yield "groups", "must have people: all groups are empty"
+        if needed > campaign.population:
+            yield (
+                "campaign.population",
+                f"must be at least {needed:,}: the people of all groups and vaccinated_before",
+            )
+        yield from _must_sum_to_one("districts", self.districts)
+        for district, share in self.districts.items():
+            if share and all(unit.district != district for unit in self.units.values()):
+                yield f"districts.{district}", "people live there, but no unit is there: add one"
         for name, group in self.groups.items():
+            if group.turn_from > campaign.horizon:
+                yield (
+                    f"groups.{name}.turn_from",
+                    f"must not be after campaign.horizon, {campaign.horizon}",
+                )
+            for i, wave in enumerate(group.first_calls):
+                if wave.opens > campaign.horizon:
+                    yield (
+                        f"groups.{name}.first_calls.{i}.opens",
+                        f"must not be after campaign.horizon, {campaign.horizon}",
+                    )
             for i, entry in enumerate(group.already_vaccinated):
                 path = f"groups.{name}.already_vaccinated.{i}"
-                check(
-                    entry.regimen in self.regimens,
-                    f"{path}.regimen",
-                    f"{entry.regimen!r} is no regimen: {_one_of(self.regimens)}",
-                )
-                check(
-                    entry.first_dose_to < campaign.first_day,
-                    f"{path}.first_dose_to",
-                    "must be before campaign.first_day",
-                )
+                yield from _must_be_one_of(f"{path}.regimen", entry.regimen, self.regimens)
+                if entry.regimen in self.regimens:
+                    doses = 1 if self.regimens[entry.regimen].second is None else 2
+                    if entry.doses > doses:
+                        yield (
+                            f"{path}.doses",
+                            f"must be 1: the regimen {entry.regimen} has one dose",
+                        )
+                if entry.first_dose_to >= campaign.first_day:
+                    yield (
+                        f"{path}.first_dose_to",
+                        f"must be before campaign.first_day, {campaign.first_day}",
+                    )
         for name, regimen in self.regimens.items():
-            for key in ("first", "second"):
-                vaccine = getattr(regimen, key)
-                check(
-                    vaccine is None or vaccine in self.vaccines,
-                    f"regimens.{name}.{key}",
-                    f"{vaccine!r} is no vaccine: {_one_of(self.vaccines)}",
-                )
+            yield from _must_be_one_of(f"regimens.{name}.first", regimen.first, self.vaccines)
+            if regimen.second is not None:
+                yield from _must_be_one_of(f"regimens.{name}.second", regimen.second, self.vaccines)
         for name, delivery in self.deliveries.items():
-            check(
-                delivery.vaccine in self.vaccines,
-                f"deliveries.{name}.vaccine",
-                f"{delivery.vaccine!r} is no vaccine: {_one_of(self.vaccines)}",
-            )
-            for key in ("arrives", "announced_arrival"):
-                day = getattr(delivery, key)
-                check(
-                    day is None or campaign.first_day <= day <= campaign.horizon,
-                    f"deliveries.{name}.{key}",
-                    f"must lie between campaign.first_day ({campaign.first_day}) and "
-                    f"campaign.horizon ({campaign.horizon})",
-                )
-            quantiles = delivery.fraction_delivered.quantiles(np.array([0.0, 1.0]))
-            check(
-                quantiles[0] >= 0 and quantiles[1] <= 10,
-                f"deliveries.{name}.fraction_delivered",
-                "must lie between 0 and 10",
-            )
-            check(
-                delivery.delay_days.quantiles(np.array([0.0]))[0] >= 0,
-                f"deliveries.{name}.delay_days",
-                "must not be negative",
-            )
-        supply = self.supply
+            yield from self._delivery_contradictions(f"deliveries.{name}", delivery)
         if supply.allocation == "fixed_shares":
-            shares = sum(supply.fixed_shares.values())
-            check(
-                abs(shares - 1) < 1e-9,
-                "supply.fixed_shares",
-                f"shares must sum to 1, not {shares:g}",
-            )
+            yield from _must_sum_to_one("supply.fixed_shares", supply.fixed_shares)
         for name in supply.fixed_shares:
-            check(name in self.units, f"supply.fixed_shares.{name}", "is no unit")
+            yield from _must_be_one_of(f"supply.fixed_shares.{name}", name, self.units)
         for name, unit in self.units.items():
-            check(
-                unit.type in self.unit_types,
-                f"units.{name}.type",
-                f"{unit.type!r} is no unit type: {_one_of(self.unit_types)}",
-            )
-            check(
-                unit.district in self.districts,
-                f"units.{name}.district",
-                f"{unit.district!r} is no district: {_one_of(self.districts)}",
-            )
-        for district, share in self.districts.items():
-            check(
-                share == 0 or any(unit.district == district for unit in self.units.values()),
-                f"districts.{district}",
-                "people live there but it has no unit",
-            )
+            yield from _must_be_one_of(f"units.{name}.type", unit.type, self.unit_types)
+            yield from _must_be_one_of(f"units.{name}.district", unit.district, self.districts)
         for path, distribution in self._durations():
-            check(
-                float(distribution.quantiles(np.array([0.0]))[0]) >= 0,
-                path,
-                "a duration must not be negative",
-            )
-        return found
+            if (least := _least(distribution)) < 0:
+                yield path, f"a duration must not be negative, and this can be {least:g}"
+
+    def _delivery_contradictions(self, path: str, delivery: Delivery) -> Iterator[tuple[str, str]]:
+        first, last = self.campaign.first_day, self.campaign.horizon
+        yield from _must_be_one_of(f"{path}.vaccine", delivery.vaccine, self.vaccines)
+        for key in ("arrives", "announced_arrival"):
+            day = getattr(delivery, key)
+            if day is not None and not first <= day <= last:
+                yield (
+                    f"{path}.{key}",
+                    f"must lie between campaign.first_day and campaign.horizon, {first} and {last}",
+                )
+        if _least(delivery.delay_days) < 0:
+            yield f"{path}.delay_days", "must not be negative: say an earlier `arrives`"
+        if _least(delivery.fraction_delivered) < 0 or _greatest(delivery.fraction_delivered) > 10:
+            yield f"{path}.fraction_delivered", "must lie between 0 and 10 (1 = all that was said)"
 
     def _durations(self) -> list[tuple[str, _Distribution]]:
         centre = self.call_centre
@@ -882,10 +875,26 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _must(condition: bool, message: str) -> None:
-    if not condition:
-        raise ValueError(message)
+def _clock(minutes: int) -> str:
+    return f"{minutes // 60:02d}:{minutes % 60:02d}"
 
 
-def _one_of(names: Mapping[str, object]) -> str:
-    return "choose one of " + ", ".join(names)
+def _least(distribution: _Distribution) -> float:
+    return float(distribution.quantiles(np.array([0.0]))[0])
+
+
+def _greatest(distribution: _Distribution) -> float:
+    return float(distribution.quantiles(np.array([1.0]))[0])
+
+
+def _must_sum_to_one(path: str, shares: Mapping[str, float]) -> Iterator[tuple[str, str]]:
+    total = sum(shares.values())
+    if abs(total - 1) > 1e-9:
+        yield path, f"the shares must sum to 1, not {total:g}"
+
+
+def _must_be_one_of(path: str, name: str, known: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        meant = f"did you mean {near[0]!r}? " if near else ""
+        yield path, f"there is no {name!r}: {meant}choose one of {', '.join(known)}"
