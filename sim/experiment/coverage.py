@@ -1,0 +1,139 @@
+"""Coverage by date: of the target, by group, by unit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sim.scenario import AlreadyVaccinated, Scenario
+
+Scope = Literal["first", "full"]
+"""At least one dose, or fully vaccinated."""
+
+SCOPES: tuple[Scope, ...] = ("first", "full")
+
+
+def coverage_curve(
+    daily: pd.DataFrame,
+    scenario: Scenario,
+    scope: Scope,
+    by: Literal["group", "unit"] | None = None,
+    until: date | None = None,
+    replications: Sequence[int] | None = None,
+) -> pd.DataFrame:
+    """Persons vaccinated by the evening of each day, in long form.
+
+    `daily` is that table for any number of replications. Columns: replication, date, the column
+    named by `by` (if any), persons and, unless by unit, share: of the target or of the group.
+    People of the target who were vaccinated before the campaign count (not by unit, since their
+    unit is unknown); inhabitants outside the target do not. Fully vaccinated is who has had the
+    last dose `campaign.protected_after_days` ago.
+    """
+    numbers = np.asarray(
+        daily["replication"].unique() if replications is None else replications, dtype=np.int64
+    )
+    keys: list[str | None] = [None]
+    if by is not None:
+        keys = [*(scenario.groups if by == "group" else scenario.units)]
+    dates = pd.date_range(
+        scenario.campaign.first_day, until or scenario.campaign.horizon, freq="D", unit="ms"
+    )
+    counted = daily[_counts_for(daily, scenario, scope)]
+    parts = []
+    for key in keys:
+        here = counted if key is None else counted[counted[by] == key]
+        curves = _before(scenario, scope, len(dates), key, by) + _by_day(
+            here, scenario, scope, len(dates), numbers
+        )
+        columns: dict[str, Any] = {
+            "replication": np.repeat(numbers, len(dates)),
+            "date": np.tile(dates, len(numbers)),
+        }
+        if key is not None:
+            columns[str(by)] = pd.array([key] * curves.size, dtype="str")
+        columns["persons"] = curves.ravel()
+        if by != "unit":
+            people = scenario.target if key is None else scenario.groups[key].people
+            columns["share"] = curves.ravel() / people if people else np.nan
+        parts.append(pd.DataFrame(columns))
+    return pd.concat(parts, ignore_index=True)
+
+
+def cumulative(
+    daily: pd.DataFrame, scenario: Scenario, scope: Scope, until: date | None
+) -> NDArray[np.int64]:
+    """Persons of the target vaccinated by the evening of each day; one replication."""
+    days = ((until or scenario.campaign.horizon) - scenario.campaign.first_day).days + 1
+    counted = daily[_counts_for(daily, scenario, scope)].assign(replication=0)
+    curves = _by_day(counted, scenario, scope, days, np.zeros(1, dtype=np.int64))
+    total: NDArray[np.int64] = curves[0] + _before(scenario, scope, days, None, None)
+    return total
+
+
+def _counts_for(daily: pd.DataFrame, scenario: Scenario, scope: Scope) -> pd.Series:
+    """Which rows of `daily` hold doses that bring a person into the scope."""
+    first = daily["dose"] == 1
+    one_dose_enough = all(regimen.second is None for regimen in scenario.regimens.values())
+    if scope == "first" or scenario.campaign.complete_with == "one_dose" or one_dose_enough:
+        return first
+    return ~first
+
+
+def _lag(scenario: Scenario, scope: Scope) -> int:
+    return scenario.campaign.protected_after_days if scope == "full" else 0
+
+
+def _by_day(
+    counted: pd.DataFrame,
+    scenario: Scenario,
+    scope: Scope,
+    days: int,
+    replications: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """Cumulated doses of these rows: [replications, days]."""
+    since = counted["date"] - pd.Timestamp(scenario.campaign.first_day)
+    day = since.dt.days.to_numpy() + _lag(scenario, scope)
+    row = np.searchsorted(replications, counted["replication"].to_numpy())
+    inside = day < days
+    total = np.zeros((len(replications), days), dtype=np.int64)
+    np.add.at(total, (row[inside], day[inside]), counted["administered"].to_numpy()[inside])
+    return np.cumsum(total, axis=1, dtype=np.int64)
+
+
+def _before(
+    scenario: Scenario, scope: Scope, days: int, key: str | None, by: str | None
+) -> NDArray[np.int64]:
+    """People of the target (or of one group) who had their doses before the campaign: [days]."""
+    total = np.zeros(days, dtype=np.int64)
+    if by == "unit":
+        return total
+    groups = scenario.groups.values() if key is None else [scenario.groups[key]]
+    for group in groups:
+        for entry in group.already_vaccinated:
+            for day, people in _vaccinated_before(entry, scenario, scope):
+                if day < days:
+                    total[max(day, 0)] += people
+    return np.cumsum(total, dtype=np.int64)
+
+
+def _vaccinated_before(
+    entry: AlreadyVaccinated, scenario: Scenario, scope: Scope
+) -> Iterator[tuple[int, int]]:
+    """(day on which they count, number of people) for one entry of `already_vaccinated`."""
+    regimen = scenario.regimens[entry.regimen]
+    delay = 0
+    if scope == "full" and scenario.campaign.complete_with == "all_doses":
+        if entry.doses == 1 and regimen.second is not None:
+            return
+        delay = regimen.target_days if entry.doses == 2 else 0
+    delay += _lag(scenario, scope)
+    begin = (entry.first_dose_from - scenario.campaign.first_day).days
+    span = (entry.first_dose_to - entry.first_dose_from).days + 1
+    offsets = np.arange(entry.people) * span // entry.people
+    for offset, people in zip(*np.unique(offsets, return_counts=True), strict=True):
+        yield begin + int(offset) + delay, int(people)

@@ -1,0 +1,297 @@
+"""Every measure of a campaign, computed from its tables in this one place.
+
+`measures_of` gives the measures of one replication; a run keeps them as its `replications` table,
+one row a replication. Coverage by date, group or unit is in `coverage.py`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sim.experiment.coverage import SCOPES, cumulative
+from sim.experiment.statistics import Estimate, mean_interval
+from sim.scenario import Scenario
+
+Tables = Mapping[str, pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What a measure is counted in, and what it means."""
+
+    unit: str
+    meaning: str
+
+
+_END = "at the end of the simulation"
+
+MEASURES: dict[str, Measure] = {
+    # People
+    "target": Measure("persons", "people of all groups"),
+    "first_doses_by_deadline": Measure("persons", "of the target with a first dose by then"),
+    "fully_vaccinated_by_deadline": Measure("persons", "of the target fully vaccinated by then"),
+    "first_dose_coverage_by_deadline": Measure("share", "first dose, of the target"),
+    "full_coverage_by_deadline": Measure("share", "fully vaccinated, of the target"),
+    "population_first_dose_coverage_by_deadline": Measure(
+        "share", "first dose, of all inhabitants, those vaccinated before the campaign included"
+    ),
+    "population_full_coverage_by_deadline": Measure(
+        "share", "fully vaccinated, of all inhabitants, those vaccinated before included"
+    ),
+    "first_doses_by_end": Measure("persons", f"of the target with a first dose {_END}"),
+    "fully_vaccinated_by_end": Measure("persons", f"of the target fully vaccinated {_END}"),
+    "first_dose_goal_day": Measure(
+        "days", "after campaign.first_day: first doses reach campaign.coverage_goal of inhabitants"
+    ),
+    "full_goal_day": Measure(
+        "days", "after campaign.first_day: the fully vaccinated reach campaign.coverage_goal"
+    ),
+    "first_dose_completion_day": Measure(
+        "days", "after campaign.first_day: the whole target has a first dose"
+    ),
+    "completion_day": Measure(
+        "days", "after campaign.first_day: the whole target is fully vaccinated"
+    ),
+    # Doses
+    "doses_delivered": Measure("doses", "arrived at the provincial store"),
+    "doses_administered": Measure("doses", "given"),
+    "doses_administered_first": Measure("doses", "given as first doses"),
+    "doses_administered_second": Measure("doses", "given as second doses"),
+    "doses_administered_by_deadline": Measure("doses", "given by the deadline"),
+    "doses_wasted": Measure("doses", "discarded from opened vials or lost in storage"),
+    "doses_wasted_open_vials": Measure("doses", "discarded from opened vials"),
+    "doses_lost_in_storage": Measure("doses", "lost in storage"),
+    "doses_extra": Measure("doses", "drawn from vials beyond the label"),
+    "doses_on_hand_by_end": Measure("doses", f"in closed vials {_END}"),
+    "waste_share": Measure("share", "wasted, of the doses delivered and extra"),
+    # Telephone
+    "calls_offered": Measure("calls", "attempts within opening hours"),
+    "calls_answered": Measure("calls", "taken by an agent"),
+    "calls_abandoned": Measure("calls", "the caller left the queue"),
+    "calls_blocked": Measure("calls", "heard the busy signal"),
+    "calls_cut_off": Measure("calls", "still waiting at closing"),
+    "calls_closed": Measure("calls", "outside opening hours"),
+    "answered_share": Measure("share", "answered, of the calls offered"),
+    "answered_within_target_share": Measure(
+        "share", "answered within answer_target_seconds, of the calls offered (service level)"
+    ),
+    "mean_wait_minutes": Measure("min", "mean wait of the answered calls"),
+    "agent_occupancy": Measure("share", "agents' time on calls, of their time on duty"),
+    "agent_hours": Measure("h", "agents on duty, overtime included"),
+    "persons_calling": Measure("persons", "who called to book"),
+    "persons_got_through": Measure("persons", "who called to book and reached an agent"),
+    "persons_gave_up": Measure("persons", "who called to book, in vain, and gave up for good"),
+    "telephone_bookings": Measure("persons", "registered by telephone"),
+    "other_bookings": Measure("persons", "registered through other channels"),
+    "attempts_per_booking": Measure("calls", "attempts of booking callers per registration"),
+    # Units
+    "appointments": Measure("persons", "due, both doses"),
+    "no_show_share": Measure("share", "of the appointments"),
+    "turned_away_no_dose": Measure("persons", "came and found no dose"),
+    "left_waiting": Measure("persons", "left before the jab because the wait was too long"),
+    "turned_away_late": Measure("persons", "not served before the overtime limit, or came late"),
+    "mean_minutes_in_unit": Measure("min", "from arrival to exit"),
+    "max_inside": Measure("persons", "most people inside one unit at once"),
+    "latest_exit_minutes": Measure("min", "last patient's exit after closing, latest of all"),
+    "station_{name}_mean_wait_minutes": Measure("min", "mean wait at the station"),
+    "station_{name}_max_queue": Measure("persons", "longest queue at the station in any unit"),
+    "station_{name}_utilisation": Measure("share", "time in use, of the time staffed"),
+    "staff_hours_{name}": Measure("h", "staff on duty at the station, all units"),
+}
+"""Every measure by name; {name} stands for the name of a station."""
+
+
+def measure(name: str) -> Measure:
+    """Unit and meaning of a measure, those of single stations included."""
+    if name in MEASURES:
+        return MEASURES[name]
+    for pattern, found in MEASURES.items():
+        begin, brace, end = pattern.partition("{name}")
+        if brace and name.startswith(begin) and name.endswith(end):
+            return found
+    raise KeyError(name)
+
+
+# One replication ------------------------------------------------------------------------------
+
+
+def measures_of(tables: Tables, scenario: Scenario, until: date | None = None) -> dict[str, float]:
+    """All measures of one replication, by name; NaN where one is undefined (nobody called).
+
+    `until` is the last day simulated where that was before the horizon. Days are counted from
+    campaign.first_day (0); NaN: not reached.
+    """
+    return {
+        **_people(tables, scenario, until),
+        **_doses(tables, scenario, until),
+        **_telephone(tables),
+        **_units(tables, scenario),
+    }
+
+
+def _people(tables: Tables, scenario: Scenario, until: date | None) -> dict[str, float]:
+    campaign, target = scenario.campaign, scenario.target
+    reasons = tables["reasons"]
+    vaccinated = reasons[reasons["reason"] == "vaccinated"].groupby(["as_of", "scope"])["persons"]
+    persons: Mapping[Any, float] = vaccinated.sum().to_dict()
+    found: dict[str, float] = {"target": float(target)}
+    for scope, name, coverage in (
+        ("first", "first_doses", "first_dose_coverage"),
+        ("full", "fully_vaccinated", "full_coverage"),
+    ):
+        by_deadline = float(persons.get(("deadline", scope), math.nan))
+        if until is not None and until < campaign.deadline:
+            by_deadline = math.nan
+        found[f"{name}_by_deadline"] = by_deadline
+        found[f"{name}_by_end"] = float(persons.get(("horizon", scope), math.nan))
+        found[f"{coverage}_by_deadline"] = by_deadline / target
+        found[f"population_{coverage}_by_deadline"] = (
+            by_deadline + campaign.vaccinated_before
+        ) / campaign.population
+    goal = campaign.coverage_goal * campaign.population - campaign.vaccinated_before
+    for scope, goal_name, completion_name in zip(
+        SCOPES,
+        ("first_dose_goal_day", "full_goal_day"),
+        ("first_dose_completion_day", "completion_day"),
+        strict=True,
+    ):
+        curve = cumulative(tables["daily"], scenario, scope, until)
+        found[goal_name] = _first_day(curve >= goal - 1e-6)
+        found[completion_name] = _first_day(curve >= target)
+    return found
+
+
+def _doses(tables: Tables, scenario: Scenario, until: date | None) -> dict[str, float]:
+    stock, daily = tables["stock"], tables["daily"]
+    flows = {
+        name: float(stock[name].sum())
+        for name in ("delivered", "administered", "wasted", "storage_loss", "extra")
+    }
+    last = stock.groupby(["place", "vaccine"])["on_hand"].last()
+    wasted = flows["wasted"] + flows["storage_loss"]
+    deadline = pd.Timestamp(scenario.campaign.deadline)
+    reached = until is None or until >= scenario.campaign.deadline
+    by_deadline = float(stock.loc[stock["date"] <= deadline, "administered"].sum())
+    return {
+        "doses_delivered": flows["delivered"],
+        "doses_administered": flows["administered"],
+        "doses_administered_first": float(daily.loc[daily["dose"] == 1, "administered"].sum()),
+        "doses_administered_second": float(daily.loc[daily["dose"] == 2, "administered"].sum()),
+        "doses_administered_by_deadline": by_deadline if reached else math.nan,
+        "doses_wasted": wasted,
+        "doses_wasted_open_vials": flows["wasted"],
+        "doses_lost_in_storage": flows["storage_loss"],
+        "doses_extra": flows["extra"],
+        "doses_on_hand_by_end": float(last.sum()),
+        "waste_share": _ratio(wasted, flows["delivered"] + flows["extra"]),
+    }
+
+
+def _telephone(tables: Tables) -> dict[str, float]:
+    calls: Any = tables["call_centre"].drop(columns=["date", "language"]).sum()
+    agents: Any = tables["agents"][["on_duty", "busy", "overtime"]].sum()
+    callers = tables["callers"]
+    booking: Any = (
+        callers[callers["purpose"] == "booking"].drop(columns=["date", "group", "purpose"]).sum()
+    )
+    bookings: Any = tables["bookings"][["registered_telephone", "registered_other"]].sum()
+    offered = float(calls["offered"])
+    return {
+        "calls_offered": offered,
+        "calls_answered": float(calls["answered"]),
+        "calls_abandoned": float(calls["abandoned"]),
+        "calls_blocked": float(calls["blocked"]),
+        "calls_cut_off": float(calls["cut_off"]),
+        "calls_closed": float(callers["calls_outside_hours"].sum()),
+        "answered_share": _ratio(calls["answered"], offered),
+        "answered_within_target_share": _ratio(calls["within_target"], offered),
+        "mean_wait_minutes": _ratio(calls["wait_answered"], calls["answered"]),
+        "agent_occupancy": _ratio(agents["busy"], agents["on_duty"]),
+        "agent_hours": float(agents["on_duty"] + agents["overtime"]) / 60,
+        "persons_calling": float(booking["first_calls"]),
+        "persons_got_through": float(booking["answered"]),
+        "persons_gave_up": float(booking["gave_up"]),
+        "telephone_bookings": float(bookings["registered_telephone"]),
+        "other_bookings": float(bookings["registered_other"]),
+        "attempts_per_booking": _ratio(booking["attempts"], booking["bookings"]),
+    }
+
+
+def _units(tables: Tables, scenario: Scenario) -> dict[str, float]:
+    daily: Any = tables["daily"].drop(columns=["date", "unit", "group"]).sum()
+    sessions, stations = tables["sessions"], tables["stations"]
+    found = {
+        "appointments": float(daily["appointments"]),
+        "no_show_share": _ratio(daily["no_shows"], daily["appointments"]),
+        "turned_away_no_dose": float(daily["no_dose"]),
+        "left_waiting": float(daily["left"]),
+        "turned_away_late": float(daily["late"] + daily["closed"]),
+        "mean_minutes_in_unit": _ratio(sessions["time_inside"].sum(), sessions["patients"].sum()),
+        "max_inside": _largest(sessions["max_inside"]),
+        "latest_exit_minutes": _largest(sessions["last_exit"]),
+    }
+    for name in station_names(scenario):
+        here = stations[stations["station"] == name]
+        found[f"station_{name}_mean_wait_minutes"] = _ratio(
+            here["wait"].sum(), here["served"].sum()
+        )
+        found[f"station_{name}_max_queue"] = _largest(here["max_queue"])
+        found[f"station_{name}_utilisation"] = _ratio(here["busy"].sum(), here["on_duty"].sum())
+        staffed = here["unit"].isin(
+            [
+                unit_name
+                for unit_name, unit in scenario.units.items()
+                if name in unit.stations and unit.stations[name].kind != "observation"
+            ]
+        )
+        found[f"staff_hours_{name}"] = float(here.loc[staffed, "on_duty"].sum()) / 60
+    return found
+
+
+def station_names(scenario: Scenario) -> list[str]:
+    """Names of the stations of all units, in order of first mention."""
+    return list(dict.fromkeys(name for unit in scenario.units.values() for name in unit.stations))
+
+
+def estimates(replications: pd.DataFrame) -> dict[str, Estimate]:
+    """Mean and interval of every measure over the rows of a `replications` table.
+
+    A day that is not reached in some replication has no mean (that of the others would be too
+    early); `n` says in how many it is reached.
+    """
+    found = {}
+    for name in replications.columns.drop("replication"):
+        values = replications[name]
+        estimate = mean_interval(values.to_numpy())
+        if measure(str(name)).unit == "days" and values.isna().any():
+            estimate = Estimate(None, None, None, estimate.n)
+        found[str(name)] = estimate
+    return found
+
+
+# Small arithmetic -----------------------------------------------------------------------------
+
+
+def _ratio(part: Any, whole: Any) -> float:
+    return float(part) / float(whole) if whole else math.nan
+
+
+def _largest(values: pd.Series) -> float:
+    return float(values.max()) if len(values) else math.nan
+
+
+def _first_day(reached: NDArray[np.bool_]) -> float:
+    return float(np.argmax(reached)) if reached.any() else math.nan
+
+
+def as_date(scenario: Scenario, days: float) -> date:
+    """The date that is so many days after campaign.first_day (fractions round up)."""
+    return scenario.campaign.first_day + timedelta(days=math.ceil(days))

@@ -1,0 +1,195 @@
+"""Running replications of a scenario, in this process or in several."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import date
+from multiprocessing import connection
+from typing import Any
+
+import pandas as pd
+
+from sim.engine import get_engine
+from sim.experiment.conservation import check_conservation
+from sim.experiment.measures import measures_of
+from sim.scenario import Scenario
+
+DEFAULT_SEED = 1
+DEFAULT_REPLICATIONS = 10
+DEFAULT_ENGINE = "compiled"
+
+Tables = dict[str, pd.DataFrame]
+OnDays = Callable[[int], None]
+"""Called with the number of days simulated so far, over all replications."""
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """How a scenario is studied. The results depend on all of it but the number of workers."""
+
+    seed: int = DEFAULT_SEED
+    replications: int = DEFAULT_REPLICATIONS
+    engine: str = DEFAULT_ENGINE
+    workers: int | None = None
+    """Processes; None: one a core, but no more than replications."""
+    until: date | None = None
+    """Last day simulated, where that is before the horizon."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for settings that no scenario allows."""
+        if not 0 <= self.seed < 2**64:
+            raise ValueError(f"seed must be between 0 and 2**64 - 1, not {self.seed}")
+        if not 1 <= self.replications <= 10**6:
+            raise ValueError(
+                f"replications must be between 1 and 1,000,000, not {self.replications:,}"
+            )
+        if self.workers is not None and self.workers < 1:
+            raise ValueError(f"workers must be at least 1, not {self.workers}")
+
+    def check_against(self, scenario: Scenario) -> None:
+        """Raise ValueError if `until` lies outside the scenario's days."""
+        campaign = scenario.campaign
+        if self.until is not None and not campaign.first_day <= self.until <= campaign.horizon:
+            raise ValueError(
+                f"until must lie between the campaign's first day ({campaign.first_day}) and its "
+                f"horizon ({campaign.horizon}), not on {self.until}"
+            )
+
+    def days(self, scenario: Scenario) -> int:
+        """Days simulated in one replication."""
+        campaign = scenario.campaign
+        return ((self.until or campaign.horizon) - campaign.first_day).days + 1
+
+    @property
+    def workers_used(self) -> int:
+        """Number of processes."""
+        return min(self.workers or available_cores(), self.replications)
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def replicate(
+    scenario: Scenario,
+    settings: RunSettings,
+    replication: int,
+    on_day: Callable[[], None] = lambda: None,
+) -> Tables:
+    """All tables of one replication, checked, with its measures as table `replications`."""
+    from sim.model.campaign import simulate
+
+    tables = simulate(
+        scenario,
+        get_engine(settings.engine),
+        settings.seed,
+        replication,
+        until=settings.until,
+        progress=lambda day: on_day(),
+    )
+    check_conservation(tables, scenario, settings.until)
+    measures = measures_of(tables, scenario, settings.until)
+    return {**tables, "replications": pd.DataFrame([{"replication": replication, **measures}])}
+
+
+def run_replications(
+    scenario: Scenario,
+    settings: RunSettings,
+    on_days: OnDays = lambda days: None,
+    first: int = 0,
+) -> Iterator[tuple[int, Tables]]:
+    """Yield (replication, tables) in order of replication, from number `first` on.
+
+    The tables do not depend on the number of workers. Only a few replications are held at a time.
+    Closing the generator (or an exception in its caller) stops the workers within a simulated day.
+    """
+    numbers = range(first, settings.replications)
+    if settings.workers_used > 1 and len(numbers) > 1:
+        yield from _in_processes(scenario, settings, numbers, on_days)
+        return
+    days = 0
+
+    def count() -> None:
+        nonlocal days
+        days += 1
+        on_days(days)
+
+    for number in numbers:
+        yield number, replicate(scenario, settings, number, count)
+
+
+# Processes ------------------------------------------------------------------------------------
+
+
+class _StoppedError(Exception):
+    """The parent wants no more results."""
+
+
+@dataclass
+class _Worker:
+    """What a worker process knows; set once when it starts."""
+
+    scenario: Scenario
+    settings: RunSettings
+    days: Any
+    """Shared count of days simulated."""
+    stop: Any
+    """Shared flag: 1 when no more results are wanted."""
+
+    def on_day(self) -> None:
+        if self.stop.value:
+            raise _StoppedError
+        with self.days.get_lock():
+            self.days.value += 1
+
+
+_worker: _Worker
+
+
+def _start_worker(worker: _Worker) -> None:
+    global _worker
+    _worker = worker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+
+def _replicate(number: int) -> Tables:
+    return replicate(_worker.scenario, _worker.settings, number, _worker.on_day)
+
+
+def _in_processes(
+    scenario: Scenario, settings: RunSettings, numbers: range, on_days: OnDays
+) -> Iterator[tuple[int, Tables]]:
+    context = multiprocessing.get_context("spawn")
+    workers = min(settings.workers_used, len(numbers))
+    shared = _Worker(scenario, settings, context.Value("q", 0), context.Value("b", 0))
+    executor = ProcessPoolExecutor(workers, context, _start_worker, (shared,))
+    pending: dict[int, Future[Tables]] = {}
+    waiting = iter(numbers)
+    try:
+        for number in numbers:
+            while len(pending) < 2 * workers and (new := next(waiting, None)) is not None:
+                pending[new] = executor.submit(_replicate, new)
+            while not pending[number].done():
+                wait([pending[number]], timeout=0.2, return_when=FIRST_COMPLETED)
+                on_days(shared.days.value)
+            yield number, pending.pop(number).result()
+    finally:
+        shared.stop.value = 1
+        executor.shutdown(wait=True, cancel_futures=True)
