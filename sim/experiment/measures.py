@@ -115,7 +115,8 @@ def measure(name: str) -> Measure:
         return MEASURES[name]
     for pattern, found in MEASURES.items():
         begin, brace, end = pattern.partition("{name}")
-        if brace and name.startswith(begin) and name.endswith(end):
+        long_enough = len(name) > len(begin) + len(end)
+        if brace and long_enough and name.startswith(begin) and name.endswith(end):
             return found
     raise KeyError(name)
 
