@@ -764,6 +764,21 @@ def test_arrivals_take_effect_before_stations_start_people():
     assert result.join_us[1, 0] == -1
 
 
+def test_whom_a_station_passes_on_at_this_instant_joins_before_the_next_station_starts_people():
+    # At 10, patient 1 joins station 1 from a walk, and patient 2 leaves station 0, where patient 0
+    # has waited and passes in no time: patient 0 joins station 1 at 10, too, and is first there.
+    result = unit_session(
+        session(
+            [0, 0, 0],
+            [[0, 5], [0, 5], [10, 0]],
+            visits=[[1, 1], [0, 1], [1, 0]],
+            walk_s=[[2, 0], [0, 10], [0, 0]],
+        )
+    )
+    assert in_seconds(result.start_us[:, 0]) == [10, -1, 0]
+    assert in_seconds(result.start_us[:, 1]) == [10, 15, -1]
+
+
 def test_services_of_length_zero_are_finished_before_the_next_station():
     result = unit_session(session([7, 7, 7], np.zeros((3, 4)), tolerance_s=0))
     assert in_seconds(result.exit_us) == [7, 7, 7]
