@@ -42,12 +42,12 @@ class Stream(IntEnum):
     BOOKING_CALL = 4  # per attempt: patience, redial decision, redial delay, handle time
     INQUIRY_CALL = 5  # per attempt: as for BOOKING_CALL
     CONVERSION = 6  # does an answered booking call end in a booking
-    NEXT_DAY_CALL = 7  # per attempt: cell of the call-time profile, moment within the cell
+    NEXT_DAY_CALL = 7  # per attempt: cell of the call-time profile, moment in it, decision
     VISIT = 8  # per appointment: no-show, punctuality, rebooking, tolerance for waiting
     STATION = 9  # per visit, by station name: visits it, service time, adverse event, its length
     DELIVERY = 10  # by delivery name: delay, fraction delivered, storage loss
-    WALK_IN = 11  # by unit name, entity = day: number of walk-ins; entity = person: order
-    WALK_IN_TIME = 12  # per visit: moment of arrival
+    WALK_IN = 11  # by unit name, entity = day: number of walk-ins
+    WALK_IN_PERSON = 12  # moment of arrival, order of walking in
 
 
 def stream_word(stream: Stream, *names: str) -> int:

@@ -395,6 +395,8 @@ class CallCentre(Opening):
     redial_probability: Probability
     """After a busy signal or giving up waiting, the caller tries again."""
     redial_delay_minutes: Distribution
+    another_day_probability: Probability = 0.0
+    """Who does not redial calls again on another day with this probability, else never."""
     attempts_per_day: Attempts
     attempts_in_all: Attempts
     """After so many attempts a person gives up for good."""

@@ -1,0 +1,245 @@
+"""The people of a campaign: who they are, and how far each has come.
+
+People are individuals. Traits are drawn once, from (seed, replication, group, number within the
+group), so that replication r has the same people in every scenario; the rest is their state.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.random_streams import (
+    RandomStreams,
+    Stream,
+    cumulative_thresholds,
+    pick,
+    stream_word,
+    threshold,
+)
+from sim.scenario import HOUR_US, CallCentre, Group, Scenario
+
+NEVER = np.int16(32767)
+"""A day that does not come."""
+
+Int16Array = NDArray[np.int16]
+Int64Array = NDArray[np.int64]
+
+
+class Status(IntEnum):
+    """Where a person stands on the way to the next dose."""
+
+    NOT_REGISTERED = 0
+    WAITING = 1  # registered (or due for the second dose), without an appointment
+    BOOKED = 2
+    DROPPED_OUT = 3  # after a no-show, or after being turned away
+    INTERVAL = 4  # had the first dose; too early to look for a second appointment
+    COMPLETE = 5
+
+
+class Setback(IntEnum):
+    """What went wrong last, on the way to the next dose."""
+
+    NONE = 0
+    NO_SHOW = 1
+    NO_DOSE = 2
+    NOT_SERVED = 3
+
+
+class HeldBy(IntEnum):
+    """What keeps an appointment from being made, or from being earlier."""
+
+    NOTHING = 0
+    NO_DOSE = 1
+    NO_SLOT = 2
+
+
+@dataclass
+class Population:
+    """Arrays over people, numbered group by group. Days count from the campaign's first day."""
+
+    group: NDArray[np.uint8]
+    entity: NDArray[np.uint32]
+    """number within the group: the person's identity for random streams"""
+    willing: NDArray[np.bool_]
+    by_telephone: NDArray[np.bool_]
+    home_unit: Int16Array
+    first_call_day: Int16Array
+    """day of the first call, or of coming to another channel; NEVER: not before the horizon"""
+    first_call_us: Int64Array
+    status: NDArray[np.int8]
+    setback: NDArray[np.int8]
+    held_by: NDArray[np.int8]
+    declined: NDArray[np.bool_]
+    """decided against a booking during the call"""
+    gave_up: NDArray[np.bool_]
+    """called in vain and will not call again"""
+    doses: NDArray[np.int8]
+    regimen: NDArray[np.int8]
+    first_dose_day: Int16Array
+    last_dose_day: Int16Array
+    appointment_day: Int16Array
+    appointment_unit: Int16Array
+    appointment_slot: NDArray[np.int32]
+    appointment_vaccine: NDArray[np.int8]
+    tries: NDArray[np.int16]
+    """appointments had for the next dose"""
+
+    @property
+    def size(self) -> int:
+        """Number of people."""
+        return int(self.group.size)
+
+    def needs(self, people: NDArray[Any]) -> NDArray[np.int8]:
+        """Number of the next dose of these people (1 or 2)."""
+        return (self.doses[people] + 1).astype(np.int8)
+
+
+class DemandCurve:
+    """When the people of a group first call: waves x weekdays x hours of the day."""
+
+    def __init__(self, group: Group, scenario: Scenario) -> None:
+        campaign, centre = scenario.campaign, scenario.call_centre
+        days = (campaign.horizon - campaign.first_day).days + 1
+        weights = np.zeros((days, 24))
+        never = 0.0
+        weekday = np.array(
+            [centre.weekday_calls[(campaign.first_day.weekday() + d) % 7] for d in range(days)]
+        )
+        for wave in group.first_calls:
+            start = (wave.opens - campaign.first_day).days
+            since = np.arange(days) - start
+            decay = np.where(
+                since >= 0, np.exp(-since / wave.mean_days) * -np.expm1(-1 / wave.mean_days), 0.0
+            )
+            later = float(np.exp(-max(days - start, 0) / wave.mean_days))
+            within = decay * weekday
+            if within.sum() > 0:
+                hours = np.asarray(centre.call_times)
+                weights += np.outer(
+                    within / within.sum() * (1 - later) * wave.share, hours / hours.sum()
+                )
+                never += later * wave.share
+            else:
+                never += wave.share
+        self._days = days
+        self._ends = cumulative_thresholds(np.append(weights.ravel(), max(never, 0.0)))
+
+    def moments(
+        self, cell_words: NDArray[np.uint32], moment_words: NDArray[np.uint32]
+    ) -> tuple[Int16Array, Int64Array]:
+        """Day (NEVER if after the horizon) and microsecond of the day of first calls."""
+        cell = pick(self._ends, cell_words)
+        day = np.where(cell < 24 * self._days, cell // 24, NEVER).astype(np.int16)
+        return day, (cell % 24) * HOUR_US + within_hour(moment_words)
+
+
+class CallTimeProfile:
+    """Time of day at which somebody calls again on another day, within opening hours."""
+
+    def __init__(self, centre: CallCentre) -> None:
+        hours = np.arange(24)
+        low = np.clip(centre.opens, hours * 60, hours * 60 + 60)
+        high = np.clip(centre.closes, hours * 60, hours * 60 + 60)
+        self._low_us = low * 60_000_000
+        self._width_us = (high - low) * 60_000_000
+        self._ends = cumulative_thresholds(np.asarray(centre.call_times) * (high - low))
+
+    def times(self, cell_words: NDArray[np.uint32], moment_words: NDArray[np.uint32]) -> Int64Array:
+        """Microseconds of the day."""
+        hour = pick(self._ends, cell_words)
+        within = (moment_words.astype(np.uint64) * self._width_us[hour].astype(np.uint64)) >> 32
+        return (self._low_us[hour] + within.astype(np.int64)).astype(np.int64)
+
+
+def within_hour(words: NDArray[np.uint32]) -> Int64Array:
+    """Microseconds into an hour, uniform."""
+    return ((words.astype(np.uint64) * np.uint64(HOUR_US)) >> np.uint64(32)).astype(np.int64)
+
+
+def draw_population(
+    scenario: Scenario, streams: RandomStreams, unit_weights: NDArray[np.float64]
+) -> Population:
+    """All people of the target, with their traits and their state on the first day.
+
+    `unit_weights` (float[units]) are the shares of people whose home unit is each unit.
+    """
+    sizes = [group.people for group in scenario.groups.values()]
+    n = sum(sizes)
+    people = Population(
+        group=np.repeat(np.arange(len(sizes), dtype=np.uint8), sizes),
+        entity=np.concatenate([np.arange(size, dtype=np.uint32) for size in sizes]),
+        willing=np.zeros(n, dtype=np.bool_),
+        by_telephone=np.zeros(n, dtype=np.bool_),
+        home_unit=np.zeros(n, dtype=np.int16),
+        first_call_day=np.full(n, NEVER, dtype=np.int16),
+        first_call_us=np.zeros(n, dtype=np.int64),
+        status=np.full(n, Status.NOT_REGISTERED, dtype=np.int8),
+        setback=np.zeros(n, dtype=np.int8),
+        held_by=np.zeros(n, dtype=np.int8),
+        declined=np.zeros(n, dtype=np.bool_),
+        gave_up=np.zeros(n, dtype=np.bool_),
+        doses=np.zeros(n, dtype=np.int8),
+        regimen=np.full(n, -1, dtype=np.int8),
+        first_dose_day=np.full(n, NEVER, dtype=np.int16),
+        last_dose_day=np.full(n, NEVER, dtype=np.int16),
+        appointment_day=np.full(n, NEVER, dtype=np.int16),
+        appointment_unit=np.zeros(n, dtype=np.int16),
+        appointment_slot=np.zeros(n, dtype=np.int32),
+        appointment_vaccine=np.full(n, -1, dtype=np.int8),
+        tries=np.zeros(n, dtype=np.int16),
+    )
+    home_ends = cumulative_thresholds(unit_weights)
+    start = 0
+    for name, group in scenario.groups.items():
+        part = slice(start, start + group.people)
+        start += group.people
+        words = streams.blocks(stream_word(Stream.PERSON, name), people.entity[part])
+        people.willing[part] = words[0] < np.uint64(threshold(group.willing))
+        people.by_telephone[part] = words[1] < np.uint64(threshold(group.telephone_share))
+        people.home_unit[part] = pick(home_ends, words[2])
+        if not group.booked_in_advance:
+            calls = streams.blocks(stream_word(Stream.FIRST_CALL, name), people.entity[part])
+            day, moment = DemandCurve(group, scenario).moments(calls[0], calls[1])
+            people.first_call_day[part] = day
+            people.first_call_us[part] = moment
+        _enter_already_vaccinated(people, part.start, group, scenario)
+    return people
+
+
+def advance_bookings(scenario: Scenario, streams: RandomStreams, people: Population) -> Int64Array:
+    """People registered before the campaign, in the (random) order of their registration."""
+    ordered = []
+    for number, (name, group) in enumerate(scenario.groups.items()):
+        if group.booked_in_advance:
+            members = np.flatnonzero(
+                (people.group == number) & people.willing & (people.status == Status.NOT_REGISTERED)
+            )
+            words = streams.blocks(stream_word(Stream.PERSON, name), people.entity[members])
+            ordered.append(members[np.argsort(words[3], kind="stable")])
+    return np.concatenate(ordered) if ordered else np.empty(0, dtype=np.int64)
+
+
+def _enter_already_vaccinated(
+    people: Population, first: int, group: Group, scenario: Scenario
+) -> None:
+    regimens = list(scenario.regimens)
+    for entry in group.already_vaccinated:
+        part = slice(first, first + entry.people)
+        first += entry.people
+        begin = (entry.first_dose_from - scenario.campaign.first_day).days
+        span = (entry.first_dose_to - entry.first_dose_from).days + 1
+        days = (begin + np.arange(entry.people) * span // entry.people).astype(np.int16)
+        regimen = scenario.regimens[entry.regimen]
+        complete = entry.doses == 2 or regimen.second is None
+        people.willing[part] = True
+        people.doses[part] = entry.doses
+        people.regimen[part] = regimens.index(entry.regimen)
+        people.first_dose_day[part] = days
+        people.last_dose_day[part] = days + (regimen.target_days if entry.doses == 2 else 0)
+        people.status[part] = Status.COMPLETE if complete else Status.INTERVAL
+        people.first_call_day[part] = NEVER
