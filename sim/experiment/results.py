@@ -21,7 +21,7 @@ import platform
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -36,6 +36,7 @@ from sim.experiment.replications import RunSettings
 from sim.experiment.statistics import Estimate
 from sim.model.records import TABLES
 from sim.scenario import Scenario
+from sim.scenario_files import ScenarioError, scenario_from_data
 
 FORMAT = 1
 """Version of the layout described above."""
@@ -59,11 +60,6 @@ def scenario_data(scenario: Scenario) -> dict[str, Any]:
     return scenario.model_dump(mode="json", by_alias=True)
 
 
-def scenario_from_json(data: Mapping[str, Any]) -> Scenario:
-    """A scenario from JSON values, as in a manifest. Raises pydantic's ValidationError."""
-    return Scenario.model_validate_json(json_text(data))
-
-
 def scenario_digest(scenario: Scenario) -> str:
     """SHA-256 of the resolved scenario as canonical JSON.
 
@@ -73,19 +69,9 @@ def scenario_digest(scenario: Scenario) -> str:
 
 
 def json_text(data: Any, indent: int | None = None) -> str:
-    """JSON of plain data with dates and times of day in ISO notation."""
+    """JSON of plain data, compact unless indented."""
     separators = (",", ":") if indent is None else None
-    return json.dumps(
-        data, default=_plain, ensure_ascii=False, indent=indent, separators=separators
-    )
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, time):
-        return value.strftime("%H:%M")
-    if isinstance(value, date):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} has no place in a manifest")
+    return json.dumps(data, ensure_ascii=False, indent=indent, separators=separators)
 
 
 def identity(scenario: Scenario, settings: RunSettings) -> dict[str, Any]:
@@ -124,7 +110,7 @@ class Run:
     @cached_property
     def scenario(self) -> Scenario:
         """The scenario that was run."""
-        return scenario_from_json(self.manifest["scenario"])
+        return scenario_from_data(self.manifest["scenario"])
 
     @cached_property
     def settings(self) -> RunSettings:
@@ -202,7 +188,7 @@ def open_run(folder: str | Path) -> Run:
     run = Run(folder, manifest)
     try:
         _ = run.scenario, run.settings
-    except ValueError as error:
+    except (ScenarioError, ValueError) as error:
         raise RunError(f"{folder} is damaged: its scenario cannot be used: {error}") from None
     return run
 
@@ -289,7 +275,7 @@ class RunWriter:
             "platform": platform.platform(),
             "libraries": {name: version(name) for name in _LIBRARIES},
             "parts": {name: [] for name in TABLE_NAMES},
-            "scenario": json.loads(json_text(raw or scenario_data(scenario))),
+            "scenario": raw or scenario_data(scenario),
         }
         self._batch: list[dict[str, Any]] = []
         self._created: list[Path] = []
