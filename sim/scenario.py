@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, time
 from typing import Annotated, Any, Literal, Self
 
@@ -22,6 +22,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    ValidationInfo,
     WithJsonSchema,
     model_validator,
 )
@@ -60,7 +61,7 @@ TimeOfDay = Annotated[
     int,
     BeforeValidator(_time_of_day),
     PlainSerializer(lambda minutes: _clock(minutes), return_type=str),
-    WithJsonSchema({"type": "string", "pattern": r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$"}),
+    WithJsonSchema({"type": "string", "pattern": r"^([01]?\d|2[0-3]):[0-5]\d$|^24:00$"}),
 ]
 """Minutes since midnight; written "HH:MM"."""
 
@@ -77,6 +78,10 @@ def _date(value: object) -> object:
 
 Date = Annotated[date, BeforeValidator(_date)]
 """A TOML date, or its text "YYYY-MM-DD"."""
+
+
+COLLECT_CONTRADICTIONS = {"contradictions": "collect"}
+"""Validation context: contradictions are left to `Part.contradictions`, which tells all."""
 
 
 class ContradictionError(ValueError):
@@ -100,11 +105,31 @@ class Part(BaseModel):
         return iter(())
 
     @model_validator(mode="after")
-    def _has_no_contradictions(self) -> Self:
-        problems = list(self._contradictions())
-        if problems:
-            raise ContradictionError(problems)
+    def _has_no_contradictions(self, info: ValidationInfo) -> Self:
+        if info.context is not COLLECT_CONTRADICTIONS:
+            problems = list(self._contradictions())
+            if problems:
+                raise ContradictionError(problems)
         return self
+
+    def contradictions(self) -> Iterator[tuple[str, str]]:
+        """Contradictions here and in the parts below, as (dotted path, what would be right).
+
+        Empty, unless the part was validated with the context `COLLECT_CONTRADICTIONS`.
+        """
+        yield from self._contradictions()
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            below: Iterable[tuple[object, object]] = [(None, value)]
+            if isinstance(value, dict):
+                below = value.items()
+            elif isinstance(value, list):
+                below = enumerate(value)
+            for key, part in below:
+                if isinstance(part, Part):
+                    start = name if key is None else f"{name}.{key}"
+                    for path, message in part.contradictions():
+                        yield f"{start}.{path}", message
 
 
 # Distributions ------------------------------------------------------------------------------
@@ -735,18 +760,7 @@ class Scenario(Part):
     @model_validator(mode="before")
     @classmethod
     def _units_inherit(cls, data: Any) -> Any:
-        """Fill each unit with the fields of its type that it does not set itself."""
-        if not isinstance(data, Mapping):
-            return data
-        types, units = data.get("unit_types"), data.get("units")
-        if not (isinstance(types, Mapping) and isinstance(units, Mapping)):
-            return data
-        filled = {}
-        for name, unit in units.items():
-            kind = unit.get("type") if isinstance(unit, Mapping) else None
-            base = types.get(kind) if isinstance(kind, str) else None
-            filled[name] = merge(base, unit) if isinstance(base, Mapping) else unit
-        return {**data, "units": filled}
+        return with_inherited_units(data) if isinstance(data, Mapping) else data
 
     def _contradictions(self) -> Iterator[tuple[str, str]]:
         campaign, supply = self.campaign, self.supply
@@ -776,7 +790,7 @@ class Scenario(Part):
                     )
             for i, entry in enumerate(group.already_vaccinated):
                 path = f"groups.{name}.already_vaccinated.{i}"
-                yield from _must_be_one_of(f"{path}.regimen", entry.regimen, self.regimens)
+                yield from must_be_one_of(f"{path}.regimen", entry.regimen, self.regimens)
                 if entry.regimen in self.regimens:
                     doses = 1 if self.regimens[entry.regimen].second is None else 2
                     if entry.doses > doses:
@@ -790,25 +804,26 @@ class Scenario(Part):
                         f"must be before campaign.first_day, {campaign.first_day}",
                     )
         for name, regimen in self.regimens.items():
-            yield from _must_be_one_of(f"regimens.{name}.first", regimen.first, self.vaccines)
+            yield from must_be_one_of(f"regimens.{name}.first", regimen.first, self.vaccines)
             if regimen.second is not None:
-                yield from _must_be_one_of(f"regimens.{name}.second", regimen.second, self.vaccines)
+                yield from must_be_one_of(f"regimens.{name}.second", regimen.second, self.vaccines)
         for name, delivery in self.deliveries.items():
             yield from self._delivery_contradictions(f"deliveries.{name}", delivery)
         if supply.allocation == "fixed_shares":
             yield from _must_sum_to_one("supply.fixed_shares", supply.fixed_shares)
         for name in supply.fixed_shares:
-            yield from _must_be_one_of(f"supply.fixed_shares.{name}", name, self.units)
+            yield from must_be_one_of(f"supply.fixed_shares.{name}", name, self.units)
         for name, unit in self.units.items():
-            yield from _must_be_one_of(f"units.{name}.type", unit.type, self.unit_types)
-            yield from _must_be_one_of(f"units.{name}.district", unit.district, self.districts)
+            yield from must_be_one_of(f"units.{name}.type", unit.type, self.unit_types)
+            yield from must_be_one_of(f"units.{name}.district", unit.district, self.districts)
         for path, distribution in self._durations():
-            if (least := _least(distribution)) < 0:
+            least = _least(distribution)
+            if least < 0:
                 yield path, f"a duration must not be negative, and this can be {least:g}"
 
     def _delivery_contradictions(self, path: str, delivery: Delivery) -> Iterator[tuple[str, str]]:
         first, last = self.campaign.first_day, self.campaign.horizon
-        yield from _must_be_one_of(f"{path}.vaccine", delivery.vaccine, self.vaccines)
+        yield from must_be_one_of(f"{path}.vaccine", delivery.vaccine, self.vaccines)
         for key in ("arrives", "announced_arrival"):
             day = getattr(delivery, key)
             if day is not None and not first <= day <= last:
@@ -818,7 +833,10 @@ class Scenario(Part):
                 )
         if _least(delivery.delay_days) < 0:
             yield f"{path}.delay_days", "must not be negative: say an earlier `arrives`"
-        if _least(delivery.fraction_delivered) < 0 or _greatest(delivery.fraction_delivered) > 10:
+        if (
+            _least(delivery.fraction_delivered) < 0
+            or _quantile(delivery.fraction_delivered, 1.0) > 10
+        ):
             yield f"{path}.fraction_delivered", "must lie between 0 and 10 (1 = all that was said)"
 
     def _durations(self) -> list[tuple[str, _Distribution]]:
@@ -858,6 +876,19 @@ class Scenario(Part):
         return list(dict.fromkeys(spoken))
 
 
+def with_inherited_units(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Scenario data with each unit filled with the fields of its type that it does not set."""
+    types, units = data.get("unit_types"), data.get("units")
+    if not (isinstance(types, Mapping) and isinstance(units, Mapping)):
+        return dict(data)
+    filled = {}
+    for name, unit in units.items():
+        kind = unit.get("type") if isinstance(unit, Mapping) else None
+        base = types.get(kind) if isinstance(kind, str) else None
+        filled[name] = merge(base, unit) if isinstance(base, Mapping) else unit
+    return {**data, "units": filled}
+
+
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Nested tables of `over` laid upon `base`; other values replace.
 
@@ -882,11 +913,14 @@ def _clock(minutes: int) -> str:
 
 
 def _least(distribution: _Distribution) -> float:
-    return float(distribution.quantiles(np.array([0.0]))[0])
+    return _quantile(distribution, 0.0)
 
 
-def _greatest(distribution: _Distribution) -> float:
-    return float(distribution.quantiles(np.array([1.0]))[0])
+def _quantile(distribution: _Distribution, probability: float) -> float:
+    """Not a number where the distribution contradicts itself."""
+    if any(distribution.contradictions()):
+        return math.nan
+    return float(distribution.quantiles(np.array([probability]))[0])
 
 
 def _must_sum_to_one(path: str, shares: Mapping[str, float]) -> Iterator[tuple[str, str]]:
@@ -895,7 +929,8 @@ def _must_sum_to_one(path: str, shares: Mapping[str, float]) -> Iterator[tuple[s
         yield path, f"the shares must sum to 1, not {total:g}"
 
 
-def _must_be_one_of(path: str, name: str, known: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+def must_be_one_of(path: str, name: str, known: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """A contradiction at the path if the name is not known."""
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
         meant = f"did you mean {near[0]!r}? " if near else ""

@@ -1,42 +1,444 @@
-"""Reading scenario files: TOML, `extends`, `remove`, overrides."""
+"""Reading scenario files: TOML, `extends`, `remove`, overrides, the source of each value.
+
+A file may say `extends = "plan.toml"` (a path relative to itself) and then lists only what
+differs: tables are merged key by key, every other value, lists too, replaces the one below.
+`remove = ["call_centre.pools.burmese"]` takes entries of the extended file away before the rest
+of the file is laid upon it. An override, `call_centre.lines=90`, is one more such layer; in it,
+an item of a list is named by its index (`groups.thai.first_calls.0.mean_days=7`).
+
+Everything wrong with a scenario is one `ScenarioError` (see `scenario_errors.py`).
+"""
 
 from __future__ import annotations
 
+import os
+import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, time
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from sim.scenario import Scenario, merge
+from sim.scenario import Scenario, merge, with_inherited_units
+from sim.scenario_errors import (
+    Layer,
+    Problem,
+    ScenarioError,
+    describe,
+    did_you_mean,
+    dotted,
+    entry,
+    schema_node,
+    shown,
+    split_key,
+)
+
+LARGEST_FILE_BYTES = 1_000_000
+
+__all__ = [
+    "Problem",
+    "ScenarioError",
+    "leaf_values",
+    "load_scenario",
+    "raw_scenario",
+    "read_layers",
+    "scenario_from_data",
+    "scenario_schema",
+    "source_of",
+]
 
 
-class ScenarioError(Exception):
-    """A scenario that cannot be used."""
+# Loading ------------------------------------------------------------------------------------
 
 
 def load_scenario(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
-    """Read a scenario file."""
-    data = _read(Path(path))
-    for override in overrides:
-        key, _, text = override.partition("=")
-        try:
-            value: Any = tomllib.loads(f"v = {text}")["v"]
-        except tomllib.TOMLDecodeError:
-            value = text
-        for part in reversed(key.split(".")):
-            value = {part: value}
-        data = merge(data, value)
+    """The scenario of a file, with overrides (`dotted.path=value`) laid upon it.
+
+    Raises ScenarioError with all problems of the files and the overrides.
+    """
+    return _scenario(read_layers(path), overrides)
+
+
+def raw_scenario(path: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """The merged data of a file, its `extends` and the overrides, as JSON can hold it.
+
+    Units still inherit from their types. `scenario_from_data` makes the scenario from it.
+    Raises ScenarioError for files that cannot be read and for overrides with unknown paths.
+    """
+    layers = read_layers(path)
+    data, problems = _merged(layers, overrides)
+    if problems:
+        raise ScenarioError(problems)
+    plain: dict[str, Any] = _as_json(data)
+    return plain
+
+
+def scenario_from_data(raw: Mapping[str, Any], overrides: Sequence[str] = ()) -> Scenario:
+    """The scenario of data such as `raw_scenario` gives. Raises ScenarioError."""
+    return _scenario([Layer("scenario data", dict(raw))], overrides)
+
+
+def _scenario(layers: list[Layer], overrides: Sequence[str]) -> Scenario:
+    data, problems = _merged(layers, overrides)
     try:
-        return Scenario.model_validate(data)
+        scenario = Scenario.model_validate(data)
     except ValidationError as error:
-        raise ScenarioError(str(error)) from None
+        raise ScenarioError(problems + describe(error, data, layers)) from None
+    if problems:
+        raise ScenarioError(problems)
+    return scenario
 
 
-def _read(path: Path) -> dict[str, Any]:
-    data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    extends = data.pop("extends", None)
-    if extends:
-        data = merge(_read(path.parent / extends), data)
-    return data
+def _merged(layers: list[Layer], overrides: Sequence[str]) -> tuple[dict[str, Any], list[Problem]]:
+    """Data of all layers merged; each override becomes one more layer of the list."""
+    data: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for layer in layers:
+        problems += _remove(data, layer)
+        data = merge(data, layer.settings)
+    for text in overrides:
+        layer_or_problem = _override(text, data)
+        if isinstance(layer_or_problem, Problem):
+            problems.append(layer_or_problem)
+        else:
+            layers.append(layer_or_problem)
+            data = merge(data, layer_or_problem.settings)
+    return data, problems
+
+
+def _as_json(data: Any) -> Any:
+    if isinstance(data, Mapping):
+        return {key: _as_json(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_as_json(value) for value in data]
+    if isinstance(data, time):
+        return data.isoformat("auto" if data.second or data.microsecond else "minutes")
+    return data.isoformat() if isinstance(data, date) else data
+
+
+# Files --------------------------------------------------------------------------------------
+
+
+def read_layers(path: str | Path) -> list[Layer]:
+    """The file and those that it extends, the most basic first. Raises ScenarioError."""
+    layers = [_read(Path(path), asked_by=None)]
+    seen = [os.path.realpath(path)]
+    while (extends := layers[0].data.get("extends")) is not None:
+        top = layers[0]
+        asked_by = Problem(top.name, top.lines.get(("extends",)), "extends", shown(extends), "")
+        if not isinstance(extends, str):
+            raise ScenarioError([asked_by.saying("must be the path of another file, in quotes")])
+        below = Path(top.name).parent / extends
+        layers.insert(0, _read(below, asked_by))
+        if os.path.realpath(below) in seen:
+            names = [layer.name for layer in reversed(layers)]
+            raise ScenarioError(
+                [asked_by.saying(f"the files extend each other in a circle: {' -> '.join(names)}")]
+            )
+        seen.append(os.path.realpath(below))
+    return layers
+
+
+def _read(path: Path, asked_by: Problem | None) -> Layer:
+    """One file. A file that cannot be read is a problem of the line that asked for it."""
+
+    def problem(message: str) -> ScenarioError:
+        if asked_by is not None:
+            return ScenarioError([asked_by.saying(f"{path} {message}")])
+        return ScenarioError([Problem(str(path), None, "", None, message)])
+
+    try:
+        if path.is_dir():
+            raise problem("is a folder: name a .toml file in it")
+        if path.exists() and not path.is_file():
+            raise problem("is not an ordinary file")
+        with path.open("rb") as file:
+            content = file.read(LARGEST_FILE_BYTES + 1)
+    except FileNotFoundError:
+        names = [p.name for p in path.parent.glob("*.toml")] if path.parent.is_dir() else []
+        raise problem(f"does not exist{did_you_mean(path.name, names)}") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise problem(f"cannot be read: {reason}") from None
+    if len(content) > LARGEST_FILE_BYTES:
+        raise problem(
+            f"is larger than {LARGEST_FILE_BYTES // 1_000_000} MB: a scenario is a small text file"
+        )
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise problem(f"is not UTF-8 text (line {line}): save it as UTF-8") from None
+    return Layer(str(path), _parsed(text, str(path)), text)
+
+
+def _parsed(text: str, name: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ScenarioError(
+            [Problem(name, None, "", None, "brackets are nested too deeply")]
+        ) from None
+    except ValueError as error:  # TOMLDecodeError, or an integer of thousands of digits
+        message = str(error)
+    found = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", message, re.DOTALL)
+    lines = text.splitlines() or [""]
+    what, line, column = (
+        (found[1], int(found[2]), f"column {found[3]}: ")
+        if found
+        else (message.replace(" (at end of document)", ""), len(lines), "")
+    )
+    excerpt = lines[min(line, len(lines)) - 1].strip()
+    hint = next((hint for start, hint in _TOML_HINTS if what.startswith(start)), "")
+    raise ScenarioError(
+        [Problem(name, line, excerpt[:80], None, f"{column}not valid TOML: {what}{hint}")]
+    )
+
+
+_TOML_HINTS = [
+    ("Invalid value", ': text needs quotes, a time too ("08:00"); a date is written 2021-06-01'),
+    ("Expected newline", ': one `key = value` a line; a time needs quotes ("08:00")'),
+    ("Expected '='", ": write key = value, and table names in [brackets]"),
+    ("Expected ']'", ": a closing bracket is missing"),
+    ("Cannot overwrite", ": the same key is given twice; remove one"),
+    ("Duplicate inline", ": the same key is given twice; remove one"),
+    ("Cannot declare", ": the same table is given twice; join the two"),
+    ("Unclosed array", ": a comma or the closing ] is missing"),
+    ("Unclosed inline", ": the closing } is missing"),
+    ("Unterminated", ": a closing quote is missing"),
+    ("Illegal character '\\n'", ": a closing quote is missing"),
+    ("Invalid date", ": there is no such day or time"),
+    ("Exceeds the limit", ": the number is too long"),
+]
+
+
+def _remove(data: dict[str, Any], layer: Layer) -> list[Problem]:
+    """Takes what the layer removes out of the data below; what was not there is a problem."""
+    problems = []
+    wanted = layer.data.get("remove", [])
+    if not isinstance(wanted, list) or not all(isinstance(text, str) for text in wanted):
+        line = layer.lines.get(("remove",))
+        message = 'must be a list of dotted paths, such as ["call_centre.pools.burmese"]'
+        return [Problem(layer.name, line, "remove", shown(wanted), message)]
+    if wanted and "extends" not in layer.data:
+        line = layer.lines.get(("remove",))
+        message = "nothing can be removed where no other file is extended: leave it out"
+        return [Problem(layer.name, line, "remove", shown(wanted), message)]
+    for i, text in enumerate(wanted):
+        path = split_key(text)
+        table = entry(data, path[:-1])
+        if path and isinstance(table, dict) and path[-1] in table:
+            _without(data, path)
+            continue
+        line = layer.lines.get(("remove", i))
+        known = [dotted((*path[:-1], key)) for key in table] if isinstance(table, dict) else []
+        message = (
+            "the file that this one extends has no such entry of a table"
+            f"{did_you_mean(text, known)}"
+        )
+        problems.append(Problem(layer.name, line, f"remove.{i}", shown(text), message))
+    return problems
+
+
+def _without(data: dict[str, Any], path: tuple[str, ...]) -> None:
+    """Deletes one entry, in copies of the tables on the way (layers keep their own)."""
+    for key in path[:-1]:
+        data[key] = dict(data[key])
+        data = data[key]
+    del data[path[-1]]
+
+
+# Overrides ----------------------------------------------------------------------------------
+
+
+def _override(text: str, data: Mapping[str, Any]) -> Layer | Problem:
+    """The layer of one `dotted.path=value` upon the data, or what is wrong with the path."""
+    name = f"--set {text}"
+    key, equals, written = text.partition("=")
+    path = split_key(key)
+    if not equals or not path:
+        return Problem(name, None, "", None, "write --set dotted.path=value")
+    inherited = with_inherited_units(data)
+    unknown = _unknown_path(path, inherited)
+    if unknown:
+        return Problem(name, None, "", None, unknown)
+    value = _toml_value(written.strip())
+    settings = _nested(inherited, path, value)
+    if isinstance(data.get("sources", {}), Mapping):
+        changed = entry(settings, path) if entry(settings, path) is not None else value
+        sources = {f"{dotted(path)}{leaf}": "set by --set" for leaf in _leaf_endings(changed)}
+        settings = merge(settings, {"sources": sources})
+    return Layer(name, settings, set_path=path)
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        parsed = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):
+        return text
+    return parsed["value"] if len(parsed) == 1 else text
+
+
+def _nested(below: Any, path: tuple[str, ...], value: Any) -> Any:
+    """The value inside tables for each name of the path; a list on the way is given whole."""
+    if not path:
+        return value
+    key, rest = path[0], path[1:]
+    if isinstance(below, list):
+        index = int(key)
+        item = _nested(below[index], rest, value)
+        if isinstance(item, Mapping) and isinstance(below[index], Mapping):
+            item = merge(below[index], item)
+        return [*below[:index], item, *below[index + 1 :]]
+    under = below.get(key) if isinstance(below, Mapping) else None
+    return {key: _nested(under, rest, value)}
+
+
+def _unknown_path(path: tuple[str, ...], data: Mapping[str, Any]) -> str | None:
+    """Why nothing can be set at the path: None if something can."""
+    here: Any = data
+    for i, key in enumerate(path):
+        before = dotted(path[:i])
+        node = schema_node(path[:i], data) or {}
+        if isinstance(here, list):
+            if not key.isdecimal() or int(key) >= len(here):
+                return f"{before} is a list of {len(here)}: its items are 0 to {len(here) - 1}"
+            here = here[int(key)]
+            continue
+        if here is not None and not isinstance(here, Mapping):
+            return f"{before} is {shown(here)}, not a table: set it whole"
+        fixed = node.get("properties")
+        known = list(fixed or here or ())
+        is_new_entry = fixed is None and i == len(path) - 1
+        if key not in known and not is_new_entry:
+            near = [dotted((*path[:i], name)) for name in known]
+            return f"there is no {dotted(path[: i + 1])}" + (
+                did_you_mean(dotted(path[: i + 1]), near) or f": choose one of {', '.join(near)}"
+            )
+        here = here.get(key) if here else None
+    return None
+
+
+# Sources ------------------------------------------------------------------------------------
+
+
+def leaf_values(data: Any) -> Iterator[tuple[str, Any]]:
+    """(dotted path, value) of everything in the data that is no table.
+
+    A list of tables is entered by index; any other list is one value.
+    """
+    for ending in _leaf_endings(data):
+        path = ending[1:]
+        yield path, entry(data, split_key(path))
+
+
+def _leaf_endings(data: Any) -> Iterator[str]:
+    """Dotted paths, each with a leading dot, of the values below; "" if it is one itself."""
+    if isinstance(data, Mapping):
+        below: list[tuple[str | int, Any]] = list(data.items())
+    elif isinstance(data, list) and data and all(isinstance(item, Mapping) for item in data):
+        below = list(enumerate(data))
+    else:
+        yield ""
+        return
+    for key, value in below:
+        for ending in _leaf_endings(value):
+            yield f".{dotted((key,))}{ending}"
+
+
+def source_of(scenario: Scenario, path: str) -> str | None:
+    """Where the value at the dotted path comes from: the most specific pattern of `[sources]`.
+
+    A value that a unit inherits has the source that it has at the unit's type.
+    """
+    keys = split_key(path)
+    source = _source(scenario.sources, keys)
+    if source is None and len(keys) > 2 and keys[0] == "units" and keys[1] in scenario.units:
+        source = _source(scenario.sources, ("unit_types", scenario.units[keys[1]].type, *keys[2:]))
+    return source
+
+
+def _source(sources: Mapping[str, str], keys: tuple[str, ...]) -> str | None:
+    matching = [pattern for pattern in sources if _matches(tuple(pattern.split(".")), keys)]
+    return sources[max(matching, key=_specificity)] if matching else None
+
+
+def _matches(pattern: tuple[str, ...], keys: tuple[str, ...]) -> bool:
+    if not pattern:
+        return not keys
+    if pattern[0] == "**":
+        return any(_matches(pattern[1:], keys[i:]) for i in range(len(keys) + 1))
+    return bool(keys) and fnmatchcase(keys[0], pattern[0]) and _matches(pattern[1:], keys[1:])
+
+
+def _specificity(pattern: str) -> tuple[int, int, int]:
+    """More names without a wildcard, then more with one, then fewer `**`."""
+    parts = pattern.split(".")
+    whole = sum("*" not in part for part in parts)
+    partial = sum("*" in part and part.strip("*") != "" for part in parts)
+    return whole, partial, -parts.count("**")
+
+
+# Schema -------------------------------------------------------------------------------------
+
+
+def scenario_schema() -> dict[str, Any]:
+    """JSON Schema of a scenario file: complete, or partial where it says `extends`."""
+    complete = Scenario.model_json_schema()
+    definitions = complete.pop("$defs")
+    definitions["Unit"]["required"] = ["type", "district"]
+    definitions["Scenario"] = complete
+    _close_tables(definitions)
+    complete["properties"] |= {
+        "extends": {
+            "type": "string",
+            "description": "Another scenario file, relative to this one; list only what differs.",
+        },
+        "remove": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "Dotted paths of entries of the extended file that are taken away.",
+        },
+    }
+    partial = {f"Partial{name}": _partial(node) for name, node in definitions.items()}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "vaxsim scenario",
+        "description": complete.pop("description"),
+        "type": "object",
+        "if": {"required": ["extends"]},
+        "then": {"$ref": "#/$defs/PartialScenario"},
+        "else": {"$ref": "#/$defs/Scenario"},
+        "$defs": definitions | partial,
+    }
+
+
+def _close_tables(node: Any) -> None:
+    """Tables with names of one's own allow no names but those of the right form."""
+    if isinstance(node, dict):
+        if "patternProperties" in node:
+            node["additionalProperties"] = False
+        node.pop("discriminator", None)
+    for below in (
+        node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    ):
+        _close_tables(below)
+
+
+def _partial(node: Any) -> Any:
+    """The same schema with nothing required, since the rest comes from the extended file."""
+    if isinstance(node, list):
+        return [_partial(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    names = {"oneOf": "anyOf"}
+    return {
+        names.get(key, key): (
+            value.replace("#/$defs/", "#/$defs/Partial") if key == "$ref" else _partial(value)
+        )
+        for key, value in node.items()
+        if not (key == "required" and isinstance(value, list)) and key != "minProperties"
+    }
