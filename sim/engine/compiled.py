@@ -1,13 +1,16 @@
-"""The compiled engine: the rules of `contract.py` in numba, equal to `reference.py` to the last bit.
+"""The compiled engine: the rules of `contract.py` in numba, equal to `reference.py` to the bit.
 
 The rules stand here in the same order and under the same names as in the reference; what differs
 is how pending events are kept:
 
 - completions and abandonments in binary heaps ordered by (time, row);
 - fresh calls by a pointer into the sorted array;
-- redials in buckets of time, as linked lists through the rows. While all lines are in use until
-  the next event of another kind, each call before it meets a busy signal whatever the order, so
-  these are not sorted at all: this makes an overloaded day fast.
+- redials in buckets of time, as linked lists through the callers. While all lines are in use,
+  every call before the next event of another kind meets a busy signal, whatever the order, so
+  these are not sorted at all: that makes an overloaded day fast.
+
+The state is in records instead of objects: arrays with named fields, one record a caller (a cache
+line), a pool, a queue. A kernel that gets a record gets a pointer, without reference counts.
 
 A session goes station by station, which is exact under the rules of the contract: nothing that
 happens at a station changes anything upstream of it.
@@ -21,6 +24,7 @@ from typing import Any, NamedTuple
 
 import numba
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 from sim.engine.contract import (
     AttemptOutcome,
@@ -44,587 +48,596 @@ NEVER = 2**63 - 1
 NOBODY = -1
 """No caller, no pool."""
 
-COUNTS = len(CallCount)
+Int32Array = NDArray[np.int32]
 
+Records = Any
+"""An array of records, whose fields are attributes."""
 
-# --- From the contract's inputs to those of the kernels -------------------------------------------
-
-# The kernels see the fields of the contract's dataclasses under the same names.
-_Day = namedtuple("_Day", [field.name for field in fields(CallCentreDay)])  # type: ignore[misc]
-_Session = namedtuple("_Session", [field.name for field in fields(UnitSession)])  # type: ignore[misc]
+Record = Any
+"""One of them; changes are made in the array."""
 
 
 def _kernel_input(value: Any) -> Any:
-    """A C-contiguous, writable array: other layouts would be compiled for again."""
-    if isinstance(value, np.ndarray):
-        flags = value.flags
-        return value if flags.c_contiguous and flags.writeable else value.copy(order="C")
-    return value
+    """An array in C order and writable: others would have the kernel compiled once more."""
+    if not isinstance(value, np.ndarray):
+        return value
+    flags = value.flags
+    return value if flags.c_contiguous and flags.writeable else value.copy(order="C")
+
+
+def _records(number: int, dtype: DTypeLike) -> Records:
+    return np.zeros(number, dtype).view(np.recarray)
 
 
 # --- One call-centre day --------------------------------------------------------------------------
 
+CENTRE = np.dtype(
+    [
+        # As in the contract
+        ("opens_us", np.int64),
+        ("closes_us", np.int64),
+        ("cut_off_at_closing", np.bool_),
+        ("lines", np.int64),
+        ("redial_threshold", np.int64),
+        ("attempts_per_day", np.int64),
+        ("attempts_allowed", np.int64),
+        ("target_us", np.int64),
+        ("interval_us", np.int64),
+        ("seed", np.uint64),
+        ("replication", np.int64),
+        # State
+        ("talking", np.int64),  # size of the heap of completions
+        ("waiting", np.int64),  # size of the heap of abandonments
+        ("redialling", np.int64),  # size of the heap of redials, which has those of open buckets
+        ("bucket", np.int64),  # the last open bucket
+        ("bucket_shift", np.int64),  # a bucket is 2**bucket_shift microseconds long
+        ("sequence", np.int64),  # number of arrivals that got a line
+        ("max_waiting", np.int64),
+        ("max_lines", np.int64),
+    ]
+)
 
-class _Heap(NamedTuple):
-    """Pending events of one kind, the smallest (time, row) on top."""
+CALLER = np.dtype(
+    [
+        ("entity", np.uint32),
+        ("stream", np.uint32),
+        ("attempts_before", np.int64),
+        ("made", np.int64),  # attempts today
+        ("arrival_us", np.int64),  # of the present attempt, or of the redial to come
+        ("sequence", np.int64),  # number of that arrival in the order of processing
+        ("answered_us", np.int64),
+        ("end_us", np.int64),
+        ("log_start", np.int64),  # place of the first attempt in the log
+        ("position", np.int32),  # place of the caller's pending event in its heap
+        ("before", np.int32),  # the caller before in the queue
+        ("after", np.int32),  # the caller after in the queue, or in the same bucket
+        ("language", np.int8),
+        ("call_type", np.int8),
+        ("outcome", np.int8),
+        ("pool", np.int8),
+    ]
+)
 
-    time: Int64Array
-    row: Int64Array
-    size: Int64Array
-    """[1]"""
-    position: Int64Array
-    """[n] where a row is in this heap; shared, because a caller has one pending event at most"""
+POOL = np.dtype(
+    [
+        ("on_duty", np.int64),
+        ("busy", np.int64),
+        ("answered", np.int64),
+        ("busy_us", np.int64),
+        ("overtime_us", np.int64),
+    ]
+)
 
+QUEUE = np.dtype([("first", np.int64), ("last", np.int64)])
+"""Those who wait for one language, in the order in which their arrivals were processed."""
 
-class _Centre(NamedTuple):
-    """The state of the centre. A caller is in one place: about to call, waiting or talking."""
+EVENT = np.dtype([("time", np.int64), ("row", np.int64)])
 
-    on_duty: Int64Array
-    """[P]"""
-    busy: Int64Array
-    """[P]"""
-    preferred_pools: Int64Array
-    """[P] pools in the order in which an arriving call looks for a free one"""
-    first_waiting: Int64Array
-    """[L] head of the queue of a language, in order of processing"""
-    last_waiting: Int64Array
-    """[L]"""
-    sequence: Int64Array
-    """[n] number of the arrival in the order of processing"""
-    arrival_us: Int64Array
-    """[n] arrival of the present attempt, or of the redial to come"""
-    before: Int64Array
-    """[n] the caller before in the queue"""
-    after: Int64Array
-    """[n] the caller behind in the queue, or the next redial in the same bucket"""
-    completions: _Heap
-    abandonments: _Heap
-    redials: _Heap
-    """arrivals to come in the buckets up to `bucket`"""
-    bucket: Int64Array
-    """[1] the last bucket that has been opened"""
-    first_redial: Int64Array
-    """[buckets]"""
-    bucket_shift: int
+CELL = np.dtype([(count.name.lower(), np.int64) for count in CallCount])
 
-
-class _Record(NamedTuple):
-    """What has happened so far: the arrays of the result."""
-
-    outcome: Int8Array
-    attempts: Int64Array
-    answered_us: Int64Array
-    wait_us: Int64Array
-    end_us: Int64Array
-    pool: Int8Array
-    counts: Int64Array
-    pool_answered: Int64Array
-    pool_busy_us: Int64Array
-    pool_overtime_us: Int64Array
-    log: Int64Array
-    log_start: Int64Array
-    """[n] place of a row's first attempt in the log; empty without a log"""
+ATTEMPT = np.dtype(
+    [(name, np.int64) for name in ("row", "attempt", "arrival_us", "outcome", "time_us", "pool")]
+)
 
 
 def call_centre_day(day: CallCentreDay, log: bool = False) -> CallCentreDayResult:
     """One day of the call centre; see the contract. Raises ValueError if the input breaks it."""
     day.check()
-    inputs = _Day(*[_kernel_input(getattr(day, name)) for name in _Day._fields])
-    inputs = inputs._replace(seed=np.uint64(day.seed))
-    no_log = np.empty((0, 6), dtype=np.int64)
-    no_start = np.empty(0, dtype=np.int64)
-    result = CallCentreDayResult(*_call_centre_day(inputs, no_log, no_start), log=None)
-    if not log:
-        return result
-    # Only now is it known how many attempts there are, and so where each row's part begins.
-    start = np.cumsum(result.attempts) - result.attempts
-    full_log = np.empty((int(result.attempts.sum()), 6), dtype=np.int64)
-    return CallCentreDayResult(*_call_centre_day(inputs, full_log, start), log=full_log)
+    result = _simulate(day, None)
+    # Only now is it known how many attempts there are, and so where in the log each one belongs.
+    return _simulate(day, result.attempts) if log else result
+
+
+def _simulate(day: CallCentreDay, attempts: Int64Array | None) -> CallCentreDayResult:
+    """The day, with its log if the number of attempts of each caller is known."""
+    n = day.fresh_us.shape[0]
+    pool_count, languages = day.pool_speaks.shape
+
+    centre = _records(1, CENTRE)
+    for field in CENTRE.names[: CENTRE.names.index("talking")]:
+        centre[field] = getattr(day, field)
+    # About one bucket a caller.
+    centre.bucket_shift = ((day.closes_us - day.opens_us) // (n + 1)).bit_length()
+    bucket_count = (day.closes_us - day.opens_us >> int(centre.bucket_shift[0])) + 1
+
+    callers = _records(n, CALLER)
+    for field in ("entity", "stream", "attempts_before", "language", "call_type"):
+        callers[field] = getattr(day, field)
+    callers.answered_us = callers.end_us = callers.pool = -1
+    log = _records(0, ATTEMPT)
+    if attempts is not None:
+        callers.log_start = np.cumsum(attempts) - attempts
+        log = _records(int(attempts.sum()), ATTEMPT)
+
+    pools = _records(pool_count, POOL)
+    queues = _records(languages, QUEUE)
+    queues.first = queues.last = NOBODY
+    cells = _records(day.intervals * languages, CELL).reshape(day.intervals, languages)
+    speaks = _kernel_input(day.pool_speaks)
+
+    _call_centre_day(
+        centre[0],
+        callers,
+        pools,
+        queues,
+        _records(min(n, day.lines), EVENT),
+        _records(min(n, day.lines), EVENT),
+        _records(n, EVENT),
+        np.full(bucket_count, NOBODY, dtype=np.int32),
+        cells,
+        log,
+        speaks,
+        np.argsort(speaks.sum(axis=1), kind="stable"),
+        _kernel_input(day.fresh_us),
+        _kernel_input(day.step_time_us),
+        _kernel_input(day.step_pool),
+        _kernel_input(day.step_agents),
+        _kernel_input(day.patience),
+        _kernel_input(day.redial_delay),
+        _kernel_input(day.handle),
+    )
+    wait_us = callers.answered_us - callers.arrival_us
+    return CallCentreDayResult(
+        outcome=np.array(callers.outcome),
+        attempts=np.array(callers.made),
+        answered_us=np.array(callers.answered_us),
+        wait_us=np.where(callers.outcome == CallOutcome.ANSWERED, wait_us, -1),
+        end_us=np.array(callers.end_us),
+        pool=np.array(callers.pool),
+        counts=cells.view(np.int64, np.ndarray).reshape(day.intervals, languages, len(CallCount)),
+        pool_answered=pools.answered.copy(),
+        pool_busy_us=pools.busy_us.copy(),
+        pool_overtime_us=pools.overtime_us.copy(),
+        max_waiting=int(centre.max_waiting[0]),
+        max_lines=int(centre.max_lines[0]),
+        log=None if attempts is None else log.view(np.int64, np.ndarray).reshape(-1, len(ATTEMPT)),
+    )
 
 
 @numba.njit(cache=True, nogil=True)
-def _call_centre_day(day: CallCentreDay, log: Int64Array, log_start: Int64Array) -> Any:
-    n = day.fresh_us.shape[0]
-    pools, languages = day.pool_speaks.shape
-    steps = day.step_time_us.shape[0]
-
-    # About one bucket a caller.
-    bucket_shift = 0
-    while (day.closes_us - 1 - day.opens_us) >> bucket_shift > n:
-        bucket_shift += 1
-    buckets = ((day.closes_us - 1 - day.opens_us) >> bucket_shift) + 1
-
-    position = np.empty(n, dtype=np.int64)
-    capacity = min(n, day.lines)
-    centre = _Centre(
-        on_duty=np.zeros(pools, dtype=np.int64),
-        busy=np.zeros(pools, dtype=np.int64),
-        preferred_pools=_fewest_languages_first(day.pool_speaks),
-        first_waiting=np.full(languages, NOBODY, dtype=np.int64),
-        last_waiting=np.full(languages, NOBODY, dtype=np.int64),
-        sequence=np.empty(n, dtype=np.int64),
-        arrival_us=np.empty(n, dtype=np.int64),
-        before=np.empty(n, dtype=np.int64),
-        after=np.empty(n, dtype=np.int64),
-        completions=_empty_heap(capacity, position),
-        abandonments=_empty_heap(capacity, position),
-        redials=_empty_heap(n, position),
-        bucket=np.zeros(1, dtype=np.int64),
-        first_redial=np.full(buckets, NOBODY, dtype=np.int64),
-        bucket_shift=bucket_shift,
-    )
-    record = _Record(
-        outcome=np.empty(n, dtype=np.int8),
-        attempts=np.zeros(n, dtype=np.int64),
-        answered_us=np.full(n, -1, dtype=np.int64),
-        wait_us=np.full(n, -1, dtype=np.int64),
-        end_us=np.full(n, -1, dtype=np.int64),
-        pool=np.full(n, -1, dtype=np.int8),
-        counts=np.zeros(
-            (
-                -(-(day.closes_us - day.opens_us) // day.interval_us),
-                languages,
-                COUNTS,
-            ),
-            dtype=np.int64,
-        ),
-        pool_answered=np.zeros(pools, dtype=np.int64),
-        pool_busy_us=np.zeros(pools, dtype=np.int64),
-        pool_overtime_us=np.zeros(pools, dtype=np.int64),
-        log=log,
-        log_start=log_start,
-    )
-    completions, abandonments, redials = centre.completions, centre.abandonments, centre.redials
+def _call_centre_day(
+    centre: Record,
+    callers: Records,
+    pools: Records,
+    queues: Records,
+    completions: Records,
+    abandonments: Records,
+    redials: Records,
+    buckets: Int32Array,
+    cells: Records,
+    log: Records,
+    speaks: BoolArray,
+    preferred_pools: Int64Array,
+    fresh_us: Int64Array,
+    step_time_us: Int64Array,
+    step_pool: Int64Array,
+    step_agents: Int64Array,
+    patience: Int64Array,
+    redial_delay: Int64Array,
+    handle: Int64Array,
+) -> None:
     fresh = 0
     step = 0
     closed = False
-    arrivals_processed = 0
-    max_waiting = 0
-    max_lines = 0
-
     while True:
-        completion_us = completions.time[0] if completions.size[0] else NEVER
-        step_us = day.step_time_us[step] if step < steps else NEVER
-        abandonment_us = abandonments.time[0] if abandonments.size[0] else NEVER
-        closing_us = NEVER if closed else day.closes_us
-        now = min(completion_us, step_us, abandonment_us, closing_us)
-        if _lines_in_use(centre) == day.lines:
-            fresh = _busy_signals(day, centre, record, fresh, now)
+        completion = completions[0].time if centre.talking else NEVER
+        shift_change = step_time_us[step] if step < step_time_us.size else NEVER
+        abandonment = abandonments[0].time if centre.waiting else NEVER
+        closing = NEVER if closed else centre.closes_us
+        now = min(min(completion, shift_change), min(abandonment, closing))
+        fresh_call = fresh_us[fresh] if fresh < fresh_us.size else NEVER
+        redial = NEVER
+        if centre.waiting + centre.talking == centre.lines:
+            # Every arrival before the next event of another kind meets a busy signal.
+            fresh = _busy_signals(
+                centre, callers, redials, buckets, cells, log, fresh_us, redial_delay, fresh, now
+            )
+            fresh_call = NEVER
         else:
-            _open_buckets(day, centre, fresh, now)
-            fresh_us = day.fresh_us[fresh] if fresh < n else NEVER
-            redial_us = redials.time[0] if redials.size[0] else NEVER
-            arrival_us = min(fresh_us, redial_us)
-            if arrival_us < now:
-                if fresh_us < redial_us or (fresh_us == redial_us and fresh < redials.row[0]):
-                    row = fresh
-                    fresh += 1
-                else:
-                    row = redials.row[0]
-                    _remove(redials, row)
-                centre.sequence[row] = arrivals_processed
-                arrivals_processed += 1
-                _arrive(day, centre, record, row, arrival_us)
-                max_waiting = max(max_waiting, abandonments.size[0])
-                max_lines = max(max_lines, _lines_in_use(centre))
-                continue
-        if now == NEVER:
+            _open_buckets(centre, callers, redials, buckets, min(fresh_call, now))
+            redial = redials[0].time if centre.redialling else NEVER
+        arrival = min(fresh_call, redial)
+        pool = NOBODY  # a pool that may take calls from the queue
+
+        if arrival < now:
+            now = arrival
+            if fresh_call < redial or (fresh_call == redial and fresh < redials[0].row):
+                row = fresh
+                fresh += 1
+            else:
+                row = redials[0].row
+                centre.redialling -= 1
+                _remove(redials, centre.redialling, callers, row)
+            caller = callers[row]
+            caller.made += 1
+            caller.arrival_us = now
+            free_pool = _free_pool(pools, speaks, preferred_pools, caller.language)
+            if free_pool != NOBODY:
+                _answer(centre, callers, pools, completions, handle, row, free_pool, now)
+                _attempt_is_over(
+                    centre, caller, row, cells, log, AttemptOutcome.ANSWERED, now, False
+                )
+            else:
+                _join_queue(centre, callers, queues, row)
+                word, _, _, _ = _luck(centre, caller)
+                patience_ends = now + quantile(patience[caller.call_type], word)
+                _push(abandonments, centre.waiting, callers, patience_ends, row)
+                centre.waiting += 1
+                centre.max_waiting = max(centre.max_waiting, centre.waiting)
+            centre.max_lines = max(centre.max_lines, centre.waiting + centre.talking)
+
+        elif now == NEVER:
             break
-        if completion_us == now:
-            _complete(day, centre, record, now)
-        elif step_us == now:
-            pool = day.step_pool[step]
-            centre.on_duty[pool] = day.step_agents[step]
+
+        elif completion == now:
+            row = completions[0].row
+            centre.talking -= 1
+            _remove(completions, centre.talking, callers, row)
+            pool = callers[row].pool
+            pools[pool].busy -= 1
+
+        elif shift_change == now:
+            pool = step_pool[step]
+            pools[pool].on_duty = step_agents[step]
             step += 1
-            while centre.busy[pool] < centre.on_duty[pool]:
-                if not _take_call(day, centre, record, pool, now):
-                    break
-        elif abandonment_us == now:
-            _abandon(day, centre, record, now)
+
+        elif abandonment == now:
+            row = abandonments[0].row
+            caller = callers[row]
+            _leave_queue(centre, callers, queues, abandonments, row)
+            _attempt_is_over(centre, caller, row, cells, log, AttemptOutcome.ABANDONED, now, True)
+            redial = _redial(centre, caller, redial_delay, now)
+            if redial != NEVER:
+                _await_redial(centre, callers, redials, buckets, row, redial)
+
         else:
             closed = True
-            if day.cut_off_at_closing:
-                _cut_off(day, centre, record, now)
+            if centre.cut_off_at_closing:
+                # By language instead of by row: nothing here depends on the order.
+                for queue in queues:
+                    while queue.first != NOBODY:
+                        row = queue.first
+                        caller = callers[row]
+                        _leave_queue(centre, callers, queues, abandonments, row)
+                        _attempt_is_over(
+                            centre, caller, row, cells, log, AttemptOutcome.CUT_OFF, now, True
+                        )
+                        lost = caller.attempts_before + caller.made >= centre.attempts_allowed
+                        caller.outcome = CallOutcome.LOST if lost else CallOutcome.CARRIED
 
-    return (
-        record.outcome,
-        record.attempts,
-        record.answered_us,
-        record.wait_us,
-        record.end_us,
-        record.pool,
-        record.counts,
-        record.pool_answered,
-        record.pool_busy_us,
-        record.pool_overtime_us,
-        max_waiting,
-        max_lines,
-    )
-
-
-@numba.njit(cache=True, nogil=True)
-def _complete(day: CallCentreDay, centre: _Centre, record: _Record, now: int) -> None:
-    """Kind 0: the call that ends first ends; its agent takes the next one if still on duty."""
-    row = centre.completions.row[0]
-    pool = record.pool[row]
-    _remove(centre.completions, row)
-    centre.busy[pool] -= 1
-    if centre.busy[pool] < centre.on_duty[pool]:
-        _take_call(day, centre, record, pool, now)
+        if pool != NOBODY:
+            while pools[pool].busy < pools[pool].on_duty:
+                row = _longest_waiting(callers, queues, speaks, pool)
+                if row == NOBODY:
+                    break
+                _leave_queue(centre, callers, queues, abandonments, row)
+                _answer(centre, callers, pools, completions, handle, row, pool, now)
+                _attempt_is_over(
+                    centre, callers[row], row, cells, log, AttemptOutcome.ANSWERED, now, True
+                )
 
 
 @numba.njit(cache=True, nogil=True)
-def _abandon(day: CallCentreDay, centre: _Centre, record: _Record, now: int) -> None:
-    """Kind 2: the caller whose patience is over leaves the queue and may redial."""
-    row = centre.abandonments.row[0]
-    _leave_queue(day, centre, row)
-    _attempt_is_over(day, centre, record, row, AttemptOutcome.ABANDONED, now, True)
-    redial_us = _redial(day, record, row, now)
-    if redial_us != NEVER:
-        _await_redial(day, centre, row, redial_us)
-
-
-@numba.njit(cache=True, nogil=True)
-def _cut_off(day: CallCentreDay, centre: _Centre, record: _Record, now: int) -> None:
-    """Kind 3, where closing cuts off: everybody waiting is told to call again."""
-    # By language instead of by row: nothing that happens here depends on the order.
-    for language in range(centre.first_waiting.shape[0]):
-        while centre.first_waiting[language] != NOBODY:
-            row = centre.first_waiting[language]
-            _leave_queue(day, centre, row)
-            _attempt_is_over(day, centre, record, row, AttemptOutcome.CUT_OFF, now, True)
-            if day.attempts_before[row] + record.attempts[row] >= day.attempts_allowed:
-                record.outcome[row] = CallOutcome.LOST
-            else:
-                record.outcome[row] = CallOutcome.CARRIED
-
-
-@numba.njit(cache=True, nogil=True)
-def _arrive(day: CallCentreDay, centre: _Centre, record: _Record, row: int, now: int) -> None:
-    """Kind 4, while a line is free: an agent takes the call at once, or the caller waits."""
-    record.attempts[row] += 1
-    centre.arrival_us[row] = now
-    pool = _free_pool(day, centre, day.language[row])
-    if pool != NOBODY:
-        _answer(day, centre, record, row, pool, now, False)
-        return
-    _join_queue(day, centre, row)
-    word, _, _, _ = _luck(day, row, record.attempts[row])
-    patience = quantile(day.patience[day.call_type[row]], word)
-    _push(centre.abandonments, now + patience, row)
-
-
-@numba.njit(cache=True, nogil=True)
-def _busy_signals(
-    day: CallCentreDay, centre: _Centre, record: _Record, fresh: int, until: int
+def _free_pool(
+    pools: Records, speaks: BoolArray, preferred_pools: Int64Array, language: int
 ) -> int:
-    """Kind 4, while all lines are in use: all arrivals before `until` meet a busy signal.
-
-    Each depends on (row, attempt) alone, so they are gone through in any order: a caller with all
-    redials before `until` at once. Returns the next fresh call.
-    """
-    redials = centre.redials
-    while fresh < day.fresh_us.shape[0] and day.fresh_us[fresh] < until:
-        centre.arrival_us[fresh] = day.fresh_us[fresh]
-        _busy_signal(day, centre, record, fresh, until)
-        fresh += 1
-    while redials.size[0] and redials.time[0] < until:
-        row = redials.row[0]
-        _remove(redials, row)
-        _busy_signal(day, centre, record, row, until)
-    last = min((until - day.opens_us) >> centre.bucket_shift, centre.first_redial.shape[0] - 1)
-    while centre.bucket[0] < last:
-        centre.bucket[0] += 1
-        row = centre.first_redial[centre.bucket[0]]
-        while row != NOBODY:
-            following = centre.after[row]
-            if centre.arrival_us[row] < until:
-                _busy_signal(day, centre, record, row, until)
-            else:
-                _push(redials, centre.arrival_us[row], row)
-            row = following
-    return fresh
-
-
-@numba.njit(cache=True, nogil=True)
-def _busy_signal(
-    day: CallCentreDay, centre: _Centre, record: _Record, row: int, until: int
-) -> None:
-    """The attempt at `arrival_us[row]` is blocked, and so are its redials before `until`."""
-    while True:
-        now = centre.arrival_us[row]
-        record.attempts[row] += 1
-        _attempt_is_over(day, centre, record, row, AttemptOutcome.BLOCKED, now)
-        redial_us = _redial(day, record, row, now)
-        if redial_us == NEVER:
-            return
-        if redial_us >= until:
-            _await_redial(day, centre, row, redial_us)
-            return
-        centre.arrival_us[row] = redial_us
-
-
-@numba.njit(cache=True, nogil=True)
-def _redial(day: CallCentreDay, record: _Record, row: int, now: int) -> int:
-    """When the caller calls again after a blocked or abandoned attempt, or NEVER on this day."""
-    made = record.attempts[row]
-    if day.attempts_before[row] + made >= day.attempts_allowed:
-        record.outcome[row] = CallOutcome.LOST
-        return NEVER
-    _, decision, delay, _ = _luck(day, row, made)
-    if np.int64(decision) >= day.redial_threshold:
-        record.outcome[row] = CallOutcome.LOST
-        return NEVER
-    if made >= day.attempts_per_day:
-        record.outcome[row] = CallOutcome.CARRIED
-        return NEVER
-    redial_us = now + quantile(day.redial_delay, delay)
-    if redial_us >= day.closes_us:
-        record.outcome[row] = CallOutcome.CARRIED
-        return NEVER
-    return redial_us
-
-
-@numba.njit(cache=True, nogil=True)
-def _await_redial(day: CallCentreDay, centre: _Centre, row: int, redial_us: int) -> None:
-    centre.arrival_us[row] = redial_us
-    bucket = (redial_us - day.opens_us) >> centre.bucket_shift
-    if bucket <= centre.bucket[0]:
-        _push(centre.redials, redial_us, row)
-    else:
-        centre.after[row] = centre.first_redial[bucket]
-        centre.first_redial[bucket] = row
-
-
-@numba.njit(cache=True, nogil=True)
-def _open_buckets(day: CallCentreDay, centre: _Centre, fresh: int, until: int) -> None:
-    """Sort redials bucket by bucket until the next one is known, or all before the next event."""
-    if fresh < day.fresh_us.shape[0]:
-        until = min(until, day.fresh_us[fresh])
-    last = min((until - day.opens_us) >> centre.bucket_shift, centre.first_redial.shape[0] - 1)
-    while centre.redials.size[0] == 0 and centre.bucket[0] < last:
-        centre.bucket[0] += 1
-        row = centre.first_redial[centre.bucket[0]]
-        while row != NOBODY:
-            _push(centre.redials, centre.arrival_us[row], row)
-            row = centre.after[row]
-
-
-@numba.njit(cache=True, nogil=True)
-def _free_pool(day: CallCentreDay, centre: _Centre, language: int) -> int:
     """The free pool for this language with the fewest languages, then the lowest index."""
-    for pool in centre.preferred_pools:
-        if day.pool_speaks[pool, language] and centre.busy[pool] < centre.on_duty[pool]:
+    for pool in preferred_pools:
+        if speaks[pool, language] and pools[pool].busy < pools[pool].on_duty:
             return pool
     return NOBODY
 
 
 @numba.njit(cache=True, nogil=True)
-def _take_call(
-    day: CallCentreDay, centre: _Centre, record: _Record, pool: int, now: int
-) -> bool:
-    """The pool takes the call that arrived first of those it can serve; False if there is none."""
-    first = NOBODY
-    for language in range(centre.first_waiting.shape[0]):
-        row = centre.first_waiting[language]
-        if day.pool_speaks[pool, language] and row != NOBODY:
-            if first == NOBODY or centre.sequence[row] < centre.sequence[first]:
-                first = row
-    if first == NOBODY:
-        return False
-    _leave_queue(day, centre, first)
-    _answer(day, centre, record, first, pool, now, True)
-    return True
+def _longest_waiting(callers: Records, queues: Records, speaks: BoolArray, pool: int) -> int:
+    """Of those waiting whom the pool can serve, the caller whose arrival was processed first."""
+    longest = NOBODY
+    for language in range(queues.size):
+        row = queues[language].first
+        if (
+            speaks[pool, language]
+            and row != NOBODY
+            and (longest == NOBODY or callers[row].sequence < callers[longest].sequence)
+        ):
+            longest = row
+    return longest
 
 
 @numba.njit(cache=True, nogil=True)
 def _answer(
-    day: CallCentreDay,
-    centre: _Centre,
-    record: _Record,
+    centre: Record,
+    callers: Records,
+    pools: Records,
+    completions: Records,
+    handle: Int64Array,
     row: int,
     pool: int,
     now: int,
-    queued: bool,
 ) -> None:
     """An agent of the pool takes the call."""
-    _, _, _, word = _luck(day, row, record.attempts[row])
-    end = now + quantile(day.handle[day.call_type[row]], word)
-    centre.busy[pool] += 1
-    _push(centre.completions, end, row)
-    _attempt_is_over(day, centre, record, row, AttemptOutcome.ANSWERED, now, queued, pool)
-    record.outcome[row] = CallOutcome.ANSWERED
-    record.answered_us[row] = now
-    record.wait_us[row] = now - centre.arrival_us[row]
-    record.end_us[row] = end
-    record.pool[row] = pool
-    record.pool_answered[pool] += 1
-    record.pool_busy_us[pool] += max(min(end, day.closes_us) - now, 0)
-    record.pool_overtime_us[pool] += max(end - max(now, day.closes_us), 0)
+    caller = callers[row]
+    _, _, _, word = _luck(centre, caller)
+    end = now + quantile(handle[caller.call_type], word)
+    _push(completions, centre.talking, callers, end, row)
+    centre.talking += 1
+    caller.outcome = CallOutcome.ANSWERED
+    caller.answered_us = now
+    caller.end_us = end
+    caller.pool = pool
+    taking = pools[pool]
+    taking.busy += 1
+    taking.answered += 1
+    taking.busy_us += max(min(end, centre.closes_us) - now, 0)
+    taking.overtime_us += max(end - max(now, centre.closes_us), 0)
+
+
+@numba.njit(cache=True, nogil=True)
+def _redial(centre: Record, caller: Record, redial_delay: Int64Array, now: int) -> int:
+    """When the caller calls again after a blocked or abandoned attempt, or NEVER on this day."""
+    _, decision, delay, _ = _luck(centre, caller)
+    if caller.attempts_before + caller.made >= centre.attempts_allowed:
+        caller.outcome = CallOutcome.LOST
+        return NEVER
+    if np.int64(decision) >= centre.redial_threshold:
+        caller.outcome = CallOutcome.LOST
+        return NEVER
+    if caller.made >= centre.attempts_per_day:
+        caller.outcome = CallOutcome.CARRIED
+        return NEVER
+    redial = now + quantile(redial_delay, delay)
+    if redial >= centre.closes_us:
+        caller.outcome = CallOutcome.CARRIED
+        return NEVER
+    return redial
+
+
+@numba.njit(cache=True, nogil=True)
+def _luck(centre: Record, caller: Record) -> tuple[int, int, int, int]:
+    """The four words of the caller's present attempt."""
+    return philox(
+        caller.entity,
+        caller.attempts_before + caller.made - 1,
+        caller.stream,
+        centre.replication,
+        centre.seed & np.uint64(0xFFFFFFFF),
+        centre.seed >> np.uint64(32),
+    )
 
 
 @numba.njit(cache=True, nogil=True)
 def _attempt_is_over(
-    day: CallCentreDay,
-    centre: _Centre,
-    record: _Record,
+    centre: Record,
+    caller: Record,
     row: int,
-    outcome: AttemptOutcome,
+    cells: Records,
+    log: Records,
+    outcome: int,
     now: int,
-    queued: bool = False,
-    pool: int = -1,
+    queued: bool,
 ) -> None:
     """Count an attempt that has just been answered, abandoned, blocked or cut off."""
-    arrival = centre.arrival_us[row]
-    interval = (arrival - day.opens_us) // day.interval_us
-    wait = now - arrival
-    cell = record.counts[interval, day.language[row]]
-    cell[CallCount.OFFERED] += 1
+    wait = now - caller.arrival_us
+    cell = cells[(caller.arrival_us - centre.opens_us) // centre.interval_us, caller.language]
+    cell.offered += 1
     if outcome == AttemptOutcome.ANSWERED:
-        cell[CallCount.ANSWERED] += 1
-        cell[CallCount.WAIT_ANSWERED_US] += wait
-        if wait <= day.target_us:
-            cell[CallCount.WITHIN_TARGET] += 1
+        cell.answered += 1
+        cell.wait_answered_us += wait
+        if wait <= centre.target_us:
+            cell.within_target += 1
     elif outcome == AttemptOutcome.ABANDONED:
-        cell[CallCount.ABANDONED] += 1
+        cell.abandoned += 1
     elif outcome == AttemptOutcome.BLOCKED:
-        cell[CallCount.BLOCKED] += 1
+        cell.blocked += 1
     else:
-        cell[CallCount.CUT_OFF] += 1
+        cell.cut_off += 1
     if queued:
-        cell[CallCount.DELAYED] += 1
-        cell[CallCount.WAIT_ALL_US] += wait
-    if record.log.shape[0]:
-        attempt = record.attempts[row] - 1
-        entry = record.log[record.log_start[row] + attempt]
-        entry[0] = row
-        entry[1] = attempt
-        entry[2] = arrival
-        entry[3] = outcome
-        entry[4] = now
-        entry[5] = pool
+        cell.delayed += 1
+        cell.wait_all_us += wait
+    if log.size:
+        attempt = log[caller.log_start + caller.made - 1]
+        attempt.row = row
+        attempt.attempt = caller.made - 1
+        attempt.arrival_us = caller.arrival_us
+        attempt.outcome = outcome
+        attempt.time_us = now
+        attempt.pool = caller.pool
+
+
+# Busy signals and redials
 
 
 @numba.njit(cache=True, nogil=True)
-def _luck(day: CallCentreDay, row: int, made: int) -> tuple[int, int, int, int]:
-    """The four words of the last of `made` attempts of today."""
-    attempt = day.attempts_before[row] + made - 1
-    return philox(
-        day.entity[row],
-        attempt,
-        day.stream[row],
-        day.replication,
-        day.seed & np.uint64(0xFFFFFFFF),
-        day.seed >> np.uint64(32),
-    )
+def _busy_signals(
+    centre: Record,
+    callers: Records,
+    redials: Records,
+    buckets: Int32Array,
+    cells: Records,
+    log: Records,
+    fresh_us: Int64Array,
+    redial_delay: Int64Array,
+    fresh: int,
+    until: int,
+) -> int:
+    """All lines are in use: every arrival before `until` is blocked. Returns the next fresh call.
+
+    What comes of a blocked attempt depends on (row, attempt) alone, so they are gone through in
+    any order: a caller with all redials before `until` at once, a bucket without sorting.
+    """
+    last = min((until - centre.opens_us) >> centre.bucket_shift, buckets.size - 1)
+    after = NOBODY  # the next caller of the bucket
+    while True:
+        if fresh < fresh_us.size and fresh_us[fresh] < until:
+            row = fresh
+            callers[row].arrival_us = fresh_us[row]
+            fresh += 1
+        elif centre.redialling and redials[0].time < until:
+            row = redials[0].row
+            centre.redialling -= 1
+            _remove(redials, centre.redialling, callers, row)
+        elif after != NOBODY:
+            row = after
+            after = callers[row].after
+            if callers[row].arrival_us >= until:
+                _push(redials, centre.redialling, callers, callers[row].arrival_us, row)
+                centre.redialling += 1
+                continue
+        elif centre.bucket < last:
+            centre.bucket += 1
+            after = buckets[centre.bucket]
+            continue
+        else:
+            return fresh
+
+        caller = callers[row]
+        redial = caller.arrival_us
+        while redial < until:
+            now = redial
+            caller.arrival_us = now
+            caller.made += 1
+            _attempt_is_over(centre, caller, row, cells, log, AttemptOutcome.BLOCKED, now, False)
+            redial = _redial(centre, caller, redial_delay, now)
+        if redial != NEVER:
+            _await_redial(centre, callers, redials, buckets, row, redial)
 
 
 @numba.njit(cache=True, nogil=True)
-def _lines_in_use(centre: _Centre) -> int:
-    """Waiting and talking."""
-    return centre.abandonments.size[0] + centre.completions.size[0]
-
-
-@numba.njit(cache=True, nogil=True)
-def _fewest_languages_first(pool_speaks: BoolArray) -> Int64Array:
-    """Pools by (number of languages, index)."""
-    pools, languages = pool_speaks.shape
-    order = np.empty(pools, dtype=np.int64)
-    place = 0
-    for number in range(languages + 1):
-        for pool in range(pools):
-            if pool_speaks[pool].sum() == number:
-                order[place] = pool
-                place += 1
-    return order
-
-
-@numba.njit(cache=True, nogil=True)
-def _join_queue(day: CallCentreDay, centre: _Centre, row: int) -> None:
-    language = day.language[row]
-    last = centre.last_waiting[language]
-    centre.before[row] = last
-    centre.after[row] = NOBODY
-    if last == NOBODY:
-        centre.first_waiting[language] = row
+def _await_redial(
+    centre: Record, callers: Records, redials: Records, buckets: Int32Array, row: int, redial: int
+) -> None:
+    """Put the caller into the bucket of the redial, or into the heap if that is open already."""
+    callers[row].arrival_us = redial
+    bucket = (redial - centre.opens_us) >> centre.bucket_shift
+    if bucket <= centre.bucket:
+        _push(redials, centre.redialling, callers, redial, row)
+        centre.redialling += 1
     else:
-        centre.after[last] = row
-    centre.last_waiting[language] = row
+        callers[row].after = buckets[bucket]
+        buckets[bucket] = row
 
 
 @numba.njit(cache=True, nogil=True)
-def _leave_queue(day: CallCentreDay, centre: _Centre, row: int) -> None:
+def _open_buckets(
+    centre: Record, callers: Records, redials: Records, buckets: Int32Array, until: int
+) -> None:
+    """Open buckets until the next redial is known, or known to be after `until`."""
+    last = min((until - centre.opens_us) >> centre.bucket_shift, buckets.size - 1)
+    while centre.redialling == 0 and centre.bucket < last:
+        centre.bucket += 1
+        row = buckets[centre.bucket]
+        while row != NOBODY:
+            _push(redials, centre.redialling, callers, callers[row].arrival_us, row)
+            centre.redialling += 1
+            row = callers[row].after
+
+
+# The queue
+
+
+@numba.njit(cache=True, nogil=True)
+def _join_queue(centre: Record, callers: Records, queues: Records, row: int) -> None:
+    caller = callers[row]
+    queue = queues[caller.language]
+    caller.sequence = centre.sequence
+    centre.sequence += 1
+    caller.before = queue.last
+    caller.after = NOBODY
+    if caller.before == NOBODY:
+        queue.first = row
+    else:
+        callers[caller.before].after = row
+    queue.last = row
+
+
+@numba.njit(cache=True, nogil=True)
+def _leave_queue(
+    centre: Record, callers: Records, queues: Records, abandonments: Records, row: int
+) -> None:
     """Out of the queue, and the abandonment is no longer due."""
-    language = day.language[row]
-    before, after = centre.before[row], centre.after[row]
-    if before == NOBODY:
-        centre.first_waiting[language] = after
+    caller = callers[row]
+    queue = queues[caller.language]
+    if caller.before == NOBODY:
+        queue.first = caller.after
     else:
-        centre.after[before] = after
-    if after == NOBODY:
-        centre.last_waiting[language] = before
+        callers[caller.before].after = caller.after
+    if caller.after == NOBODY:
+        queue.last = caller.before
     else:
-        centre.before[after] = before
-    _remove(centre.abandonments, row)
+        callers[caller.after].before = caller.before
+    centre.waiting -= 1
+    _remove(abandonments, centre.waiting, callers, row)
+
+
+# A heap of pending events of one kind, the smallest (time, row) on top. A caller has one pending
+# event at most.
 
 
 @numba.njit(cache=True, nogil=True)
-def _empty_heap(capacity: int, position: Int64Array) -> _Heap:
-    return _Heap(
-        np.empty(capacity, dtype=np.int64),
-        np.empty(capacity, dtype=np.int64),
-        np.zeros(1, dtype=np.int64),
-        position,
-    )
+def _push(heap: Records, size: int, callers: Records, time: int, row: int) -> None:
+    """Add an event to a heap of so many."""
+    _sift_up(heap, size, callers, time, row)
 
 
 @numba.njit(cache=True, nogil=True)
-def _push(heap: _Heap, time: int, row: int) -> None:
-    heap.size[0] += 1
-    _sift_up(heap, heap.size[0] - 1, time, row)
-
-
-@numba.njit(cache=True, nogil=True)
-def _remove(heap: _Heap, row: int) -> None:
-    """Take a row out, wherever it is."""
-    heap.size[0] -= 1
-    size = heap.size[0]
-    place = heap.position[row]
+def _remove(heap: Records, size: int, callers: Records, row: int) -> None:
+    """Take a caller's event out of a heap; `size` are left."""
+    place = callers[row].position
     if place == size:
         return
-    # The last event fills the hole: first the smaller child moves up, down to a leaf.
-    time, row = heap.time[size], heap.row[size]
+    # The last event fills the hole: smaller children move up, down to a leaf, and it rises there.
     child = 2 * place + 1
     while child < size:
-        if child + 1 < size and _is_before(heap, child + 1, heap.time[child], heap.row[child]):
+        if child + 1 < size and _is_before(
+            heap[child + 1].time, heap[child + 1].row, heap[child].time, heap[child].row
+        ):
             child += 1
-        _put(heap, place, heap.time[child], heap.row[child])
+        _put(heap, place, callers, heap[child].time, heap[child].row)
         place = child
         child = 2 * place + 1
-    _sift_up(heap, place, time, row)
+    _sift_up(heap, place, callers, heap[size].time, heap[size].row)
 
 
 @numba.njit(cache=True, nogil=True)
-def _sift_up(heap: _Heap, place: int, time: int, row: int) -> None:
+def _sift_up(heap: Records, place: int, callers: Records, time: int, row: int) -> None:
     while place > 0:
-        parent = (place - 1) >> 1
-        if _is_before(heap, parent, time, row):
+        parent = heap[(place - 1) >> 1]
+        if _is_before(parent.time, parent.row, time, row):
             break
-        _put(heap, place, heap.time[parent], heap.row[parent])
-        place = parent
-    _put(heap, place, time, row)
+        _put(heap, place, callers, parent.time, parent.row)
+        place = (place - 1) >> 1
+    _put(heap, place, callers, time, row)
 
 
 @numba.njit(cache=True, nogil=True)
-def _is_before(heap: _Heap, place: int, time: int, row: int) -> bool:
-    return heap.time[place] < time or (heap.time[place] == time and heap.row[place] < row)
+def _is_before(time: int, row: int, other_time: int, other_row: int) -> bool:
+    return time < other_time or (time == other_time and row < other_row)
 
 
 @numba.njit(cache=True, nogil=True)
-def _put(heap: _Heap, place: int, time: int, row: int) -> None:
-    heap.time[place] = time
-    heap.row[place] = row
-    heap.position[row] = place
+def _put(heap: Records, place: int, callers: Records, time: int, row: int) -> None:
+    heap[place].time = time
+    heap[place].row = row
+    callers[row].position = place
 
 
 # --- One unit's session ---------------------------------------------------------------------------
@@ -639,6 +652,10 @@ class _Vaccines(NamedTuple):
     opened: Int64Array
     used: Int64Array
     discarded: Int64Array
+
+
+# The kernel sees the fields of the contract's dataclass under the same names.
+_Session = namedtuple("_Session", [field.name for field in fields(UnitSession)])  # type: ignore[misc]
 
 
 def unit_session(session: UnitSession) -> UnitSessionResult:
