@@ -303,7 +303,7 @@ def describe(
 
 
 def _is_missing(problem: Problem) -> bool:
-    return problem.message.startswith("is missing")
+    return problem.message.startswith(_MISSING)
 
 
 def _cause(detail: ErrorDetails) -> object:
@@ -316,7 +316,7 @@ def _key(path: str) -> Key:
 
 def _incomplete(findings: Sequence[Finding]) -> list[Finding]:
     """Several tables missing at the top level become one finding: likely `extends` is."""
-    missing = [f for f in findings if len(f[0]) == 1 and f[1].startswith("is missing")]
+    missing = [f for f in findings if len(f[0]) == 1 and f[1].startswith(_MISSING)]
     if len(missing) < 3:
         return list(findings)
     names = ", ".join(str(path[0]) for path, _ in missing)
@@ -345,7 +345,7 @@ def _findings(detail: ErrorDetails, data: Mapping[str, Any]) -> Iterator[Finding
     right = f"must be {expected(node)}" if node is not None else detail["msg"]
     if kind in ("missing", "union_tag_not_found"):
         about = f" ({node['description']})" if node and "description" in node else ""
-        yield path, f"is missing: it {right}{about}{_misspelt_entry(path[:-1], data)}"
+        yield path, f"{_MISSING}: it {right}{about}{_misspelt_entry(path[:-1], data)}"
         return
     found = entry(data, path)
     if kind in ("too_short", "too_long") and isinstance(found, list):
@@ -376,13 +376,17 @@ def _path_in(data: Any, location: Sequence[str | int]) -> Key:
     return tuple(path)
 
 
+_UNKNOWN = "is no known key"
+_MISSING = "is missing"
+
+
 def _unknown(path: Key, data: Mapping[str, Any]) -> str:
     node = schema_node(path[:-1], data) or {}
     known = list(node.get("properties", {}))
     if len(path) == 1:
         known += ["extends", "remove"]
     near = did_you_mean(str(path[-1]), known)
-    return "is no known key" + (near or f": known here are {', '.join(known)}")
+    return _UNKNOWN + (near or f": known here are {', '.join(known)}")
 
 
 def _once_at_the_type(
@@ -397,15 +401,21 @@ def _once_at_the_type(
             continue
         kind = entry(inherited, ("units", path[1], "type"))
         at_type = ("unit_types", str(kind), *path[2:])
-        if (at_type, message) in findings and not _has(data, path):
+        if not _has(data, path) and any(_same(finding, at_type, message) for finding in findings):
             continue
         has_type = isinstance(kind, str) and isinstance(types.get(kind), Mapping)
-        if has_type or path[2] in ("type", "district") or not message.startswith("is missing"):
+        if has_type or path[2] in ("type", "district") or not message.startswith(_MISSING):
             yield path, message
         elif isinstance(kind, str):
             type_path = ("units", path[1], "type")
             for _, problem in must_be_one_of("", kind, types):
                 yield type_path, problem
+
+
+def _same(finding: Finding, path: Key, message: str) -> bool:
+    """Whether it is the same finding; units and their types know different keys."""
+    unknown = message.startswith(_UNKNOWN) and finding[1].startswith(_UNKNOWN)
+    return finding[0] == path and (finding[1] == message or unknown)
 
 
 def _problem(
