@@ -181,11 +181,10 @@ def _book(  # type: ignore[no-untyped-def]
         out_unit[i] = unit
         out_vaccine[i] = vaccine
         out_held[i] = 0
-        if day > deadline >= best or day <= deadline:
-            continue
-        # Later than the deadline though earlier days were wanted: name what held it back.
-        if earliest[i] <= deadline:
-            out_held[i] = _NO_DOSE if slot_day <= deadline or soonest > deadline else _NO_SLOT
+        if day > deadline >= earliest[i]:
+            # Wanted before the deadline: a free slot without a dose, or no slot soon enough?
+            doses_hold = best > deadline and (slot_day <= deadline or soonest > deadline)
+            out_held[i] = _NO_DOSE if doses_hold else _NO_SLOT
 
 
 @numba.njit(cache=True, nogil=True)
