@@ -194,7 +194,7 @@ def cumulative_thresholds(weights: Sequence[float] | NDArray[np.float64]) -> NDA
     cumulative = np.cumsum(np.asarray(weights, dtype=np.float64))
     ends = np.rint(cumulative / cumulative[-1] * 2**32).astype(np.uint64)
     ends[-1] = 2**32
-    return ends
+    return np.asarray(ends)
 
 
 def pick(ends: NDArray[np.uint64], words: UInt32Array) -> Int64Array:

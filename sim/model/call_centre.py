@@ -121,7 +121,7 @@ class CallCentre:
     @property
     def still_trying(self) -> Int64Array:
         """People whose last call to book was in vain and who mean (or meant) to call again."""
-        return self._person[self._pending & (self._purpose == BOOKING)]
+        return np.asarray(self._person[self._pending & (self._purpose == BOOKING)])
 
     def take_calls(self, today: int) -> tuple[Int64Array, Int64Array]:
         """The day's calls. Returns the people who register, and when their calls ended (µs)."""
@@ -182,7 +182,7 @@ class CallCentre:
         words = self._streams.blocks(self._conversion_words[group], self._people.entity[person])
         books = words[0] < self._books_threshold[group]
         self._people.declined[person[~books]] = True
-        return answered[books]
+        return np.asarray(answered[books])
 
     def _without_need(self, due: Int64Array) -> Int64Array:
         """Drop booking callers who have been registered in another way (walk-ins)."""
@@ -191,7 +191,7 @@ class CallCentre:
             self._people.status[person] != Status.NOT_REGISTERED
         )
         self._next_day[due[needless]] = NEVER
-        return due[~needless]
+        return np.asarray(due[~needless])
 
     def _send_away(self, today: int, due: Int64Array) -> Int64Array:
         """Tell those who call outside opening hours that it is closed; returns them."""

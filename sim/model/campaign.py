@@ -274,6 +274,9 @@ class Campaign:
         people = self.people
         window = self.scenario.appointments.window_days
         first = people.doses[candidates] == 0
+        doses_left = self._doses_left(today, for_first_doses=bool(first.any()))
+        if not just_look and (doses_left[:, -1] <= 0).all():
+            return candidates[:0]  # nothing to promise: spares a pass over a long list
         regimen = people.regimen[candidates]
         due = np.where(first, self._turn[people.group[candidates]], self._second_due(candidates))
         earliest = np.maximum(due, today + 1)
@@ -288,7 +291,7 @@ class Campaign:
             latest=latest[possible],
             wanted=np.where(first, -1, self._regimens.second[regimen])[possible],
             first_choices=self._regimens.first_choices,
-            doses_left=self._doses_left(today, set_aside_for_waiting=bool(first[possible].any())),
+            doses_left=doses_left,
             reserve=self._reserve(today),
             just_look=just_look,
         )
@@ -306,15 +309,18 @@ class Campaign:
         people.appointment_vaccine[got] = bookings.vaccine[made]
         return got
 
-    def _doses_left(self, today: int, set_aside_for_waiting: bool) -> Int64Array:
-        """Doses that can still be promised up to each day, int64[V, days]."""
+    def _doses_left(self, today: int, for_first_doses: bool) -> Int64Array:
+        """Doses that can still be promised up to each day, int64[V, days].
+
+        Those set aside for people waiting for a second dose are not there for first doses.
+        """
         rule = self.scenario.appointments.stock_rule
         if rule == "ignore":
             return np.full((len(self.scenario.vaccines), self._days), UNLIMITED)
         left = self.supply.can_be_promised(today, announced=rule == "announced")
         left -= self.book.promised_until(today)
         if self.scenario.supply.second_dose_policy == "reserve":
-            left -= self._set_aside(set_aside_for_waiting)
+            left -= self._set_aside(for_waiting=for_first_doses)
         return left
 
     def _set_aside(self, for_waiting: bool) -> Int64Array:

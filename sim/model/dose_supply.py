@@ -144,7 +144,7 @@ class DoseSupply:
         span = min(until, self._days) - today
         needed = promised[:, today:until].sum(axis=1) + np.ceil(self._walk_ins * span).astype(int)
         vials = -(-needed // self.per_vial[vaccine])
-        return np.maximum(vials - self.at_units[:, vaccine], 0)
+        return np.asarray(np.maximum(vials - self.at_units[:, vaccine], 0))
 
     def can_be_promised(self, today: int, announced: bool) -> Int64Array:
         """int64[V, days]: doses on hand, plus those announced to arrive, up to each day."""
@@ -175,4 +175,4 @@ def apportion(weights: NDArray[np.float64], total: int) -> Int64Array:
     missing = total - int(whole.sum())
     order = np.argsort(-(exact - whole), kind="stable")
     whole[order[:missing]] += 1
-    return whole
+    return np.asarray(whole)

@@ -96,7 +96,7 @@ class Population:
 
     def needs(self, people: NDArray[Any]) -> NDArray[np.int8]:
         """Number of the next dose of these people (1 or 2)."""
-        return (self.doses[people] + 1).astype(np.int8)
+        return np.asarray((self.doses[people] + 1).astype(np.int8))
 
 
 class DemandCurve:
@@ -153,7 +153,7 @@ class CallTimeProfile:
         """Microseconds of the day."""
         hour = pick(self._ends, cell_words)
         within = (moment_words.astype(np.uint64) * self._width_us[hour].astype(np.uint64)) >> 32
-        return (self._low_us[hour] + within.astype(np.int64)).astype(np.int64)
+        return np.asarray((self._low_us[hour] + within.astype(np.int64)).astype(np.int64))
 
 
 def within_hour(words: NDArray[np.uint32]) -> Int64Array:

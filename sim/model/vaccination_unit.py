@@ -323,7 +323,7 @@ class VaccinationUnits:
         order = order[free]
         may_come = np.flatnonzero(turn_day[people.group[order]] <= today)[:wanted]
         self._walk_in_order[number] = np.delete(order, may_come)
-        return order[may_come]
+        return np.asarray(order[may_come])
 
     def _visits(
         self,
