@@ -136,10 +136,10 @@ class RandomStreams:
 
         Returns uint32[4, n]: the four words of each block as rows.
         """
-        s, e, a = np.broadcast_arrays(
-            np.atleast_1d(np.asarray(streams, dtype=np.uint32)),
-            np.asarray(entities, dtype=np.uint32),
-            np.asarray(attempts, dtype=np.uint32),
+        size = max(np.size(streams), np.size(entities), np.size(attempts))
+        s, e, a = (
+            np.array(np.broadcast_to(values, (size,)), dtype=np.uint32)
+            for values in (streams, entities, attempts)
         )
         out = np.empty((4, s.size), dtype=np.uint32)
         _fill_blocks(e, a, s, self.replication, self.seed & 0xFFFFFFFF, self.seed >> 32, out)
