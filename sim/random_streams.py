@@ -136,9 +136,9 @@ class RandomStreams:
 
         Returns uint32[4, n]: the four words of each block as rows.
         """
-        size = max(np.size(streams), np.size(entities), np.size(attempts))
+        shape = np.broadcast_shapes(np.shape(streams), np.shape(entities), np.shape(attempts))
         s, e, a = (
-            np.array(np.broadcast_to(values, (size,)), dtype=np.uint32)
+            np.array(np.broadcast_to(values, shape or (1,)), dtype=np.uint32)
             for values in (streams, entities, attempts)
         )
         out = np.empty((4, s.size), dtype=np.uint32)
