@@ -29,6 +29,10 @@ OnDays = Callable[[int], None]
 """Called with the number of days simulated so far, over all replications."""
 
 
+class SettingsError(ValueError):
+    """Settings that cannot be."""
+
+
 @dataclass(frozen=True)
 class RunSettings:
     """How a scenario is studied. The results depend on all of it but the number of workers."""
@@ -42,21 +46,21 @@ class RunSettings:
     """Last day simulated, where that is before the horizon."""
 
     def __post_init__(self) -> None:
-        """Raise ValueError for settings that no scenario allows."""
+        """Raise SettingsError for settings that no scenario allows."""
         if not 0 <= self.seed < 2**64:
-            raise ValueError(f"seed must be between 0 and 2**64 - 1, not {self.seed}")
+            raise SettingsError(f"seed must be between 0 and 2**64 - 1, not {self.seed}")
         if not 1 <= self.replications <= 10**6:
-            raise ValueError(
+            raise SettingsError(
                 f"replications must be between 1 and 1,000,000, not {self.replications:,}"
             )
         if self.workers is not None and self.workers < 1:
-            raise ValueError(f"workers must be at least 1, not {self.workers}")
+            raise SettingsError(f"workers must be at least 1, not {self.workers}")
 
     def check_against(self, scenario: Scenario) -> None:
-        """Raise ValueError if `until` lies outside the scenario's days."""
+        """Raise SettingsError if `until` lies outside the scenario's days."""
         campaign = scenario.campaign
         if self.until is not None and not campaign.first_day <= self.until <= campaign.horizon:
-            raise ValueError(
+            raise SettingsError(
                 f"until must lie between the campaign's first day ({campaign.first_day}) and its "
                 f"horizon ({campaign.horizon}), not on {self.until}"
             )

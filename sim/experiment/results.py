@@ -141,7 +141,7 @@ class Run:
                     "Simulate the run again with --fresh"
                 )
             table = pq.read_table(io.BytesIO(content), columns=columns and list(columns))
-            yield table.to_pandas()
+            yield table.to_pandas(date_as_object=False)
 
     def table(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """A whole table (see `sim.model.records.TABLES` for its columns, or `replications`)."""

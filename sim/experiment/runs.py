@@ -23,7 +23,7 @@ def carry_out(
 
     A finished run of the same scenario, settings and version is not simulated again unless
     `fresh`. `raw` is the scenario as its files say it (for the manifest); without it the manifest
-    holds the resolved scenario. Raises RunError if the folder cannot be used, ValueError if the
+    holds the resolved scenario. Raises RunError if the folder cannot be used, SettingsError if the
     settings do not fit the scenario.
     """
     settings.check_against(scenario)

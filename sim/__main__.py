@@ -1,0 +1,5 @@
+"""`python -m sim` is `vaxsim`."""
+
+from sim.cli import main
+
+main()

@@ -1,0 +1,275 @@
+"""The resolved plan on one page: people, doses, capacity, calendar, telephones, assumptions."""
+
+from __future__ import annotations
+
+import fnmatch
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from sim.experiment import plan_arithmetic as arithmetic
+from sim.presentation.terminal import count, on, percent, table
+from sim.scenario import Scenario
+from sim.scenario_files import source_of
+
+_PATTERNS = (
+    "districts.*",
+    "groups.*.first_calls.*",
+    "groups.*",
+    "deliveries.*",
+    "call_centre.pools.*",
+    "unit_types.*",
+    "units.*",
+)
+"""Collections of things of one kind: their values are listed together."""
+
+
+def check_text(scenario: Scenario, raw: Mapping[str, Any]) -> str:
+    """The page. `raw` is the scenario as its files say it (units not filled in)."""
+    sections = (
+        [scenario.title],
+        _people(scenario),
+        _doses(scenario),
+        _capacity(scenario),
+        _calendar(scenario),
+        _telephone(scenario),
+        _ceiling(scenario),
+        _assumptions(scenario, raw),
+    )
+    return "\n\n".join("\n".join(section) for section in sections)
+
+
+def check_data(scenario: Scenario, raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The same as one JSON object."""
+    load = arithmetic.telephone_load(scenario)
+    ceiling = arithmetic.ceiling(scenario)
+    return {
+        "title": scenario.title,
+        "target": scenario.target,
+        "deadline": scenario.campaign.deadline.isoformat(),
+        "groups": _records(arithmetic.people(scenario)),
+        "deliveries": _records(arithmetic.deliveries(scenario)),
+        "capacity": _records(arithmetic.capacity(scenario)),
+        "slots_per_day": _slots_a_day(scenario),
+        "calendar": _records(arithmetic.calendar(scenario)),
+        "call_centre": {key: _plain(value) for key, value in vars(load).items()},
+        "ceiling": vars(ceiling),
+        "sources": [
+            {"key": key, "values": values, "source": source}
+            for (key, source), values in _sources(scenario, raw).items()
+        ],
+    }
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [
+        {str(key): _plain(value) for key, value in row.items()} for row in frame.to_dict("records")
+    ]
+
+
+def _plain(value: Any) -> Any:
+    """A value that JSON can hold: dates as text, no limit as null."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value.isoformat()[:10] if hasattr(value, "isoformat") else value
+
+
+def _people(scenario: Scenario) -> list[str]:
+    frame = arithmetic.people(scenario)
+    campaign = scenario.campaign
+    rows = [("group", "people", "willing", "by telephone", "booked in advance", "turn from")]
+    rows += [
+        (
+            str(row["group"]),
+            count(row["people"]),
+            count(row["willing"]),
+            count(row["by_telephone"]),
+            count(row["booked_in_advance"]),
+            on(row["turn_from"]),
+        )
+        for row in frame.to_dict("records")
+    ]
+    sums = [
+        count(frame[c].sum()) for c in ("people", "willing", "by_telephone", "booked_in_advance")
+    ]
+    rows.append(("together", sums[0], sums[1], sums[2], sums[3], ""))
+    goal = campaign.coverage_goal * campaign.population - campaign.vaccinated_before
+    return [
+        "People",
+        *table(rows, "<>>>>>"),
+        f"  {percent(campaign.coverage_goal)} of {campaign.population:,} inhabitants, less the "
+        f"{campaign.vaccinated_before:,} vaccinated before, are {count(goal)} people",
+    ]
+
+
+def _doses(scenario: Scenario) -> list[str]:
+    frame = arithmetic.deliveries(scenario)
+    rows = [("delivery", "vaccine", "arrives", "doses", "usable")]
+    rows += [
+        (row["delivery"], row["vaccine"], on(row["arrives"]), count(row["doses"]),
+         count(row["usable"]))
+        for row in frame.to_dict("records")
+    ]  # fmt: skip
+    usable, target = int(frame["usable"].sum()), scenario.target
+    rows.append(("together", "", "", count(frame["doses"].sum()), count(usable)))
+    lines = ["Doses (expected; usable: less losses, with extra doses drawn from vials)"]
+    lines += table(rows, "<<>>>")
+    share = percent(min(usable / target, 1.0))
+    lines.append(f"  one dose each: enough for {share} of the target of {target:,}")
+    if usable < target:
+        lines.append(f"  {target - usable:,} people get no first dose from these deliveries")
+    start = arithmetic.last_possible_start(scenario)
+    if start is not None:
+        lines.append(f"  two doses each would need {2 * target:,}")
+        lines.append(
+            f"  a second dose by {on(scenario.campaign.deadline)} needs a first dose by {on(start)}"
+        )
+    return lines
+
+
+def _slots_a_day(scenario: Scenario) -> int:
+    return int(arithmetic.capacity(scenario).groupby("unit")["slots_per_day"].first().sum())
+
+
+def _capacity(scenario: Scenario) -> list[str]:
+    """Units of one type that work alike are shown once, with their number."""
+    alike: dict[tuple[Any, ...], list[str]] = {}
+    shown = ["type", "station", "kind", "staff_minutes", "mean_minutes", "share", "throughput",
+             "slots_per_day"]  # fmt: skip
+    for name, stations in arithmetic.capacity(scenario).groupby("unit", sort=False):
+        key = tuple(map(tuple, stations[shown].to_numpy().tolist()))
+        alike.setdefault(key, []).append(str(name))
+    lines = ["Capacity of the units (staff minutes a day / mean minutes = patients a day)"]
+    total = []
+    for key, names in alike.items():
+        slots = int(key[0][-1])
+        which = f"{len(names)} x {key[0][0]}" if len(names) > 1 else f"{key[0][0]} {names[0]}"
+        lines.append(f"  {which}: {slots:,} appointments a day each")
+        narrowest = min(row[6] for row in key)
+        rows = [
+            (
+                station,
+                f"{staff:,.0f} {'seat' if kind == 'observation' else 'staff'} min",
+                f"/ {mean:.1f} min" + (f" / {percent(share)} who go there" if share < 1 else ""),
+                f"= {throughput:,.0f} a day" if throughput < 1e9 else "= no limit",
+                "<- the narrowest" if throughput == narrowest else "",
+            )
+            for _, station, kind, staff, mean, share, throughput, _ in key
+        ]
+        lines += ["  " + line for line in table(rows, "<><><")]
+        total.append(f"{len(names)} x {slots:,}")
+    lines.append(f"  together {' + '.join(total)} = {_slots_a_day(scenario):,} a day")
+    return lines
+
+
+def _calendar(scenario: Scenario) -> list[str]:
+    rows = [("month", "vaccination days", "slots", "slots by the deadline", "call-centre days")]
+    for row in arithmetic.calendar(scenario).to_dict("records"):
+        rows.append(
+            (
+                str(row["month"]),
+                str(row["vaccination_days"]),
+                count(row["slots"]),
+                count(row["slots_by_deadline"]),
+                str(row["call_centre_days"]),
+            )
+        )
+    return [
+        f"Calendar, with the deadline on {on(scenario.campaign.deadline)}",
+        *table(rows, "<>>>>"),
+    ]
+
+
+def _telephone(scenario: Scenario) -> list[str]:
+    load = arithmetic.telephone_load(scenario)
+    return [
+        "Telephone (every expected call answered once, none abandoned or repeated)",
+        f"  {load.days} days, {load.hours:,.0f} hours; {count(load.calls)} calls to book or to ask",
+        f"  {count(load.hours_needed)} agent-hours needed ({load.agents_needed:.1f} agents always "
+        f"busy), {count(load.hours_available)} available",
+    ]
+
+
+def _ceiling(scenario: Scenario) -> list[str]:
+    ceiling = arithmetic.ceiling(scenario)
+    target, deadline = scenario.target, on(scenario.campaign.deadline)
+    rows = [
+        (f"people with a first dose by {deadline}", ceiling.first_by_deadline),
+        (f"people fully vaccinated by {deadline}", ceiling.full_by_deadline),
+        (f"first doses by {on(scenario.campaign.horizon)}", ceiling.first_in_all),
+    ]
+    return [
+        "At most, whatever the bookings (slots, doses and turns alone)",
+        *table([(text, f"{number:,}", percent(number / target)) for text, number in rows], "<>>"),
+    ]
+
+
+# Assumptions ----------------------------------------------------------------------------------
+
+
+def _assumptions(scenario: Scenario, raw: Mapping[str, Any]) -> list[str]:
+    rows = [
+        (key, _short(", ".join(values)), source)
+        for (key, source), values in _sources(scenario, raw).items()
+        if source.startswith("assumed") or source == _NO_SOURCE
+    ]
+    if not rows:
+        return ["Assumptions: none; every value has a source"]
+    return ["Assumptions (every other value has a source: --json lists them)", *table(rows, "<<<")]
+
+
+_NO_SOURCE = "no source given"
+
+
+def _sources(scenario: Scenario, raw: Mapping[str, Any]) -> dict[tuple[str, str], list[str]]:
+    """(pattern of keys, source) to the different values found there."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for path, value, inner in _leaves(raw, ""):
+        if path.split(".")[0] in ("title", "description", "sources") or path.endswith(".title"):
+            continue
+        source = source_of(scenario, path) or source_of(scenario, inner) or _NO_SOURCE
+        values = found.setdefault((_pattern(path), source), [])
+        if value not in values:
+            values.append(value)
+    return found
+
+
+def _leaves(node: Any, path: str) -> Iterator[tuple[str, str, str]]:
+    """(path, value in words, path of a value inside it) of every value; distributions whole."""
+    if isinstance(node, Mapping) and "distribution" in node:
+        inside = [f"{k} {_word(v)}" for k, v in node.items() if k != "distribution"]
+        yield path, f"{node['distribution']} ({', '.join(inside)})", f"{path}.distribution"
+    elif isinstance(node, Mapping):
+        for key, value in node.items():
+            yield from _leaves(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(node, list) and node and all(isinstance(item, Mapping) for item in node):
+        for i, item in enumerate(node):
+            yield from _leaves(item, f"{path}.{i}")
+    else:
+        yield path, _word(node), path
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return " ".join(_word(item) for item in value)
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _pattern(path: str) -> str:
+    """The path with the names of things of one kind replaced by *."""
+    parts = path.split(".")
+    for pattern in _PATTERNS:
+        wanted = pattern.split(".")
+        if len(parts) >= len(wanted) and all(map(fnmatch.fnmatchcase, parts, wanted)):
+            return ".".join([*wanted, *parts[len(wanted) :]])
+    return path
+
+
+def _short(text: str, width: int = 48) -> str:
+    return text if len(text) <= width else text[: width - 2] + " …"

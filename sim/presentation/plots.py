@@ -1,0 +1,349 @@
+"""Five pictures of a run, each a function of the run that returns a matplotlib Figure.
+
+matplotlib's object interface is used throughout (no pyplot, no global state).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+
+from sim.experiment.answer import reason_counts
+from sim.experiment.coverage import SCOPES, Scope
+from sim.experiment.plan_arithmetic import capacity
+from sim.experiment.results import Run, RunError
+from sim.experiment.statistics import quantile_band
+from sim.model.records import PROVINCE_STORE, REASONS
+from sim.presentation import style
+from sim.presentation.terminal import on
+
+_BAND = (0.05, 0.5, 0.95)
+_SCOPE_NAMES = {"first": "first dose", "full": "fully vaccinated"}
+_SCOPE_COLOURS = {"first": style.FIRST_DOSE, "full": style.FULLY_VACCINATED}
+
+
+def pictures(run: Run, unit: str | None = None) -> Iterator[tuple[str, Figure]]:
+    """All pictures with their names. Raises RunError for a unit that the run does not have."""
+    with mpl.rc_context(style.SETTINGS):
+        yield "coverage", coverage(run)
+        yield "doses", doses(run)
+        yield "call_centre", call_centre(run)
+        yield "reasons", reasons(run)
+        yield "unit_day", unit_day(run, unit)
+
+
+def save_pictures(run: Run, folder: Path, unit: str | None = None) -> list[Path]:
+    """Write every picture as PNG and SVG (the same bytes each time); returns the files."""
+    if unit is not None:
+        _check_unit(run, unit)
+    saved = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, figure in pictures(run, unit):
+            for ending, metadata in (("png", {"Software": None}), ("svg", {"Date": None})):
+                path = folder / f"{name}.{ending}"
+                with mpl.rc_context(style.SETTINGS):
+                    figure.savefig(path, metadata=metadata)
+                saved.append(path)
+    except OSError as error:
+        raise RunError(f"{folder} cannot be written: {error.strerror}") from None
+    return saved
+
+
+def coverage(run: Run) -> Figure:
+    """Coverage by date, of all inhabitants and of the target, with goal, deadline and band."""
+    campaign = run.scenario.campaign
+    figure = _figure(run, "Coverage over time", 3.6)
+    left, right = figure.subplots(1, 2, sharex=True)
+    for scope in SCOPES:
+        curve = run.coverage(scope)
+        persons = curve.pivot_table(index="replication", columns="date", values="persons")
+        low, median, high = quantile_band(persons.to_numpy(), _BAND)
+        days, colour = persons.columns, _SCOPE_COLOURS[scope]
+        for axes, whole, before in (
+            (left, campaign.population, campaign.vaccinated_before),
+            (right, run.scenario.target, 0),
+        ):
+            axes.plot(days, (median + before) / whole, color=colour, label=_SCOPE_NAMES[scope])
+            axes.fill_between(
+                days, (low + before) / whole, (high + before) / whole, color=colour, alpha=0.3, lw=0
+            )
+    left.set_title(f"of all {campaign.population:,} inhabitants")
+    right.set_title(f"of the target of {run.scenario.target:,} people")
+    left.axhline(campaign.coverage_goal, color=style.GOAL, ls="--", lw=1.2)
+    left.text(
+        0.02, campaign.coverage_goal + 0.01, f"goal {campaign.coverage_goal:.0%}",
+        color=style.GOAL, transform=left.get_yaxis_transform(), va="bottom",
+    )  # fmt: skip
+    for axes in (left, right):
+        axes.set_ylim(0, 1.02)
+        axes.yaxis.set_major_formatter(PercentFormatter(1, 0))
+        _date_axis(axes)
+        _deadline(axes, campaign.deadline, label=axes is left)
+    left.set_ylabel("vaccinated")
+    band = "" if run.settings.replications == 1 else "; band: 5 to 95 %"
+    right.legend(loc="upper left", title=f"median of {_replications(run)}{band}",
+                 title_fontsize=8, alignment="left")  # fmt: skip
+    return figure
+
+
+def doses(run: Run) -> Figure:
+    """Doses given a day by type of unit, against the slots; below, the stock."""
+    scenario, n = run.scenario, run.settings.replications
+    types = {name: unit.type for name, unit in scenario.units.items()}
+    daily = _sum(run, "daily", ["date", "unit"], ["administered"])
+    daily["type"] = daily["unit"].map(types)
+    given = daily.pivot_table(index="date", columns="type", values="administered", aggfunc="sum")
+    given = given.reindex(columns=list(scenario.unit_types)).dropna(axis=1, how="all").fillna(0) / n
+    stock = _sum(run, "stock", ["date", "place"], ["on_hand", "delivered"])
+    stock["where"] = np.where(stock["place"] == PROVINCE_STORE, "store", "units")
+    on_hand = stock.pivot_table(index="date", columns="where", values="on_hand", aggfunc="sum") / n
+    delivered = stock.groupby("date")["delivered"].sum() / n
+
+    figure = _figure(run, f"Doses given and doses in stock (mean of {_replications(run)})", 4.8)
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+    _stack(
+        above, given, style.CATEGORIES, {str(name): str(name).replace("_", " ") for name in given}
+    )
+    slots = int(capacity(scenario).groupby("unit")["slots_per_day"].first().sum())
+    above.axhline(slots, color=style.BLACK, lw=1.0, ls="--", label=f"{slots:,} slots a day")
+    above.set_ylim(0, slots * 1.3)
+    above.set_ylabel("doses a day")
+    above.legend(loc="upper right", ncols=len(given.columns) + 1)
+    parts = [on_hand[place] for place in ("store", "units") if place in on_hand]
+    below.stackplot(
+        on_hand.index, *parts, colors=[style.STOCK, style.LIGHT_GREY],
+        labels=["in the provincial store", "at the units"],
+    )  # fmt: skip
+    arriving = delivered[delivered > 0]
+    tops = on_hand.sum(axis=1).reindex(arriving.index)
+    for day, number, top in zip(arriving.index, arriving, tops, strict=True):
+        below.annotate(
+            f"+{number:,.0f}", (_x(day), top), xytext=(3, 3),
+            textcoords="offset points", fontsize=8,
+        )  # fmt: skip
+    below.margins(y=0.25)
+    below.set_ylim(bottom=0)
+    below.set_ylabel("doses in the evening")
+    below.legend(loc="upper right")
+    for axes in (above, below):
+        axes.yaxis.set_major_formatter(_thousands)
+        _deadline(axes, scenario.campaign.deadline, label=axes is below)
+    _date_axis(below)
+    return figure
+
+
+def call_centre(run: Run) -> Figure:
+    """Calls a day by outcome; below, attempts against the people behind them."""
+    n = run.settings.replications
+    outcomes = {
+        "answered": "answered",
+        "abandoned": "gave up waiting",
+        "blocked": "busy signal",
+        "cut_off": "cut off at closing",
+    }
+    colours = (style.ANSWERED, style.ABANDONED, style.BLOCKED, style.CUT_OFF)
+    calls = _sum(run, "call_centre", ["date"], list(outcomes)).set_index("date") / n
+    people = _sum(run, "callers", ["date"], ["attempts", "callers", "answered"])
+    people = people.set_index("date") / n
+    people = people[people["attempts"] > 0]
+
+    figure = _figure(run, f"The call centre day by day (mean of {_replications(run)})", 4.8)
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+    if calls.empty:
+        _nothing(above, "nobody called")
+    shown = calls.loc[:, (calls > 0).any() | (calls.columns != "cut_off")]
+    _stack(above, shown, colours, outcomes)
+    above.set_ylabel("calls a day")
+    above.legend(loc="upper right", reverse=True)
+    for column, label, colour, line in (
+        ("attempts", "calls", style.BLACK, "-"),
+        ("callers", "people calling", style.ORANGE, "-"),
+        ("answered", "people who got through", style.ANSWERED, "-"),
+    ):
+        below.plot(people.index, people[column], line, color=colour, label=label, marker=".", ms=3)
+    below.set_ylabel("a day")
+    below.set_ylim(bottom=0)
+    below.legend(loc="upper right")
+    for axes in (above, below):
+        axes.yaxis.set_major_formatter(_thousands)
+        axes.yaxis.set_major_locator(MaxNLocator(5))
+    _date_axis(below)
+    return figure
+
+
+def reasons(run: Run) -> Figure:
+    """From the target down to the vaccinated, by reason: first dose and fully vaccinated."""
+    target = run.scenario.target
+    means: dict[Scope, pd.Series] = {s: c.mean() for s, c in reason_counts(run).items()}
+    names = [r for r in REASONS if r != "vaccinated" and any(means[s][r] > 0 for s in SCOPES)]
+    rows = ["target", *names, "vaccinated"]
+    campaign = run.scenario.campaign
+    day = min(campaign.deadline, run.settings.until or campaign.horizon)
+    figure = _figure(
+        run,
+        f"From the target to the vaccinated on {on(day)} (mean of {_replications(run)})",
+        1.2 + 0.34 * len(rows),
+    )
+    panels: Any = figure.subplots(1, 2, sharey=True)
+    for axes, scope in zip(panels, SCOPES, strict=True):
+        right = float(target)
+        for row, name in enumerate(rows):
+            if name == "target":
+                start, width, colour = 0.0, right, style.GREY
+            elif name == "vaccinated":
+                start, width, colour = 0.0, float(means[scope][name]), style.REASONS[name]
+            else:
+                width = float(means[scope][name])
+                start, colour = right - width, style.REASONS[name]
+                right = start
+            axes.barh(row, width, left=start, color=colour, height=0.72)
+            inside = start + width > 0.6 * target
+            axes.text(
+                start - 0.015 * target if inside and start > 0.25 * target
+                else 0.015 * target + (start + width if not inside else 0.0),
+                row, f"{width:,.0f}", va="center",
+                ha="right" if inside and start > 0.25 * target else "left",
+                color="white" if inside and start <= 0.25 * target and _dark(colour) else "black",
+                fontsize=8,
+            )  # fmt: skip
+        axes.set_title(_SCOPE_NAMES[scope])
+        axes.set_xlim(0, target * 1.02)
+        axes.xaxis.set_major_formatter(_thousands)
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+        axes.set_xlabel("people")
+        axes.grid(axis="y", visible=False)
+    labels = {"target": "target", **REASONS}
+    panels[0].set_yticks(range(len(rows)), [_wrapped(labels[name]) for name in rows])
+    panels[0].invert_yaxis()
+    return figure
+
+
+def unit_day(run: Run, unit: str | None = None) -> Figure:
+    """Queue and service at each station of one unit through its busiest session."""
+    table = run.table("unit_day")
+    if unit is None:
+        busiest = table.sort_values("waiting", kind="stable", ascending=False)
+        unit = str(busiest["unit"].iloc[0]) if len(busiest) else next(iter(run.scenario.units))
+    _check_unit(run, unit)
+    here = table[table["unit"] == unit]
+    title = run.scenario.units[unit].title or unit
+    stations = list(run.scenario.units[unit].stations)
+    when = f" on {on(here['date'].iloc[0].date())}" if len(here) else ""
+    figure = _figure(
+        run, f"The busiest day of {title}{when} (replication 0)", 1.0 + 1.15 * len(stations)
+    )
+    panels: Sequence[Axes] = np.atleast_1d(figure.subplots(len(stations), 1, sharex=True)).tolist()
+    for axes, station in zip(panels, stations, strict=True):
+        rows = here[here["station"] == station]
+        kind = run.scenario.units[unit].stations[station].kind
+        served = "seated" if kind == "observation" else "being served"
+        axes.fill_between(
+            rows["minute"], rows["waiting"], step="post", color=style.WAITING, label="waiting", lw=0
+        )
+        axes.step(rows["minute"], rows["in_service"], where="post", color=style.IN_SERVICE,
+                  lw=1.2, label=served)  # fmt: skip
+        axes.set_title(station.replace("_", " "))
+        axes.set_ylabel("people")
+        axes.set_ylim(bottom=0)
+        axes.margins(y=0.15)
+        axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+        if rows.empty:
+            _nothing(axes, "no session was held")
+    panels[-1].xaxis.set_major_locator(MaxNLocator(10, steps=[1, 3, 6, 10], integer=True))
+    panels[-1].xaxis.set_major_formatter(
+        FuncFormatter(lambda m, _: f"{m // 60:.0f}:{m % 60:02.0f}")
+    )
+    panels[-1].set_xlabel("time of day")
+    return figure
+
+
+# Parts of pictures ----------------------------------------------------------------------------
+
+_thousands = FuncFormatter(lambda value, _: f"{value:,.0f}")
+
+
+def _figure(run: Run, title: str, height: float) -> Figure:
+    figure = Figure(figsize=(style.WIDTH, height), layout="constrained")
+    figure.suptitle(f"{title}\n{run.scenario.title}", x=0.01, ha="left")
+    return figure
+
+
+def _replications(run: Run) -> str:
+    n = run.settings.replications
+    return "1 replication" if n == 1 else f"{n:,} replications"
+
+
+def _sum(run: Run, name: str, keys: list[str], values: list[str]) -> pd.DataFrame:
+    """A table summed over replications and everything else but the keys, part by part."""
+    parts = [
+        part.groupby(keys, as_index=False)[values].sum()
+        for part in run.parts(name, [*keys, *values])
+    ]
+    return pd.concat(parts).groupby(keys, as_index=False)[values].sum()
+
+
+def _stack(axes: Axes, frame: pd.DataFrame, colours: Sequence[str], labels: dict[str, str]) -> None:
+    """A stacked bar a day."""
+    bottom = np.zeros(len(frame))
+    for column, colour in zip(frame.columns, colours, strict=False):
+        height = frame[column].to_numpy(dtype=np.float64)
+        axes.bar(frame.index, height, width=0.9, bottom=bottom, color=colour, label=labels[column])
+        bottom += height
+
+
+def _x(day: date) -> float:
+    """The place of a day on a date axis."""
+    return float(date2num(day))  # type: ignore[no-untyped-call]
+
+
+def _date_axis(axes: Axes) -> None:
+    locator: Any = AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(
+        ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]
+    )
+
+
+def _deadline(axes: Axes, day: date, label: bool) -> None:
+    axes.axvline(_x(day), color=style.DEADLINE, lw=1.2, ls=":")
+    if label:
+        axes.text(
+            _x(day), 0.98, f" deadline {day.day} {day:%b}", color=style.DEADLINE,
+            transform=axes.get_xaxis_transform(), va="top", fontsize=8,
+        )  # fmt: skip
+
+
+def _nothing(axes: Axes, text: str) -> None:
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center")
+
+
+def _wrapped(text: str) -> str:
+    """At most two lines, broken where a phrase ends."""
+    for mark in (": ", "; ", ", or ", " (", ", "):
+        if len(text) > 28 and mark in text:
+            at = text.index(mark) + (0 if mark == " (" else len(mark.rstrip()))
+            return text[:at].rstrip() + "\n" + text[at:].lstrip()
+    return text
+
+
+def _dark(colour: str) -> bool:
+    return colour in (style.BLUE, style.GREY, style.VERMILLION, style.GREEN, style.BLACK)
+
+
+def _check_unit(run: Run, unit: str) -> None:
+    if unit not in run.scenario.units:
+        raise RunError(
+            f"there is no unit {unit!r} in this run: choose one of {', '.join(run.scenario.units)}"
+        )

@@ -1,0 +1,300 @@
+"""Words and plain-text tables for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+
+from sim.experiment.answer import Answer
+from sim.experiment.measures import as_date, measure
+from sim.experiment.results import Run
+from sim.experiment.statistics import CONFIDENCE, Estimate
+from sim.model.records import REASONS
+
+# Numbers --------------------------------------------------------------------------------------
+
+
+def on(day: date) -> str:
+    """14 August 2021."""
+    return f"{day.day} {day:%B %Y}"
+
+
+def count(number: float) -> str:
+    """A number of persons, doses or calls."""
+    return f"{round(number):,}"
+
+
+def percent(share: float) -> str:
+    """A share with one decimal; never rounded up to 100 % nor down to 0 %."""
+    value = 100 * share
+    if 99.95 <= value < 100:
+        return "over 99.9 %"
+    if 0 < value < 0.05:
+        return "under 0.1 %"
+    return f"{value:.1f} %"
+
+
+def amount(value: float, unit: str) -> str:
+    """A value in the way its unit is written."""
+    if unit == "share":
+        return percent(value)
+    if unit == "min":
+        return f"{value:,.1f} min"
+    if unit == "h":
+        return f"{count(value)} h"
+    if value != round(value) and abs(value) < 100:
+        return f"{value:,.2f}"
+    return count(value)
+
+
+def interval(estimate: Estimate, unit: str) -> str:
+    """The confidence interval in words."""
+    if estimate.n <= 1 or estimate.low is None or estimate.high is None:
+        return "one replication: no interval" if estimate.n == 1 else ""
+    if estimate.low == estimate.high:
+        return "the same in all"
+    return f"{amount(max(estimate.low, 0.0), unit)} – {amount(estimate.high, unit)}"
+
+
+def table(rows: Iterable[Sequence[str]], align: str) -> list[str]:
+    """Rows as aligned lines; `align` has < or > for each column."""
+    rows = list(rows)
+    widths = [max(len(row[i]) for row in rows) for i in range(len(align))]
+    return [
+        "  "
+        + "  ".join(
+            f"{cell:{side}{width}}" for cell, side, width in zip(row, align, widths, strict=True)
+        ).rstrip()
+        for row in rows
+    ]
+
+
+# The answer -----------------------------------------------------------------------------------
+
+_OBSTACLES = {
+    "unwilling": "{} do not want to be vaccinated",
+    "never_reached_call_centre": "{} called and never got through",
+    "turn_too_late": "for {} the group's turn comes later",
+    "no_dose": "for {} there is no dose",
+    "no_slot": "for {} the units have no earlier slot",
+    "not_shown_up": "{} missed their appointment",
+    "interval_not_over": "for {} the interval between the doses is not over",
+    "still_waiting": "{} have not registered or have a later appointment",
+}
+
+
+def verdict(answer: Answer) -> str:
+    """Yes, no or uncertain, and what stands in the way, in two sentences at most."""
+    day = on(answer.as_of)
+    first, full = answer.persons["first"].mean or 0.0, answer.persons["full"].mean or 0.0
+    n, successes = answer.replications, answer.successes
+    have = "have" if n == 1 else "have on average"
+    state = (
+        f"{count(first)} of {answer.target:,} people ({percent(first / answer.target)}) {have} "
+        f"a first dose, {count(full)} are fully vaccinated"
+    )
+    if not answer.deadline_simulated:
+        return f"Unknown: the simulation ends on {day}, before the deadline; then {state}."
+    if successes == n:
+        times = "in the one replication" if n == 1 else f"in all {n:,} replications"
+        return f"Yes: {times}, everyone is fully vaccinated by {day}."
+    if successes:
+        chance = answer.probability
+        return (
+            f"Uncertain: in {successes:,} of {n:,} replications everyone is fully vaccinated by "
+            f"{day} (probability {percent(chance.low or 0)} to {percent(chance.high or 0)}); "
+            f"{state}. {_obstacles(answer)}"
+        )
+    begin = (
+        f"in the one replication not everyone is fully vaccinated by {day}"
+        if n == 1
+        else f"in none of {n:,} replications is everyone fully vaccinated by {day}"
+    )
+    return f"No: {begin}; {state}. {_obstacles(answer)}"
+
+
+def _obstacles(answer: Answer) -> str:
+    """The reasons that hold for at least 1 % of those not fully vaccinated, greatest first."""
+    persons = {
+        name: estimate.mean or 0.0
+        for name, estimate in answer.reasons["full"].items()
+        if name != "vaccinated"
+    }
+    missing = sum(persons.values())
+    main = [name for name in persons if persons[name] >= max(missing / 100, 0.5)]
+    main.sort(key=lambda name: -persons[name])
+    return (
+        "What stands in the way: "
+        + "; ".join(_OBSTACLES[name].format(count(persons[name])) for name in main)
+        + "."
+    )
+
+
+def answer_text(run: Run, answer: Answer) -> str:
+    """The printed answer: verdict, numbers with their uncertainty, reasons, where it all lies."""
+    lines = [verdict(answer), "", *_numbers(run), "", *_reasons(answer), "", *_where(run)]
+    return "\n".join(lines)
+
+
+_SHOWN: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
+    (
+        "Coverage by {deadline}",
+        (
+            ("first_doses_by_deadline", "people with a first dose"),
+            ("first_dose_coverage_by_deadline", "  of the target"),
+            ("population_first_dose_coverage_by_deadline", "  of all inhabitants*"),
+            ("fully_vaccinated_by_deadline", "people fully vaccinated"),
+            ("full_coverage_by_deadline", "  of the target"),
+            ("population_full_coverage_by_deadline", "  of all inhabitants*"),
+        ),
+    ),
+    (
+        "Days",
+        (
+            ("first_dose_goal_day", "first doses reach {goal} of all inhabitants*"),
+            ("full_goal_day", "fully vaccinated reach {goal}*"),
+            ("first_dose_completion_day", "the whole target has a first dose"),
+            ("completion_day", "the whole target is fully vaccinated"),
+        ),
+    ),
+    (
+        "Doses up to {end}",
+        (
+            ("doses_delivered", "delivered"),
+            ("doses_administered_first", "given as first doses"),
+            ("doses_administered_second", "given as second doses"),
+            ("doses_extra", "drawn beyond the label"),
+            ("doses_wasted", "discarded or lost"),
+            ("doses_on_hand_by_end", "left"),
+        ),
+    ),
+    (
+        "Call centre",
+        (
+            ("calls_offered", "calls (attempts)"),
+            ("calls_answered", "  answered"),
+            ("calls_abandoned", "  gave up waiting"),
+            ("calls_blocked", "  busy signal"),
+            ("calls_cut_off", "  cut off at closing"),
+            ("calls_closed", "calls outside opening hours"),
+            ("mean_wait_minutes", "mean wait of answered calls"),
+            ("answered_within_target_share", "answered within {target} s, of all calls"),
+            ("agent_occupancy", "agents on calls, of their time on duty"),
+            ("persons_calling", "people calling to book"),
+            ("persons_got_through", "  who got through"),
+            ("persons_gave_up", "  who gave up for good"),
+            ("attempts_per_booking", "attempts per booking by telephone"),
+        ),
+    ),
+    (
+        "Vaccination units",
+        (
+            ("mean_minutes_in_unit", "mean time in the unit"),
+            ("max_inside", "most people inside one unit"),
+            ("latest_exit_minutes", "latest exit after closing"),
+            ("turned_away_no_dose", "came and found no dose"),
+            ("left_waiting", "left because of the wait"),
+            ("turned_away_late", "not served in time"),
+        ),
+    ),
+)
+
+
+def _numbers(run: Run) -> list[str]:
+    scenario = run.scenario
+    end = run.settings.until or scenario.campaign.horizon
+    words = {
+        "deadline": on(scenario.campaign.deadline),
+        "end": on(end),
+        "goal": percent(scenario.campaign.coverage_goal).replace(".0 %", " %"),
+        "target": f"{scenario.call_centre.answer_target_seconds:g}",
+    }
+    rows: list[tuple[str, str, str]] = []
+    headings: dict[int, str] = {}
+    for heading, measures in _SHOWN:
+        headings[len(rows)] = heading.format(**words)
+        rows += [
+            (label.format(**words), *_shown(run, name, run.estimates[name]))
+            for name, label in measures
+        ]
+    lines = table(rows, "<><")
+    level = f"mean, {CONFIDENCE:.0%} interval".replace("%", " %")
+    out: list[str] = []
+    for i, line in enumerate(lines):
+        if i in headings:
+            out += [*([""] if out else []), headings[i] + (f" ({level})" if not i else "")]
+        out.append(line)
+    before = scenario.campaign.vaccinated_before
+    out.append(f"* with the {before:,} vaccinated before the campaign")
+    return out
+
+
+def _shown(run: Run, name: str, estimate: Estimate) -> tuple[str, str]:
+    unit = measure(name).unit
+    if unit == "days":
+        return _day(run, estimate)
+    if estimate.mean is None:
+        return "–", ""
+    return amount(estimate.mean, unit), interval(estimate, unit)
+
+
+def _day(run: Run, estimate: Estimate) -> tuple[str, str]:
+    n = run.settings.replications
+    end = on(run.settings.until or run.scenario.campaign.horizon)
+    if estimate.n == 0:
+        return f"not by {end}", ""
+    if estimate.mean is None:
+        return f"in {estimate.n:,} of {n:,} replications", f"(else not by {end})"
+    low, high = estimate.low, estimate.high
+    shown = on(as_date(run.scenario, estimate.mean))
+    if low is None or high is None or low == high:
+        return shown, interval(estimate, "days")
+    between = on(as_date(run.scenario, max(low, 0.0))), on(as_date(run.scenario, high))
+    return shown, f"{between[0]} – {between[1]}"
+
+
+def _reasons(answer: Answer) -> list[str]:
+    rows = [("", "first dose", "fully vaccinated")]
+    for name, meaning in REASONS.items():
+        means = [answer.reasons[scope][name].mean or 0.0 for scope in ("first", "full")]
+        if any(means):
+            rows.append((meaning, count(means[0]), count(means[1])))
+    rows.append(("together", f"{answer.target:,}", f"{answer.target:,}"))
+    return [
+        f"Who is vaccinated on {on(answer.as_of)}, and why the others are not (mean persons)",
+        *table(rows, "<>>"),
+    ]
+
+
+def _where(run: Run) -> list[str]:
+    return [
+        f"Results: {run.folder}  (scenario {run.manifest['scenario_sha256'][:8]}, "
+        f"seed {run.settings.seed}, {run.settings.replications:,} replications)",
+        f"Pictures: vaxsim plot {run.folder}",
+    ]
+
+
+def answer_data(run: Run, answer: Answer) -> dict[str, object]:
+    """The answer as one JSON object."""
+    return {
+        "verdict": verdict(answer),
+        "run": str(run.folder),
+        "title": run.scenario.title,
+        "seed": run.settings.seed,
+        "replications": run.settings.replications,
+        "probability": _estimate_data(answer.probability),
+        "measures": {
+            name: {**_estimate_data(estimate), "unit": measure(name).unit}
+            for name, estimate in run.estimates.items()
+        },
+        "reasons": _means(answer.reasons["full"]),
+        "reasons_first_dose": _means(answer.reasons["first"]),
+    }
+
+
+def _estimate_data(estimate: Estimate) -> dict[str, float | None]:
+    return {"mean": estimate.mean, "low": estimate.low, "high": estimate.high}
+
+
+def _means(reasons: dict[str, Estimate]) -> dict[str, float | None]:
+    return {name: estimate.mean for name, estimate in reasons.items()}
