@@ -91,7 +91,7 @@ CENTRE = np.dtype(
         ("redialling", np.int64),  # size of the heap of redials, which has those of open buckets
         ("bucket", np.int64),  # the last open bucket
         ("bucket_shift", np.int64),  # a bucket is 2**bucket_shift microseconds long
-        ("sequence", np.int64),  # number of arrivals that got a line
+        ("sequence", np.int64),  # number of arrivals that joined the queue
         ("max_waiting", np.int64),
         ("max_lines", np.int64),
     ]
@@ -104,19 +104,18 @@ CALLER = np.dtype(
         ("attempts_before", np.int64),
         ("made", np.int64),  # attempts today
         ("arrival_us", np.int64),  # of the present attempt, or of the redial to come
-        ("sequence", np.int64),  # number of that arrival in the order of processing
-        ("answered_us", np.int64),
-        ("end_us", np.int64),
-        ("log_start", np.int64),  # place of the first attempt in the log
-        ("position", np.int32),  # place of the caller's pending event in its heap
-        ("before", np.int32),  # the caller before in the queue
-        ("after", np.int32),  # the caller after in the queue, or in the same bucket
         ("language", np.int8),
         ("call_type", np.int8),
         ("outcome", np.int8),
         ("pool", np.int8),
+        ("after", np.int32),  # the caller after in the queue, or in the same bucket
+        ("before", np.int32),  # the caller before in the queue
+        ("position", np.int32),  # place of the caller's pending event in its heap
+        ("sequence", np.int64),  # number of the arrival among those that joined the queue
+        ("log_start", np.int64),  # place of the first attempt in the log
     ]
 )
+"""64 bytes: a cache line."""
 
 POOL = np.dtype(
     [
@@ -163,7 +162,9 @@ def _simulate(day: CallCentreDay, attempts: Int64Array | None) -> CallCentreDayR
     callers = _records(n, CALLER)
     for field in ("entity", "stream", "attempts_before", "language", "call_type"):
         callers[field] = getattr(day, field)
-    callers.answered_us = callers.end_us = callers.pool = -1
+    callers.pool = -1
+    answered_us = np.full(n, -1, dtype=np.int64)
+    end_us = np.full(n, -1, dtype=np.int64)
     log = _records(0, ATTEMPT)
     if attempts is not None:
         callers.log_start = np.cumsum(attempts) - attempts
@@ -186,6 +187,8 @@ def _simulate(day: CallCentreDay, attempts: Int64Array | None) -> CallCentreDayR
         np.full(bucket_count, NOBODY, dtype=np.int32),
         cells,
         log,
+        answered_us,
+        end_us,
         speaks,
         np.argsort(speaks.sum(axis=1), kind="stable"),
         _kernel_input(day.fresh_us),
@@ -196,13 +199,13 @@ def _simulate(day: CallCentreDay, attempts: Int64Array | None) -> CallCentreDayR
         _kernel_input(day.redial_delay),
         _kernel_input(day.handle),
     )
-    wait_us = callers.answered_us - callers.arrival_us
+    wait_us = answered_us - callers.arrival_us
     return CallCentreDayResult(
         outcome=np.array(callers.outcome),
         attempts=np.array(callers.made),
-        answered_us=np.array(callers.answered_us),
+        answered_us=answered_us,
         wait_us=np.where(callers.outcome == CallOutcome.ANSWERED, wait_us, -1),
-        end_us=np.array(callers.end_us),
+        end_us=end_us,
         pool=np.array(callers.pool),
         counts=cells.view(np.int64, np.ndarray).reshape(day.intervals, languages, len(CallCount)),
         pool_answered=pools.answered.copy(),
@@ -226,6 +229,8 @@ def _call_centre_day(
     buckets: Int32Array,
     cells: Records,
     log: Records,
+    answered_us: Int64Array,
+    end_us: Int64Array,
     speaks: BoolArray,
     preferred_pools: Int64Array,
     fresh_us: Int64Array,
@@ -273,7 +278,10 @@ def _call_centre_day(
             caller.arrival_us = now
             free_pool = _free_pool(pools, speaks, preferred_pools, caller.language)
             if free_pool != NOBODY:
-                _answer(centre, callers, pools, completions, handle, row, free_pool, now)
+                end_us[row] = _answer(
+                    centre, callers, pools, completions, handle, row, free_pool, now
+                )
+                answered_us[row] = now
                 _attempt_is_over(
                     centre, caller, row, cells, log, AttemptOutcome.ANSWERED, now, False
                 )
@@ -307,8 +315,9 @@ def _call_centre_day(
             _leave_queue(centre, callers, queues, abandonments, row)
             _attempt_is_over(centre, caller, row, cells, log, AttemptOutcome.ABANDONED, now, True)
             redial = _redial(centre, caller, redial_delay, now)
-            if redial != NEVER:
-                _await_redial(centre, callers, redials, buckets, row, redial)
+            if redial != NEVER and not _in_bucket(centre, caller, buckets, row, redial):
+                _push(redials, centre.redialling, callers, redial, row)
+                centre.redialling += 1
 
         else:
             closed = True
@@ -331,7 +340,8 @@ def _call_centre_day(
                 if row == NOBODY:
                     break
                 _leave_queue(centre, callers, queues, abandonments, row)
-                _answer(centre, callers, pools, completions, handle, row, pool, now)
+                end_us[row] = _answer(centre, callers, pools, completions, handle, row, pool, now)
+                answered_us[row] = now
                 _attempt_is_over(
                     centre, callers[row], row, cells, log, AttemptOutcome.ANSWERED, now, True
                 )
@@ -373,22 +383,21 @@ def _answer(
     row: int,
     pool: int,
     now: int,
-) -> None:
-    """An agent of the pool takes the call."""
+) -> int:
+    """An agent of the pool takes the call. Returns the end of the call."""
     caller = callers[row]
     _, _, _, word = _luck(centre, caller)
     end = now + quantile(handle[caller.call_type], word)
     _push(completions, centre.talking, callers, end, row)
     centre.talking += 1
     caller.outcome = CallOutcome.ANSWERED
-    caller.answered_us = now
-    caller.end_us = end
     caller.pool = pool
     taking = pools[pool]
     taking.busy += 1
     taking.answered += 1
     taking.busy_us += max(min(end, centre.closes_us) - now, 0)
     taking.overtime_us += max(end - max(now, centre.closes_us), 0)
+    return end
 
 
 @numba.njit(cache=True, nogil=True)
@@ -517,23 +526,21 @@ def _busy_signals(
             caller.made += 1
             _attempt_is_over(centre, caller, row, cells, log, AttemptOutcome.BLOCKED, now, False)
             redial = _redial(centre, caller, redial_delay, now)
-        if redial != NEVER:
-            _await_redial(centre, callers, redials, buckets, row, redial)
+        if redial != NEVER and not _in_bucket(centre, caller, buckets, row, redial):
+            _push(redials, centre.redialling, callers, redial, row)
+            centre.redialling += 1
 
 
 @numba.njit(cache=True, nogil=True)
-def _await_redial(
-    centre: Record, callers: Records, redials: Records, buckets: Int32Array, row: int, redial: int
-) -> None:
-    """Put the caller into the bucket of the redial, or into the heap if that is open already."""
-    callers[row].arrival_us = redial
+def _in_bucket(centre: Record, caller: Record, buckets: Int32Array, row: int, redial: int) -> bool:
+    """Put a redial into its bucket; False if that is open already: then it belongs in the heap."""
+    caller.arrival_us = redial
     bucket = (redial - centre.opens_us) >> centre.bucket_shift
     if bucket <= centre.bucket:
-        _push(redials, centre.redialling, callers, redial, row)
-        centre.redialling += 1
-    else:
-        callers[row].after = buckets[bucket]
-        buckets[bucket] = row
+        return False
+    caller.after = buckets[bucket]
+    buckets[bucket] = row
+    return True
 
 
 @numba.njit(cache=True, nogil=True)
