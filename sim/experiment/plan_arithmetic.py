@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from sim.model.shifts import staff_steps, staff_time_us
-from sim.model.vaccination_unit import capacity_table
+from sim.model.capacity import capacity_table
 from sim.scenario import HOUR_US, MINUTE_US, CallCentre, Delivery, Pool, Scenario
 
 

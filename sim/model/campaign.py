@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from sim.engine.contract import Engine
 from sim.model.appointment_book import UNLIMITED, AppointmentBook, Bookings
 from sim.model.call_centre import CallCentre
+from sim.model.capacity import home_weights
 from sim.model.dose_supply import DoseSupply
 from sim.model.population import (
     NEVER,
@@ -37,7 +38,7 @@ from sim.model.population import (
     draw_population,
 )
 from sim.model.records import PROVINCE_STORE, REASONS, Recorder
-from sim.model.vaccination_unit import VaccinationUnits, home_weights
+from sim.model.vaccination_unit import VaccinationUnits
 from sim.random_streams import RandomStreams
 from sim.scenario import Scenario
 
@@ -104,7 +105,7 @@ class Campaign:
         self._entered = 0
         self._second_entries: dict[int, list[Int64Array]] = {}
         self._new: list[tuple[Int64Array, Int64Array]] = []
-        self._unserved: list[Int64Array] = []
+        self._unserved = np.empty(0, dtype=np.int64)
         self._registered_today = {
             "registered_telephone": np.empty(0, dtype=np.int64),
             "registered_other": np.empty(0, dtype=np.int64),
@@ -153,8 +154,7 @@ class Campaign:
             today, self.supply.at_units, self.supply.per_vial, self._turn
         )
         self._sessions = day
-        for who, vaccines in zip(day.jabbed, day.vaccines, strict=True):
-            self._give(today, who, vaccines.astype(np.int64))
+        self._give(today, day.jabbed, day.vaccine)
         self._unserved = day.unserved
         if (self.supply.at_units < 0).any() or (self.supply.store < 0).any():
             raise CampaignError(f"stock below zero on {self._date(today)}")
@@ -239,8 +239,7 @@ class Campaign:
         order = np.argsort(np.concatenate([at for _, at in self._new]), kind="stable")
         self._new = []
         second = self._second_entries.pop(today, [])
-        again = np.concatenate([*self._unserved, np.empty(0, dtype=np.int64)])
-        again = again[people.status[again] == Status.WAITING]
+        again = self._unserved[people.status[self._unserved] == Status.WAITING]
         # Joining the list: second doses that fall due, those who missed theirs, new people.
         joining = np.concatenate([*second, np.sort(again), registered[order]])
         people.status[joining] = Status.WAITING

@@ -220,19 +220,16 @@ class Recorder:
         return {name: self._frame(TABLES[name]) for name in TABLES}
 
     def _frame(self, table: Table) -> pd.DataFrame:
-        parts = []
-        for rows in self._parts[table.name]:
-            length = max((np.size(v) for v in rows.values() if np.ndim(v)), default=1)
-            parts.append({key: np.broadcast_to(v, (length,)) for key, v in rows.items()})
+        parts = self._parts[table.name]
+        lengths = [max((np.size(v) for v in p.values() if np.ndim(v)), default=1) for p in parts]
         columns: dict[str, Any] = {}
         for column in table.columns:
             if column.name == "replication":
-                values: Any = np.full(
-                    sum(len(next(iter(p.values()))) for p in parts), self.replication
-                )
+                values: Any = np.full(sum(lengths), self.replication)
+            elif all(np.ndim(part[column.name]) == 0 for part in parts):
+                values = np.repeat(np.array([part[column.name] for part in parts]), lengths)
             else:
-                values = [p[column.name] for p in parts]
-                values = np.concatenate(values) if values else np.empty(0, dtype=object)
+                values = np.concatenate([part[column.name] for part in parts])
             columns[column.name] = _typed(values, column.type)
         return pd.DataFrame(columns)
 
