@@ -20,12 +20,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sim import __version__
+from sim.experiment.settings import (
+    DEFAULT_ENGINE,
+    DEFAULT_REPLICATIONS,
+    DEFAULT_SEED,
+    RunSettings,
+    SettingsError,
+)
 
 if TYPE_CHECKING:
     from sim.scenario import Scenario
 
-DEFAULT_SEED = 1
-DEFAULT_REPLICATIONS = 10
 TRACEBACK = "VAXSIM_TRACEBACK"
 """Environment variable: set to 1, an error of the program shows where it happened."""
 
@@ -90,7 +95,9 @@ def run(
         Path | None,
         typer.Option(metavar="DIR", help="Folder for the results (default: one below runs/)."),
     ] = None,
-    engine: Annotated[EngineName, typer.Option(help="Which implementation.")] = EngineName.compiled,
+    engine: Annotated[EngineName, typer.Option(help="Which implementation.")] = EngineName(
+        DEFAULT_ENGINE
+    ),
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes (default: one a core).")
     ] = None,
@@ -102,7 +109,6 @@ def run(
     """Simulate a scenario: is everyone vaccinated in time, and if not, why not?"""
     with _errors_reported():
         from sim.experiment.answer import answer
-        from sim.experiment.replications import RunSettings
         from sim.experiment.results import default_folder
         from sim.experiment.runs import carry_out
         from sim.presentation.terminal import answer_data, answer_text
@@ -239,7 +245,6 @@ def _explain(error: Exception) -> tuple[int, str]:
     """Exit code and message: 2 if the user can mend it, 1 if we must."""
     from concurrent.futures.process import BrokenProcessPool
 
-    from sim.experiment.replications import SettingsError
     from sim.experiment.results import RunError
     from sim.scenario_files import ScenarioError
 

@@ -91,7 +91,7 @@ MEASURES: dict[str, Measure] = {
     "persons_gave_up": Measure("persons", "who called to book, in vain, and gave up for good"),
     "telephone_bookings": Measure("persons", "registered by telephone"),
     "other_bookings": Measure("persons", "registered through other channels"),
-    "attempts_per_booking": Measure("calls", "attempts of booking callers per registration"),
+    "attempts_per_booking": Measure("calls per booking", "attempts of those calling to book"),
     # Units
     "appointments": Measure("persons", "due, both doses"),
     "no_show_share": Measure("share", "of the appointments"),

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
-from datetime import date
 from multiprocessing import connection
 from typing import Any
 
@@ -18,69 +17,12 @@ import pandas as pd
 from sim.engine import get_engine
 from sim.experiment.conservation import check_conservation
 from sim.experiment.measures import measures_of
+from sim.experiment.settings import RunSettings
 from sim.scenario import Scenario
-
-DEFAULT_SEED = 1
-DEFAULT_REPLICATIONS = 10
-DEFAULT_ENGINE = "compiled"
 
 Tables = dict[str, pd.DataFrame]
 OnDays = Callable[[int], None]
 """Called with the number of days simulated so far, over all replications."""
-
-
-class SettingsError(ValueError):
-    """Settings that cannot be."""
-
-
-@dataclass(frozen=True)
-class RunSettings:
-    """How a scenario is studied. The results depend on all of it but the number of workers."""
-
-    seed: int = DEFAULT_SEED
-    replications: int = DEFAULT_REPLICATIONS
-    engine: str = DEFAULT_ENGINE
-    workers: int | None = None
-    """Processes; None: one a core, but no more than replications."""
-    until: date | None = None
-    """Last day simulated, where that is before the horizon."""
-
-    def __post_init__(self) -> None:
-        """Raise SettingsError for settings that no scenario allows."""
-        if not 0 <= self.seed < 2**64:
-            raise SettingsError(f"seed must be between 0 and 2**64 - 1, not {self.seed}")
-        if not 1 <= self.replications <= 10**6:
-            raise SettingsError(
-                f"replications must be between 1 and 1,000,000, not {self.replications:,}"
-            )
-        if self.workers is not None and self.workers < 1:
-            raise SettingsError(f"workers must be at least 1, not {self.workers}")
-
-    def check_against(self, scenario: Scenario) -> None:
-        """Raise SettingsError if `until` lies outside the scenario's days."""
-        campaign = scenario.campaign
-        if self.until is not None and not campaign.first_day <= self.until <= campaign.horizon:
-            raise SettingsError(
-                f"until must lie between the campaign's first day ({campaign.first_day}) and its "
-                f"horizon ({campaign.horizon}), not on {self.until}"
-            )
-
-    def days(self, scenario: Scenario) -> int:
-        """Days simulated in one replication."""
-        campaign = scenario.campaign
-        return ((self.until or campaign.horizon) - campaign.first_day).days + 1
-
-    @property
-    def workers_used(self) -> int:
-        """Number of processes."""
-        return min(self.workers or available_cores(), self.replications)
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def replicate(

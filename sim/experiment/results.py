@@ -32,7 +32,7 @@ import pandas as pd
 from sim import __version__
 from sim.experiment.coverage import Scope, coverage_curve
 from sim.experiment.measures import estimates
-from sim.experiment.replications import RunSettings
+from sim.experiment.settings import RunSettings
 from sim.experiment.statistics import Estimate
 from sim.model.records import TABLES
 from sim.scenario import Scenario

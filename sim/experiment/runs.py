@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sim.experiment.replications import OnDays, RunSettings, run_replications
+from sim.experiment.replications import OnDays, run_replications
 from sim.experiment.results import Run, RunWriter, finished_run
+from sim.experiment.settings import RunSettings
 from sim.scenario import Scenario
 
 

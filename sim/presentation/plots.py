@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
+from matplotlib.dates import AutoDateLocator, date2num, num2date
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator, PercentFormatter
 
 from sim.experiment.answer import reason_counts
 from sim.experiment.coverage import SCOPES, Scope
@@ -63,7 +64,9 @@ def save_pictures(run: Run, folder: Path, unit: str | None = None) -> list[Path]
 def coverage(run: Run) -> Figure:
     """Coverage by date, of all inhabitants and of the target, with goal, deadline and band."""
     campaign = run.scenario.campaign
-    figure = _figure(run, "Coverage over time", 3.6)
+    several = run.settings.replications > 1
+    band = f" (median of {_replications(run)}, band: 5 to 95 %)" if several else ""
+    figure = _figure(run, f"Coverage over time{band}", 3.8)
     left, right = figure.subplots(1, 2, sharex=True)
     for scope in SCOPES:
         curve = run.coverage(scope)
@@ -82,18 +85,17 @@ def coverage(run: Run) -> Figure:
     right.set_title(f"of the target of {run.scenario.target:,} people")
     left.axhline(campaign.coverage_goal, color=style.GOAL, ls="--", lw=1.2)
     left.text(
-        0.02, campaign.coverage_goal + 0.01, f"goal {campaign.coverage_goal:.0%}",
+        0.02, campaign.coverage_goal + 0.01, f"goal {100 * campaign.coverage_goal:g} %",
         color=style.GOAL, transform=left.get_yaxis_transform(), va="bottom",
     )  # fmt: skip
     for axes in (left, right):
         axes.set_ylim(0, 1.02)
-        axes.yaxis.set_major_formatter(PercentFormatter(1, 0))
+        axes.yaxis.set_major_formatter(PercentFormatter(1, 0, symbol=" %"))
         _date_axis(axes)
         _deadline(axes, campaign.deadline, label=axes is left)
-    left.set_ylabel("vaccinated")
-    band = "" if run.settings.replications == 1 else "; band: 5 to 95 %"
-    right.legend(loc="upper left", title=f"median of {_replications(run)}{band}",
-                 title_fontsize=8, alignment="left")  # fmt: skip
+    left.set_ylabel("share vaccinated")
+    handles, labels = left.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2)
     return figure
 
 
@@ -110,16 +112,18 @@ def doses(run: Run) -> Figure:
     on_hand = stock.pivot_table(index="date", columns="where", values="on_hand", aggfunc="sum") / n
     delivered = stock.groupby("date")["delivered"].sum() / n
 
-    figure = _figure(run, f"Doses given and doses in stock (mean of {_replications(run)})", 4.8)
+    figure = _figure(
+        run, f"Doses given a day by type of unit, and in stock (mean of {_replications(run)})", 4.8
+    )
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     _stack(
         above, given, style.CATEGORIES, {str(name): str(name).replace("_", " ") for name in given}
     )
     slots = int(capacity(scenario).groupby("unit")["slots_per_day"].first().sum())
     above.axhline(slots, color=style.BLACK, lw=1.0, ls="--", label=f"{slots:,} slots a day")
-    above.set_ylim(0, slots * 1.3)
+    above.set_ylim(0, 1.08 * max(slots, given.sum(axis=1).max() if len(given) else 0, 1))
     above.set_ylabel("doses a day")
-    above.legend(loc="upper right", ncols=len(given.columns) + 1)
+    above.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(given.columns) + 1)
     parts = [on_hand[place] for place in ("store", "units") if place in on_hand]
     below.stackplot(
         on_hand.index, *parts, colors=[style.STOCK, style.LIGHT_GREY],
@@ -130,7 +134,7 @@ def doses(run: Run) -> Figure:
     for day, number, top in zip(arriving.index, arriving, tops, strict=True):
         below.annotate(
             f"+{number:,.0f}", (_x(day), top), xytext=(3, 3),
-            textcoords="offset points", fontsize=8,
+            textcoords="offset points", fontsize=8, bbox={"color": "white", "pad": 0.5},
         )  # fmt: skip
     below.margins(y=0.25)
     below.set_ylim(bottom=0)
@@ -193,7 +197,7 @@ def reasons(run: Run) -> Figure:
     figure = _figure(
         run,
         f"From the target to the vaccinated on {on(day)} (mean of {_replications(run)})",
-        1.2 + 0.34 * len(rows),
+        1.2 + 0.36 * len(rows),
     )
     panels: Any = figure.subplots(1, 2, sharey=True)
     for axes, scope in zip(panels, SCOPES, strict=True):
@@ -208,23 +212,16 @@ def reasons(run: Run) -> Figure:
                 start, colour = right - width, style.REASONS[name]
                 right = start
             axes.barh(row, width, left=start, color=colour, height=0.72)
-            inside = start + width > 0.6 * target
-            axes.text(
-                start - 0.015 * target if inside and start > 0.25 * target
-                else 0.015 * target + (start + width if not inside else 0.0),
-                row, f"{width:,.0f}", va="center",
-                ha="right" if inside and start > 0.25 * target else "left",
-                color="white" if inside and start <= 0.25 * target and _dark(colour) else "black",
-                fontsize=8,
-            )  # fmt: skip
+            _number_at_bar(axes, row, start, width, target, colour)
         axes.set_title(_SCOPE_NAMES[scope])
         axes.set_xlim(0, target * 1.02)
-        axes.xaxis.set_major_formatter(_thousands)
-        axes.xaxis.set_major_locator(MaxNLocator(4))
-        axes.set_xlabel("people")
+        scale = 1000 if target >= 10_000 else 1
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _, by=scale: f"{x / by:,.0f}"))
+        axes.xaxis.set_major_locator(MaxNLocator(6))
+        axes.set_xlabel("thousand people" if scale == 1000 else "people")
         axes.grid(axis="y", visible=False)
     labels = {"target": "target", **REASONS}
-    panels[0].set_yticks(range(len(rows)), [_wrapped(labels[name]) for name in rows])
+    panels[0].set_yticks(range(len(rows)), [fill(labels[name], 40) for name in rows], fontsize=8)
     panels[0].invert_yaxis()
     return figure
 
@@ -239,32 +236,28 @@ def unit_day(run: Run, unit: str | None = None) -> Figure:
     here = table[table["unit"] == unit]
     title = run.scenario.units[unit].title or unit
     stations = list(run.scenario.units[unit].stations)
-    when = f" on {on(here['date'].iloc[0].date())}" if len(here) else ""
+    when = f"{on(here['date'].iloc[0].date())}, the busiest session there" if len(here) else ""
     figure = _figure(
-        run, f"The busiest day of {title}{when} (replication 0)", 1.0 + 1.15 * len(stations)
+        run, f"A day at {title}", 1.1 + 1.15 * len(stations), f"{when} (replication 0)"
     )
     panels: Sequence[Axes] = np.atleast_1d(figure.subplots(len(stations), 1, sharex=True)).tolist()
     for axes, station in zip(panels, stations, strict=True):
         rows = here[here["station"] == station]
-        kind = run.scenario.units[unit].stations[station].kind
-        served = "seated" if kind == "observation" else "being served"
         axes.fill_between(
             rows["minute"], rows["waiting"], step="post", color=style.WAITING, label="waiting", lw=0
         )
         axes.step(rows["minute"], rows["in_service"], where="post", color=style.IN_SERVICE,
-                  lw=1.2, label=served)  # fmt: skip
+                  lw=1.2, label="being served (or seated)")  # fmt: skip
         axes.set_title(station.replace("_", " "))
         axes.set_ylabel("people")
         axes.set_ylim(bottom=0)
         axes.margins(y=0.15)
         axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
-        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
         if rows.empty:
             _nothing(axes, "no session was held")
-    panels[-1].xaxis.set_major_locator(MaxNLocator(10, steps=[1, 3, 6, 10], integer=True))
-    panels[-1].xaxis.set_major_formatter(
-        FuncFormatter(lambda m, _: f"{m // 60:.0f}:{m % 60:02.0f}")
-    )
+    panels[0].legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
+    panels[-1].xaxis.set_major_locator(MultipleLocator(60))
+    panels[-1].xaxis.set_major_formatter(FuncFormatter(lambda minute, _: f"{minute // 60:.0f}:00"))
     panels[-1].set_xlabel("time of day")
     return figure
 
@@ -274,9 +267,10 @@ def unit_day(run: Run, unit: str | None = None) -> Figure:
 _thousands = FuncFormatter(lambda value, _: f"{value:,.0f}")
 
 
-def _figure(run: Run, title: str, height: float) -> Figure:
+def _figure(run: Run, title: str, height: float, subtitle: str = "") -> Figure:
     figure = Figure(figsize=(style.WIDTH, height), layout="constrained")
-    figure.suptitle(f"{title}\n{run.scenario.title}", x=0.01, ha="left")
+    lines = [title, " – ".join(text for text in (run.scenario.title, subtitle) if text)]
+    figure.suptitle("\n".join(fill(line, 100) for line in lines), x=0.01, ha="left")
     return figure
 
 
@@ -309,11 +303,18 @@ def _x(day: date) -> float:
 
 
 def _date_axis(axes: Axes) -> None:
-    locator: Any = AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(
-        ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]
+    """Days as "1 Jun", with the year below."""
+    axes.xaxis.set_major_locator(
+        AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]
     )
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _day_and_month(x)))
+    years = sorted({num2date(x).year for x in axes.get_xlim()})  # type: ignore[no-untyped-call]
+    axes.set_xlabel(" – ".join(map(str, years)))
+
+
+def _day_and_month(x: float) -> str:
+    day = num2date(x)  # type: ignore[no-untyped-call]
+    return f"{day.day} {day:%b}"
 
 
 def _deadline(axes: Axes, day: date, label: bool) -> None:
@@ -329,13 +330,18 @@ def _nothing(axes: Axes, text: str) -> None:
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center")
 
 
-def _wrapped(text: str) -> str:
-    """At most two lines, broken where a phrase ends."""
-    for mark in (": ", "; ", ", or ", " (", ", "):
-        if len(text) > 28 and mark in text:
-            at = text.index(mark) + (0 if mark == " (" else len(mark.rstrip()))
-            return text[:at].rstrip() + "\n" + text[at:].lstrip()
-    return text
+def _number_at_bar(
+    axes: Axes, row: int, start: float, width: float, whole: float, colour: str
+) -> None:
+    """The number of a bar: in a long one, else beside it, where there is room."""
+    gap = 0.015 * whole
+    if width > 0.3 * whole:
+        x, side, ink = start + width / 2, "center", "white" if _dark(colour) else "black"
+    elif start + width < 0.7 * whole:
+        x, side, ink = start + width + gap, "left", "black"
+    else:
+        x, side, ink = start - gap, "right", "black"
+    axes.text(x, row, f"{width:,.0f}", va="center", ha=side, color=ink, fontsize=8)
 
 
 def _dark(colour: str) -> bool:

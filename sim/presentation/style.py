@@ -59,7 +59,7 @@ SETTINGS: Any = {
     "lines.linewidth": 1.6,
     "legend.frameon": False,
     "legend.fontsize": 8,
-    "figure.titlesize": 11,
+    "figure.titlesize": 10,
     "savefig.dpi": 150,
     "svg.hashsalt": "vaxsim",
     "svg.fonttype": "path",

@@ -42,8 +42,10 @@ def amount(value: float, unit: str) -> str:
         return f"{value:,.1f} min"
     if unit == "h":
         return f"{count(value)} h"
-    if value != round(value) and abs(value) < 100:
-        return f"{value:,.2f}"
+    if unit == "calls per booking":
+        return f"{value:.2f}"
+    if abs(value) < 10 and value != round(value):
+        return f"{value:.1f}"
     return count(value)
 
 
@@ -53,7 +55,9 @@ def interval(estimate: Estimate, unit: str) -> str:
         return "one replication: no interval" if estimate.n == 1 else ""
     if estimate.low == estimate.high:
         return "the same in all"
-    return f"{amount(max(estimate.low, 0.0), unit)} – {amount(estimate.high, unit)}"
+    low, high = amount(max(estimate.low, 0.0), unit), amount(estimate.high, unit)
+    number, space, suffix = low.partition(" ")
+    return f"{number if high.endswith(space + suffix) else low} – {high}"
 
 
 def table(rows: Iterable[Sequence[str]], align: str) -> list[str]:
