@@ -269,7 +269,10 @@ class Campaign:
     def _offer_appointments(
         self, today: int, candidates: Int64Array, just_look: bool = False
     ) -> Int64Array:
-        """One pass over candidates in their order; returns those who got an appointment."""
+        """One pass over candidates in their order; returns those who got an appointment.
+
+        With `just_look` nobody gets one: it is only noted what holds each of them back today.
+        """
         people = self.people
         window = self.scenario.appointments.window_days
         first = people.doses[candidates] == 0
@@ -278,7 +281,7 @@ class Campaign:
             return candidates[:0]  # nothing to promise: spares a pass over a long list
         regimen = people.regimen[candidates]
         due = np.where(first, self._turn[people.group[candidates]], self._second_due(candidates))
-        earliest = np.maximum(due, today + 1)
+        earliest = np.maximum(due, today if just_look else today + 1)
         latest = np.where(first, today, np.maximum(due, today)) + window
         possible = (earliest < self._days) & (earliest <= latest)
         if not possible.any():
