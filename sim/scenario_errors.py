@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -93,9 +94,10 @@ class Layer:
 
 
 def dotted(path: Sequence[str | int]) -> str:
-    """Path with dots; a name that has a dot itself in quotes."""
+    """Path with dots, as TOML writes a key: names with other signs in quotes."""
     return ".".join(
-        str(part) if re.fullmatch("[A-Za-z0-9_-]+", str(part)) else f'"{part}"' for part in path
+        part if re.fullmatch("[A-Za-z0-9_-]+", part) else json.dumps(part, ensure_ascii=False)
+        for part in map(str, path)
     )
 
 
@@ -169,7 +171,7 @@ def expected(node: Mapping[str, Any]) -> str:
         return f"one of {', '.join(map(shown, choices))}" if choices[1:] else shown(choices[0])
     if "anyOf" in node:
         if any("oneOf" in alternative for alternative in node["anyOf"]):
-            return f"a number, or a distribution such as {_DISTRIBUTION_EXAMPLE}"
+            return f"a finite number, or a distribution such as {_DISTRIBUTION_EXAMPLE}"
         return expected(node["anyOf"][0])
     if "oneOf" in node:
         return f"a distribution such as {_DISTRIBUTION_EXAMPLE}"
