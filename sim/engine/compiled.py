@@ -16,6 +16,9 @@ A session goes station by station, which is exact under the rules of the contrac
 happens at a station changes anything upstream of it.
 """
 
+# mypy: disable-error-code="no-any-return"
+# (The fields of a record have no static type.)
+
 from __future__ import annotations
 
 from collections import namedtuple
@@ -71,21 +74,24 @@ def _records(number: int, dtype: DTypeLike) -> Records:
 
 # --- One call-centre day --------------------------------------------------------------------------
 
+DAY_FIELDS = [
+    ("opens_us", np.int64),
+    ("closes_us", np.int64),
+    ("cut_off_at_closing", np.bool_),
+    ("lines", np.int64),
+    ("redial_threshold", np.int64),
+    ("attempts_per_day", np.int64),
+    ("attempts_allowed", np.int64),
+    ("target_us", np.int64),
+    ("interval_us", np.int64),
+    ("seed", np.uint64),
+    ("replication", np.int64),
+]
+"""As in the contract."""
+
 CENTRE = np.dtype(
     [
-        # As in the contract
-        ("opens_us", np.int64),
-        ("closes_us", np.int64),
-        ("cut_off_at_closing", np.bool_),
-        ("lines", np.int64),
-        ("redial_threshold", np.int64),
-        ("attempts_per_day", np.int64),
-        ("attempts_allowed", np.int64),
-        ("target_us", np.int64),
-        ("interval_us", np.int64),
-        ("seed", np.uint64),
-        ("replication", np.int64),
-        # State
+        *DAY_FIELDS,
         ("talking", np.int64),  # size of the heap of completions
         ("waiting", np.int64),  # size of the heap of abandonments
         ("redialling", np.int64),  # size of the heap of redials, which has those of open buckets
@@ -134,9 +140,9 @@ EVENT = np.dtype([("time", np.int64), ("row", np.int64)])
 
 CELL = np.dtype([(count.name.lower(), np.int64) for count in CallCount])
 
-ATTEMPT = np.dtype(
-    [(name, np.int64) for name in ("row", "attempt", "arrival_us", "outcome", "time_us", "pool")]
-)
+ATTEMPT_FIELDS = ("row", "attempt", "arrival_us", "outcome", "time_us", "pool")
+
+ATTEMPT = np.dtype([(name, np.int64) for name in ATTEMPT_FIELDS])
 
 
 def call_centre_day(day: CallCentreDay, log: bool = False) -> CallCentreDayResult:
@@ -153,7 +159,7 @@ def _simulate(day: CallCentreDay, attempts: Int64Array | None) -> CallCentreDayR
     pool_count, languages = day.pool_speaks.shape
 
     centre = _records(1, CENTRE)
-    for field in CENTRE.names[: CENTRE.names.index("talking")]:
+    for field, _ in DAY_FIELDS:
         centre[field] = getattr(day, field)
     # About one bucket a caller.
     centre.bucket_shift = ((day.closes_us - day.opens_us) // (n + 1)).bit_length()
@@ -213,7 +219,9 @@ def _simulate(day: CallCentreDay, attempts: Int64Array | None) -> CallCentreDayR
         pool_overtime_us=pools.overtime_us.copy(),
         max_waiting=int(centre.max_waiting[0]),
         max_lines=int(centre.max_lines[0]),
-        log=None if attempts is None else log.view(np.int64, np.ndarray).reshape(-1, len(ATTEMPT)),
+        log=None
+        if attempts is None
+        else log.view(np.int64, np.ndarray).reshape(-1, len(ATTEMPT_FIELDS)),
     )
 
 
@@ -264,7 +272,7 @@ def _call_centre_day(
         arrival = min(fresh_call, redial)
         pool = NOBODY  # a pool that may take calls from the queue
 
-        if arrival < now:
+        if arrival < now:  # kind 4: arrival, a line is free
             now = arrival
             if fresh_call < redial or (fresh_call == redial and fresh < redials[0].row):
                 row = fresh
@@ -297,19 +305,19 @@ def _call_centre_day(
         elif now == NEVER:
             break
 
-        elif completion == now:
+        elif completion == now:  # kind 0
             row = completions[0].row
             centre.talking -= 1
             _remove(completions, centre.talking, callers, row)
             pool = callers[row].pool
             pools[pool].busy -= 1
 
-        elif shift_change == now:
+        elif shift_change == now:  # kind 1
             pool = step_pool[step]
             pools[pool].on_duty = step_agents[step]
             step += 1
 
-        elif abandonment == now:
+        elif abandonment == now:  # kind 2
             row = abandonments[0].row
             caller = callers[row]
             _leave_queue(centre, callers, queues, abandonments, row)
@@ -319,7 +327,7 @@ def _call_centre_day(
                 _push(redials, centre.redialling, callers, redial, row)
                 centre.redialling += 1
 
-        else:
+        else:  # kind 3: closing
             closed = True
             if centre.cut_off_at_closing:
                 # By language instead of by row: nothing here depends on the order.
@@ -334,7 +342,7 @@ def _call_centre_day(
                         lost = caller.attempts_before + caller.made >= centre.attempts_allowed
                         caller.outcome = CallOutcome.LOST if lost else CallOutcome.CARRIED
 
-        if pool != NOBODY:
+        if pool != NOBODY:  # after a completion there is one call to take at most
             while pools[pool].busy < pools[pool].on_duty:
                 row = _longest_waiting(callers, queues, speaks, pool)
                 if row == NOBODY:
@@ -662,13 +670,14 @@ class _Vaccines(NamedTuple):
 
 
 # The kernel sees the fields of the contract's dataclass under the same names.
-_Session = namedtuple("_Session", [field.name for field in fields(UnitSession)])  # type: ignore[misc]
+SESSION_FIELDS = [field.name for field in fields(UnitSession)]
+_Session = namedtuple("_Session", SESSION_FIELDS)  # type: ignore[misc]
 
 
 def unit_session(session: UnitSession) -> UnitSessionResult:
     """One session of a unit; see the contract. Raises ValueError if the input breaks it."""
     session.check()
-    inputs = _Session(*[_kernel_input(getattr(session, name)) for name in _Session._fields])
+    inputs: Any = _Session(*[_kernel_input(getattr(session, name)) for name in SESSION_FIELDS])
     return UnitSessionResult(*_unit_session(inputs))
 
 
