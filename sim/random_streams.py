@@ -62,7 +62,7 @@ def stream_word(stream: Stream, *names: str) -> int:
 def philox(  # type: ignore[no-untyped-def]
     entity, attempt, stream, replication, seed_low, seed_high
 ):
-    """One Philox4x32-10 block. All arguments are 32-bit values held in uint64; so are the results."""
+    """One Philox4x32-10 block: four 32-bit words from 32-bit values, all held in uint64."""
     mask = np.uint64(0xFFFFFFFF)
     shift = np.uint64(32)
     c0 = np.uint64(entity) & mask
@@ -149,7 +149,9 @@ class RandomStreams:
 class HasQuantiles(Protocol):
     """A distribution that knows its quantile function."""
 
-    def quantiles(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]: ...
+    def quantiles(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Values at these probabilities."""
+        ...
 
 
 LARGEST_TABLE_VALUE = 10**12
