@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from sim.model.records import REASONS, TABLES, Recorder
+from sim.model.records import REASONS, TABLES
 from sim.scenario import Scenario, merge
 
 UNIT_DAY = {
@@ -118,6 +118,28 @@ def small_scenario(changes: dict[str, Any] | None = None) -> Scenario:
     return Scenario.model_validate(merge(copy.deepcopy(SMALL), changes or {}))
 
 
+class _Rows:
+    """Collects rows and gives them the documented columns and types."""
+
+    def __init__(self, replication: int) -> None:
+        self.replication = replication
+        self.parts: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
+
+    def add(self, table: str, rows: dict[str, Any]) -> None:
+        several = any(isinstance(value, list) for value in rows.values())
+        self.parts[table].append(pd.DataFrame(rows, index=None if several else [0]))
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        types = {"date": "datetime64[ms]", "category": "str"}
+        tables = {}
+        for name, table in TABLES.items():
+            columns = {column.name: types.get(column.type, column.type) for column in table.columns}
+            parts = self.parts[name]
+            rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+            tables[name] = rows.assign(replication=self.replication)[list(columns)].astype(columns)
+        return tables
+
+
 def made_up_tables(scenario: Scenario, replication: int = 0) -> dict[str, pd.DataFrame]:
     """Tables of the small campaign in which everything is known.
 
@@ -128,7 +150,7 @@ def made_up_tables(scenario: Scenario, replication: int = 0) -> dict[str, pd.Dat
     On 28 June each unit gives 5 second doses to `early`, from one vial.
     """
     r = replication
-    recorder = Recorder(r)
+    recorder = _Rows(r)
     given_first = 28 - r
     days = [date(2021, 6, 3) + timedelta(days=k) for k in range(14)]
     days = [day for day in days if day.weekday() != 6]
@@ -163,12 +185,10 @@ def made_up_tables(scenario: Scenario, replication: int = 0) -> dict[str, pd.Dat
     _reasons(recorder, given_first)
     if r == 0:
         _unit_day(recorder)
-    for name in TABLES:
-        recorder.add(name, {column.name: [] for column in TABLES[name].columns[1:]})
     return recorder.tables()
 
 
-def _session(recorder: Recorder, day: date, days: list[date], given: int, r: int) -> None:
+def _session(recorder: _Rows, day: date, days: list[date], given: int, r: int) -> None:
     first = day in days
     group = "early" if not first or days.index(day) < 6 else "late"
     recorder.add(
@@ -217,7 +237,7 @@ def _session(recorder: Recorder, day: date, days: list[date], given: int, r: int
     )
 
 
-def _calls(recorder: Recorder, day: date, r: int) -> None:
+def _calls(recorder: _Rows, day: date, r: int) -> None:
     """20 people of `late` call on each of 10 days; 15 are answered, with 30 + r attempts in all."""
     number = (day - date(2021, 6, 1)).days
     if number >= 10:
@@ -282,7 +302,7 @@ def _calls(recorder: Recorder, day: date, r: int) -> None:
     )
 
 
-def _reasons(recorder: Recorder, given: int) -> None:
+def _reasons(recorder: _Rows, given: int) -> None:
     first = 2 * 6 * given  # of each group, by either day
     for as_of in ("deadline", "horizon"):
         second = 10 if as_of == "horizon" else 0
@@ -308,7 +328,7 @@ def _reasons(recorder: Recorder, given: int) -> None:
                 )
 
 
-def _unit_day(recorder: Recorder) -> None:
+def _unit_day(recorder: _Rows) -> None:
     minutes = list(range(475, 640))
     for unit in ("north", "south"):
         for station, longest in (("registration", 2), ("vaccination", 6), ("observation", 0)):
