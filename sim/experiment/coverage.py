@@ -131,9 +131,9 @@ def _vaccinated_before(
         if entry.doses == 1 and regimen.second is not None:
             return
         delay = regimen.target_days if entry.doses == 2 else 0
-    delay += _lag(scenario, scope)
     begin = (entry.first_dose_from - scenario.campaign.first_day).days
     span = (entry.first_dose_to - entry.first_dose_from).days + 1
     offsets = np.arange(entry.people) * span // entry.people
     for offset, people in zip(*np.unique(offsets, return_counts=True), strict=True):
-        yield begin + int(offset) + delay, int(people)
+        last_dose = min(begin + int(offset) + delay, -1)  # before the campaign
+        yield last_dose + _lag(scenario, scope), int(people)

@@ -113,9 +113,8 @@ class DemandCurve:
         for wave in group.first_calls:
             start = (wave.opens - campaign.first_day).days
             since = np.arange(days) - start
-            decay = np.where(
-                since >= 0, np.exp(-since / wave.mean_days) * -np.expm1(-1 / wave.mean_days), 0.0
-            )
+            decay = np.exp(-np.maximum(since, 0) / wave.mean_days) * -np.expm1(-1 / wave.mean_days)
+            decay[since < 0] = 0.0
             later = float(np.exp(-max(days - start, 0) / wave.mean_days))
             within = decay * weekday
             if within.sum() > 0:
@@ -240,6 +239,7 @@ def _enter_already_vaccinated(
         people.doses[part] = entry.doses
         people.regimen[part] = regimens.index(entry.regimen)
         people.first_dose_day[part] = days
-        people.last_dose_day[part] = days + (regimen.target_days if entry.doses == 2 else 0)
+        since = regimen.target_days if entry.doses == 2 else 0
+        people.last_dose_day[part] = np.minimum(days + since, -1)  # before the campaign
         people.status[part] = Status.COMPLETE if complete else Status.INTERVAL
         people.first_call_day[part] = NEVER
