@@ -243,8 +243,8 @@ def overloaded_day(n: int, agents: int, lines: int, delay: np.ndarray, grid: int
     ("n", "agents", "lines", "delay", "grid"),
     [
         (1500, 3, 10, plateau_table([i * MINUTE for i in range(1, 60, 3)]), 1),
-        (1500, 5, 5, plateau_table([i * MINUTE for i in range(1, 60, 3)]), MINUTE),
-        (400, 2, 3, constant_table(60), 1000),  # redials meet again and again
+        (1500, 2, 3, plateau_table([i * MINUTE for i in range(1, 60, 3)]), MINUTE),
+        (400, 1, 2, constant_table(60), 1000),  # redials meet again and again
         (400, 1, 1, plateau_table([0, 0, 1, 2, SECOND, 5 * MINUTE]), 1),  # within a bucket
     ],
 )
@@ -254,7 +254,7 @@ def test_overloaded_days_are_equal(
     day = overloaded_day(n, agents, lines, delay, grid)
     assert not call_day_differences(day)
     result = compiled.call_centre_day(day)
-    assert result.attempts.sum() > 5 * n  # overloaded indeed
+    assert result.attempts.sum() > 4 * n  # overloaded indeed
 
 
 def test_an_ordinary_session_of_a_thousand_patients_is_equal() -> None:
