@@ -1,0 +1,50 @@
+"""Hospital desks, employers, volunteers: they register people without a telephone queue."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.model.population import NEVER, Population, Status
+from sim.scenario import Scenario
+
+Int64Array = NDArray[np.int64]
+
+
+class OtherChannels:
+    """People who do not book by telephone, in the order of their coming; so many a day."""
+
+    def __init__(self, scenario: Scenario, people: Population) -> None:
+        self._channels = scenario.other_channels
+        self._first_day = scenario.campaign.first_day
+        self._people = people
+        who = np.flatnonzero(
+            people.willing
+            & ~people.by_telephone
+            & (people.status == Status.NOT_REGISTERED)
+            & (people.first_call_day != NEVER)
+        )
+        self._queue = who[np.lexsort((people.first_call_us[who], people.first_call_day[who]))]
+        self._come_by = np.searchsorted(
+            people.first_call_day[self._queue], np.arange(2001), side="right"
+        )
+        """how many of the queue have come by the end of each day"""
+        self._next = 0
+
+    def register(self, today: int) -> tuple[Int64Array, Int64Array]:
+        """As many as a day allows, first come first served; and the time of each (µs)."""
+        people = self._people
+        if not self._channels.is_open(self._first_day + timedelta(days=today)):
+            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+        come = self._queue[self._next : self._come_by[today]]
+        wanting = np.flatnonzero(people.status[come] == Status.NOT_REGISTERED)
+        taken = wanting[: self._channels.bookings_per_day]
+        # All before the last one taken are registered, or no longer in need.
+        if taken.size == wanting.size:
+            self._next += come.size
+        elif taken.size:
+            self._next += int(taken[-1]) + 1
+        who = come[taken]
+        return who, np.where(people.first_call_day[who] == today, people.first_call_us[who], 0)
