@@ -13,8 +13,8 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
-from sim.model.shifts import staff_steps, staff_time_us
 from sim.model.capacity import capacity_table
+from sim.model.shifts import staff_steps, staff_time_us
 from sim.scenario import HOUR_US, MINUTE_US, CallCentre, Delivery, Pool, Scenario
 
 
