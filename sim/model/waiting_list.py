@@ -167,7 +167,7 @@ class WaitingList:
 
         def add(vaccine: Int64Array, due: Int64Array) -> None:
             some = vaccine >= 0
-            np.add.at(ahead, (vaccine[some], np.minimum(due[some], self._days - 1)), 1)
+            np.add.at(ahead, (vaccine[some], np.clip(due[some], 0, self._days - 1)), 1)
 
         booked = np.flatnonzero((people.status == Status.BOOKED) & (people.doses == 0))
         day = people.appointment_day[booked].astype(np.int64)
