@@ -221,7 +221,7 @@ def random_campaign(seed: int) -> Scenario:
     districts = ["east", "west"][: int(rng.integers(1, 3))]
     regimens: dict[str, Any] = {}
     for number in range(int(rng.integers(1, 4))):
-        least = int(rng.integers(0, days // 2 + 2))
+        least = int(rng.integers(0, days // 3 + 2))
         regimens[f"regimen_{number}"] = {
             "first": one_of(*vaccines),
             "min_days": least,
@@ -229,7 +229,7 @@ def random_campaign(seed: int) -> Scenario:
         }
         if chance(0.85):
             regimens[f"regimen_{number}"]["second"] = one_of(*vaccines)
-        if number and chance(0.5):
+        if number and chance(0.3):
             regimens[f"regimen_{number}"]["first_dose_from"] = day(int(rng.integers(days)))
         if chance(0.3):
             regimens[f"regimen_{number}"]["first_dose_until"] = day(days + 1)
@@ -240,9 +240,9 @@ def random_campaign(seed: int) -> Scenario:
             "people": people,
             "language": one_of(*languages),
             "turn_from": day(int(rng.integers(0, days // 2 + 1))),
-            "willing": probability(),
+            "willing": one_of(1.0, 1.0, 0.9, 0.5, 0.0),
             "telephone_share": probability(),
-            "books_when_answered": probability(),
+            "books_when_answered": one_of(1.0, 0.8, 0.0),
             "booked_in_advance": chance(0.3),
             "first_calls": [
                 {
@@ -266,8 +266,8 @@ def random_campaign(seed: int) -> Scenario:
             ]
         groups[f"group_{number}"] = group
     deliveries = {}
-    for number in range(int(rng.integers(0, 5))):
-        arrives = int(rng.integers(days))
+    for number in range(int(rng.integers(0, 7))):
+        arrives = int(rng.integers(days * 3 // 4))
         deliveries[f"delivery_{number}"] = {
             **delivery(int(rng.integers(0, 600)), arrives, one_of(*vaccines)),
             "delay_days": one_of(0.0, 3.0, {"distribution": "exponential", "mean": 4.0}),
