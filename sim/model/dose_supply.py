@@ -142,14 +142,20 @@ class DoseSupply:
         later = np.flatnonzero(self._ships_on[today + 1 :])
         until = today + 1 + (int(later[0]) if later.size else self._days)
         span = min(until, self._days) - today
-        needed = promised[:, today:until].sum(axis=1) + np.ceil(self._walk_ins * span).astype(int)
-        vials = -(-needed // self.per_vial[vaccine])
+        # What is left in an opened vial is discarded: every session needs vials of its own.
+        vials = -(-promised[:, today:until] // self.per_vial[vaccine])
+        walk_ins = np.ceil(self._walk_ins * span).astype(np.int64)
+        vials = vials.sum(axis=1) + -(-walk_ins // self.per_vial[vaccine])
         return np.asarray(np.maximum(vials - self.at_units[:, vaccine], 0))
 
     def can_be_promised(self, today: int, announced: bool) -> Int64Array:
-        """int64[V, days]: doses on hand, plus those announced to arrive, up to each day."""
+        """int64[V, days]: doses on hand, plus those announced to arrive, up to each day.
+
+        What lies in the provincial store can be given from the next shipment on.
+        """
         vials = np.zeros((self.store.size, self._days))
-        vials += (self.store + self.at_units.sum(axis=0))[:, np.newaxis]
+        vials += self.at_units.sum(axis=0)[:, np.newaxis]
+        vials[:, self._next_shipment(today + 1) :] += self.store[:, np.newaxis]
         if announced:
             for arrival in self.arrivals:
                 if arrival.name not in self._arrived and today < arrival.announced_day < self._days:
