@@ -508,6 +508,27 @@ def test_ctrl_c_ends_with_130_one_line_and_nothing_kept(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.skipif(os.name != "posix", reason="resource limits of POSIX")
+def test_file_that_cannot_be_written_whole_is_an_error_and_nothing_is_kept(
+    scenario_file: str, tmp_path: Path
+) -> None:
+    import resource
+
+    def allow_no_large_files() -> None:  # as on a full disk: writing fails in the middle
+        resource.setrlimit(resource.RLIMIT_FSIZE, (14_000, 14_000))
+
+    vaxsim("run", scenario_file, "--replications", "1", "--out", "first")
+    assert max(p.stat().st_size for p in (tmp_path / "first" / "tables").rglob("*")) > 14_000
+    running = process(
+        "run", scenario_file, "--replications", "1", "--out", "run",
+        preexec_fn=allow_no_large_files,
+    )  # fmt: skip
+    _, err = running.communicate(timeout=60)
+    assert running.returncode == 2
+    assert "cannot be written: File too large" in err
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_workers_end_with_their_parent(scenario_file: str) -> None:
     running = process(

@@ -347,6 +347,11 @@ def test_until_must_lie_within_the_campaign(scenario: Any) -> None:
             RunSettings(until=pd.Timestamp(day).date()).check_against(scenario)
 
 
+def test_unknown_engine_is_refused(scenario: Any) -> None:
+    with pytest.raises(SettingsError, match="compiled, reference, not 'steam'"):
+        RunSettings(engine="steam").check_against(scenario)
+
+
 def test_no_more_workers_than_replications() -> None:
     assert RunSettings(replications=2, workers=8).workers_used == 2
 

@@ -46,7 +46,11 @@ class RunSettings:
             raise SettingsError(f"workers must be at least 1, not {self.workers}")
 
     def check_against(self, scenario: Scenario) -> None:
-        """Raise SettingsError if `until` lies outside the scenario's days."""
+        """Raise SettingsError for an unknown engine, or `until` outside the scenario's days."""
+        from sim.engine import ENGINES
+
+        if self.engine not in ENGINES:
+            raise SettingsError(f"engine must be one of {', '.join(ENGINES)}, not {self.engine!r}")
         campaign = scenario.campaign
         if self.until is not None and not campaign.first_day <= self.until <= campaign.horizon:
             raise SettingsError(

@@ -293,7 +293,7 @@ def _stack(axes: Axes, frame: pd.DataFrame, colours: Sequence[str], labels: dict
     bottom = np.zeros(len(frame))
     for column, colour in zip(frame.columns, colours, strict=False):
         height = frame[column].to_numpy(dtype=np.float64)
-        axes.bar(frame.index, height, width=0.9, bottom=bottom, color=colour, label=labels[column])
+        axes.bar(frame.index, height, width=1.0, bottom=bottom, color=colour, label=labels[column])
         bottom += height
 
 
