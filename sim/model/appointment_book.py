@@ -9,7 +9,9 @@ home district, then the unit listed first).
 
 *Doses to promise* on day d, for each vaccine: what is on hand, plus (stock_rule = "announced") what
 is announced to arrive by d, less all doses promised for days up to d; a promise on day d must leave
-nothing negative later. A delivery that is overdue is not counted until it arrives.
+nothing negative later. A delivery that is overdue is not counted until it arrives. Under the policy
+`reserve` a first dose is promised only with the second, for the day on which that falls due (or the
+last day, if it falls due later).
 """
 
 from __future__ import annotations
@@ -61,6 +63,26 @@ def _promise(left, first_day, vaccine, day):  # type: ignore[no-untyped-def]
         while row[d] > 0:
             d -= 1
         first_day[vaccine] = max(first_day[vaccine], d + 1)
+
+
+@numba.njit(cache=True, nogil=True)
+def _first_dose_days(left, first_day, reserve_vaccine, reserve_after, out):  # type: ignore[no-untyped-def]
+    """Days from which first doses can be promised: a second one can be set aside with them."""
+    days = left.shape[1]
+    for vaccine in range(left.shape[0]):
+        other = reserve_vaccine[vaccine]
+        out[vaccine] = first_day[vaccine]
+        if other < 0:
+            continue
+        second_from = first_day[other]
+        if other == vaccine:  # two doses of it are needed
+            second_from = days
+            while second_from > 0 and left[vaccine, second_from - 1] >= 2:
+                second_from -= 1
+        if second_from == days:
+            out[vaccine] = days
+        else:
+            out[vaccine] = max(first_day[vaccine], second_from - reserve_after[vaccine])
 
 
 @numba.njit(cache=True, nogil=True)
@@ -121,7 +143,8 @@ def _book(  # type: ignore[no-untyped-def]
     everywhere = free.shape[0] - 1
     days = left.shape[1]
     single = np.full((1, first_choices.shape[1]), -1, dtype=first_choices.dtype)
-    soonest_dose = first_day.min()
+    begin_day = np.empty_like(first_day)
+    _first_dose_days(left, first_day, reserve_vaccine, reserve_after, begin_day)
     for i in range(homes.shape[0]):
         home = homes[i]
         district = units + districts[home]
@@ -130,13 +153,14 @@ def _book(  # type: ignore[no-untyped-def]
             single[0, 0] = wanted[i]
             soonest = first_day[wanted[i]]
         else:
-            soonest = soonest_dose
+            soonest = begin_day.min()
         choices = single if second else first_choices
+        dose_day = first_day if second else begin_day
         begin = max(earliest[i], soonest)
         out_day[i] = -1
         best = -1
         if begin <= latest[i]:
-            best = _earliest(jump, everywhere, begin, latest[i], first_day, choices, not second)
+            best = _earliest(jump, everywhere, begin, latest[i], dose_day, choices, not second)
         slot_day = _next_free(jump, everywhere, earliest[i])
         if best < 0:
             # A free slot without a dose: doses hold the person back; otherwise, if a dose could
@@ -150,28 +174,21 @@ def _book(  # type: ignore[no-untyped-def]
             out_held[i] = 0
             continue
         limit = min(best + tolerance, latest[i])
-        day = _earliest(jump, home, best, limit, first_day, choices, not second)
+        day = _earliest(jump, home, best, limit, dose_day, choices, not second)
         unit = home
         if day < 0:
-            day = _earliest(jump, district, best, limit, first_day, choices, not second)
+            day = _earliest(jump, district, best, limit, dose_day, choices, not second)
             if day >= 0:
                 unit = _member_with_slot(free, members, pointers, district, day)
             else:
                 day = best
                 unit = _member_with_slot(free, members, pointers, everywhere, day)
-        vaccine = _vaccine_for(first_day, choices[0 if second else day], day)
+        vaccine = _vaccine_for(dose_day, choices[0 if second else day], day)
+        _promise(left, first_day, vaccine, day)
         if reserve_vaccine[vaccine] >= 0 and not second:
             due = min(day + reserve_after[vaccine], days - 1)
-            other = reserve_vaccine[vaccine]
-            short = due < first_day[other]
-            if other == vaccine:
-                short = short or left[vaccine, days - 1] < 2 or left[vaccine, due:].min() < 2
-            if short:
-                out_held[i] = _NO_DOSE
-                continue
-            _promise(left, first_day, other, due)
-        _promise(left, first_day, vaccine, day)
-        soonest_dose = first_day.min()
+            _promise(left, first_day, reserve_vaccine[vaccine], due)
+        _first_dose_days(left, first_day, reserve_vaccine, reserve_after, begin_day)
         out_slot[i] = booked[unit, day]
         booked[unit, day] += 1
         _take_slot(free, jump, unit, day)
