@@ -139,15 +139,15 @@ CALL_DAY_MUTANTS = {
         "end - now, 0) * (end > centre.closes_us)",
     ),
     "those cut off have not waited": (
-        "cells, log, AttemptOutcome.CUT_OFF, now, True",
-        "cells, log, AttemptOutcome.CUT_OFF, now, False",
+        "cells, log, CUT_OFF, now, True",
+        "cells, log, CUT_OFF, now, False",
     ),
 }
 
 SESSION_MUTANTS = {
     "staff change after a step, not at it": (
-        "session.step_time_us[step] <= now:",
-        "session.step_time_us[step] < now:",
+        "step_time_us[step] <= now:",
+        "step_time_us[step] < now:",
     ),
     "a service that ends now keeps its staff": (
         "while busy and service_ends[0] <= now:",
@@ -155,23 +155,23 @@ SESSION_MUTANTS = {
     ),
     "one more starts than there are staff": ("if busy < staff:", "if busy <= staff:"),
     "a wait equal to the tolerance is too long": (
-        "now > patience_ends:",
-        "now >= patience_ends:",
+        "and now <= patience_ends",
+        "and now < patience_ends",
     ),
-    "a start at the latest start is in time": ("if now >= late or", "if now > late or"),
+    "a start at the latest start is in time": ("in_time = now < late", "in_time = now <= late"),
     "patience ends before the latest start of the same instant": (
-        "if late <= patience_ends:",
-        "if late < patience_ends:",
+        "and late <= patience_ends:",
+        "and late < patience_ends:",
     ),
     "latest starts do not matter": (
-        "late = max(join, session.latest_start_us[s])",
+        "late = max(join, latest_start_us[s])",
         "late = max(join, NEVER)",
     ),
     "who arrives at closing is admitted": (
-        "if session.arrival_us[patient] >= session.closes_us:",
-        "if session.arrival_us[patient] > session.closes_us:",
+        "if arrival_us[patient] >= closes_us:",
+        "if arrival_us[patient] > closes_us:",
     ),
-    "walks take no time": ("exit_us[patient] + session.walk_us[patient, s]", "exit_us[patient]"),
+    "walks take no time": ("exit_us[patient] + walk_us[patient, s]", "exit_us[patient]"),
     "of those who join together the highest number is first": (
         'np.argsort(join_us[patients], kind="mergesort")',
         "np.lexsort((-patients, join_us[patients]))",
@@ -181,36 +181,36 @@ SESSION_MUTANTS = {
         "return patients if patients.size else patients[np.argsort",
     ),
     "an open vial lives an instant too long": (
-        "if now >= vaccines.opened_at[v] + session.open_life_us[v]:",
-        "if now > vaccines.opened_at[v] + session.open_life_us[v]:",
+        "if now >= vaccine.opened_at + vaccine.open_life_us:",
+        "if now > vaccine.opened_at + vaccine.open_life_us:",
     ),
     "an open vial lives on": (
-        "if now >= vaccines.opened_at[v] + session.open_life_us[v]:",
+        "if now >= vaccine.opened_at + vaccine.open_life_us:",
         "if False:",
     ),
     "nobody takes a second choice": (
-        "                continue\n            vaccines.vials",
-        "                return False\n            vaccines.vials",
+        "if _take_dose(vaccines[v], now):",
+        "if not _take_dose(vaccines[v], now):\n            return -1\n        else:",
     ),
     "a vial begins its life with each dose": (
-        "        vaccines.used[v] += 1\n",
-        "        vaccines.used[v] += 1\n        vaccines.opened_at[v] = now\n",
+        "    vaccine.used += 1\n",
+        "    vaccine.used += 1\n    vaccine.opened_at = now\n",
     ),
     "open vials are kept at the end": (
-        "    for v in range(kinds):\n        _discard(vaccines, v)\n",
+        "    for v in range(vaccines.size):\n        _discard(vaccines[v])\n",
         "",
     ),
     "who finds no dose leaves when patience runs out": (
-        "                end = now\n",
-        "                end = min(patience_ends, late)\n",
+        "left_queue_us[place] = end = now\n",
+        "left_queue_us[place] = end = min(patience_ends, late)\n",
     ),
     "observation counts from the seat": (
-        "end = max(now, jab_us[patient] + session.service_us[patient, s])",
-        "end = now + session.service_us[patient, s]",
+        "end = max(now, jab_us[patient] + service_us[patient, s])",
+        "end = now + service_us[patient, s]",
     ),
     "observation may end before the seat is taken": (
-        "end = max(now, jab_us[patient] + session.service_us[patient, s])",
-        "end = jab_us[patient] + session.service_us[patient, s]",
+        "end = max(now, jab_us[patient] + service_us[patient, s])",
+        "end = jab_us[patient] + service_us[patient, s]",
     ),
     "the jab is at the start of the service": (
         "                    jab_us[patient] = end\n",

@@ -21,9 +21,7 @@ happens at a station changes anything upstream of it.
 
 from __future__ import annotations
 
-from collections import namedtuple
-from dataclasses import fields
-from typing import Any, NamedTuple
+from typing import Any
 
 import numba
 import numpy as np
@@ -51,6 +49,10 @@ NEVER = 2**63 - 1
 NOBODY = -1
 """No caller, no pool."""
 
+# Plain numbers where they are arguments of kernels. (A class among the types of a signature would
+# break the loading of an older cache if the class were renamed.)
+ANSWERED, ABANDONED, BLOCKED, CUT_OFF = map(int, AttemptOutcome)
+
 Int32Array = NDArray[np.int32]
 
 Records = Any
@@ -60,12 +62,10 @@ Record = Any
 """One of them; changes are made in the array."""
 
 
-def _kernel_input(value: Any) -> Any:
-    """An array in C order and writable: others would have the kernel compiled once more."""
-    if not isinstance(value, np.ndarray):
-        return value
-    flags = value.flags
-    return value if flags.c_contiguous and flags.writeable else value.copy(order="C")
+def _kernel_input(array: NDArray[Any]) -> NDArray[Any]:
+    """The array in C order and writable: others would have the kernel compiled once more."""
+    flags = array.flags
+    return array if flags.c_contiguous and flags.writeable else array.copy(order="C")
 
 
 def _records(number: int, dtype: DTypeLike) -> Records:
@@ -290,9 +290,7 @@ def _call_centre_day(
                     centre, callers, pools, completions, handle, row, free_pool, now
                 )
                 answered_us[row] = now
-                _attempt_is_over(
-                    centre, caller, row, cells, log, AttemptOutcome.ANSWERED, now, False
-                )
+                _attempt_is_over(centre, caller, row, cells, log, ANSWERED, now, False)
             else:
                 _join_queue(centre, callers, queues, row)
                 word, _, _, _ = _luck(centre, caller)
@@ -321,7 +319,7 @@ def _call_centre_day(
             row = abandonments[0].row
             caller = callers[row]
             _leave_queue(centre, callers, queues, abandonments, row)
-            _attempt_is_over(centre, caller, row, cells, log, AttemptOutcome.ABANDONED, now, True)
+            _attempt_is_over(centre, caller, row, cells, log, ABANDONED, now, True)
             redial = _redial(centre, caller, redial_delay, now)
             if redial != NEVER and not _in_bucket(centre, caller, buckets, row, redial):
                 _push(redials, centre.redialling, callers, redial, row)
@@ -336,9 +334,7 @@ def _call_centre_day(
                         row = queue.first
                         caller = callers[row]
                         _leave_queue(centre, callers, queues, abandonments, row)
-                        _attempt_is_over(
-                            centre, caller, row, cells, log, AttemptOutcome.CUT_OFF, now, True
-                        )
+                        _attempt_is_over(centre, caller, row, cells, log, CUT_OFF, now, True)
                         lost = caller.attempts_before + caller.made >= centre.attempts_allowed
                         caller.outcome = CallOutcome.LOST if lost else CallOutcome.CARRIED
 
@@ -350,9 +346,7 @@ def _call_centre_day(
                 _leave_queue(centre, callers, queues, abandonments, row)
                 end_us[row] = _answer(centre, callers, pools, completions, handle, row, pool, now)
                 answered_us[row] = now
-                _attempt_is_over(
-                    centre, callers[row], row, cells, log, AttemptOutcome.ANSWERED, now, True
-                )
+                _attempt_is_over(centre, callers[row], row, cells, log, ANSWERED, now, True)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -456,14 +450,14 @@ def _attempt_is_over(
     wait = now - caller.arrival_us
     cell = cells[(caller.arrival_us - centre.opens_us) // centre.interval_us, caller.language]
     cell.offered += 1
-    if outcome == AttemptOutcome.ANSWERED:
+    if outcome == ANSWERED:
         cell.answered += 1
         cell.wait_answered_us += wait
         if wait <= centre.target_us:
             cell.within_target += 1
-    elif outcome == AttemptOutcome.ABANDONED:
+    elif outcome == ABANDONED:
         cell.abandoned += 1
-    elif outcome == AttemptOutcome.BLOCKED:
+    elif outcome == BLOCKED:
         cell.blocked += 1
     else:
         cell.cut_off += 1
@@ -532,7 +526,7 @@ def _busy_signals(
             now = redial
             caller.arrival_us = now
             caller.made += 1
-            _attempt_is_over(centre, caller, row, cells, log, AttemptOutcome.BLOCKED, now, False)
+            _attempt_is_over(centre, caller, row, cells, log, BLOCKED, now, False)
             redial = _redial(centre, caller, redial_delay, now)
         if redial != NEVER and not _in_bucket(centre, caller, buckets, row, redial):
             _push(redials, centre.redialling, callers, redial, row)
@@ -658,45 +652,86 @@ def _put(heap: Records, place: int, callers: Records, time: int, row: int) -> No
 # --- One unit's session ---------------------------------------------------------------------------
 
 
-class _Vaccines(NamedTuple):
-    """Vials by vaccine, one of each open at most."""
-
-    vials: Int64Array
-    opened_at: Int64Array
-    doses_left: Int64Array
-    opened: Int64Array
-    used: Int64Array
-    discarded: Int64Array
-
-
-# The kernel sees the fields of the contract's dataclass under the same names.
-SESSION_FIELDS = [field.name for field in fields(UnitSession)]
-_Session = namedtuple("_Session", SESSION_FIELDS)  # type: ignore[misc]
+VACCINE = np.dtype(
+    [
+        ("vials", np.int64),
+        ("doses_per_vial", np.int64),
+        ("open_life_us", np.int64),
+        ("opened_at", np.int64),
+        ("doses_left", np.int64),
+        ("opened", np.int64),
+        ("used", np.int64),
+        ("discarded", np.int64),
+    ]
+)
+"""Vials of one vaccine, one of them open at most."""
 
 
 def unit_session(session: UnitSession) -> UnitSessionResult:
     """One session of a unit; see the contract. Raises ValueError if the input breaks it."""
     session.check()
-    inputs: Any = _Session(*[_kernel_input(getattr(session, name)) for name in SESSION_FIELDS])
-    return UnitSessionResult(*_unit_session(inputs))
+    vaccines = _records(session.vials.shape[0], VACCINE)
+    vaccines.vials = session.vials
+    vaccines.doses_per_vial = session.doses_per_vial
+    vaccines.open_life_us = session.open_life_us
+    patients, stations, inside_us, max_inside = _unit_session(
+        session.closes_us,
+        vaccines,
+        _kernel_input(session.kind),
+        _kernel_input(session.step_first),
+        _kernel_input(session.step_time_us),
+        _kernel_input(session.step_staff),
+        _kernel_input(session.latest_start_us),
+        _kernel_input(session.arrival_us),
+        _kernel_input(session.visits),
+        _kernel_input(session.service_us),
+        _kernel_input(session.walk_us),
+        _kernel_input(session.tolerance_us),
+        _kernel_input(session.preference),
+    )
+    outcome, vaccine, jab_us, exit_us, join_us, start_us, end_us = patients
+    served, busy_us, wait_us, max_queue = stations
+    return UnitSessionResult(
+        outcome=outcome,
+        vaccine=vaccine,
+        jab_us=jab_us,
+        exit_us=exit_us,
+        join_us=join_us,
+        start_us=start_us,
+        end_us=end_us,
+        vials_opened=np.array(vaccines.opened),
+        doses_used=np.array(vaccines.used),
+        doses_discarded=np.array(vaccines.discarded),
+        served=served,
+        busy_us=busy_us,
+        wait_us=wait_us,
+        max_queue=max_queue,
+        inside_us=inside_us,
+        max_inside=max_inside,
+    )
 
 
 @numba.njit(cache=True, nogil=True)
-def _unit_session(session: UnitSession) -> Any:
-    n, stations = session.visits.shape
-    kinds = session.vials.shape[0]
-    vaccines = _Vaccines(
-        vials=session.vials.copy(),
-        opened_at=np.zeros(kinds, dtype=np.int64),
-        doses_left=np.zeros(kinds, dtype=np.int64),
-        opened=np.zeros(kinds, dtype=np.int64),
-        used=np.zeros(kinds, dtype=np.int64),
-        discarded=np.zeros(kinds, dtype=np.int64),
-    )
+def _unit_session(
+    closes_us: int,
+    vaccines: Records,
+    kind: Int8Array,
+    step_first: Int64Array,
+    step_time_us: Int64Array,
+    step_staff: Int64Array,
+    latest_start_us: Int64Array,
+    arrival_us: Int64Array,
+    visits: BoolArray,
+    service_us: Int64Array,
+    walk_us: Int64Array,
+    tolerance_us: Int64Array,
+    preference: Int8Array,
+) -> Any:
+    n, stations = visits.shape
     outcome = np.full(n, PatientOutcome.COMPLETED, dtype=np.int8)
     vaccine = np.full(n, -1, dtype=np.int8)
     jab_us = np.full(n, -1, dtype=np.int64)
-    exit_us = session.arrival_us.copy()  # so far: the end of the last service
+    exit_us = arrival_us.copy()  # so far: the end of the last service
     join_us = np.full((n, stations), -1, dtype=np.int64)
     start_us = np.full((n, stations), -1, dtype=np.int64)
     end_us = np.full((n, stations), -1, dtype=np.int64)
@@ -706,7 +741,7 @@ def _unit_session(session: UnitSession) -> Any:
     max_queue = np.zeros(stations, dtype=np.int64)
 
     for patient in range(n):
-        if session.arrival_us[patient] >= session.closes_us:
+        if arrival_us[patient] >= closes_us:
             outcome[patient] = PatientOutcome.CLOSED
 
     service_ends = np.empty(n, dtype=np.int64)  # heap
@@ -714,8 +749,8 @@ def _unit_session(session: UnitSession) -> Any:
         queue = np.empty(n, dtype=np.int64)
         joined = 0
         for patient in range(n):
-            if outcome[patient] == PatientOutcome.COMPLETED and session.visits[patient, s]:
-                join_us[patient, s] = exit_us[patient] + session.walk_us[patient, s]
+            if outcome[patient] == PatientOutcome.COMPLETED and visits[patient, s]:
+                join_us[patient, s] = exit_us[patient] + walk_us[patient, s]
                 queue[joined] = patient
                 joined += 1
         queue = _by_time_of_joining(queue[:joined], join_us[:, s])
@@ -724,7 +759,7 @@ def _unit_session(session: UnitSession) -> Any:
         now = -NEVER
         staff = 0
         busy = 0
-        step, last_step = session.step_first[s], session.step_first[s + 1]
+        step, last_step = step_first[s], step_first[s + 1]
         for place in range(joined):
             patient = queue[place]
             join = join_us[patient, s]
@@ -733,8 +768,8 @@ def _unit_session(session: UnitSession) -> Any:
             # queue, can start: staff numbers change, services end, then somebody may be free.
             now = max(now, join)
             while now != NEVER:
-                while step < last_step and session.step_time_us[step] <= now:
-                    staff = session.step_staff[step]
+                while step < last_step and step_time_us[step] <= now:
+                    staff = step_staff[step]
                     step += 1
                 while busy and service_ends[0] <= now:
                     busy -= 1
@@ -742,32 +777,30 @@ def _unit_session(session: UnitSession) -> Any:
                 if busy < staff:
                     break
                 next_end = service_ends[0] if busy else NEVER
-                next_step = session.step_time_us[step] if step < last_step else NEVER
+                next_step = step_time_us[step] if step < last_step else NEVER
                 now = min(next_end, next_step)
 
             # Before that the patient may have been sent away, or have lost patience.
-            late = max(join, session.latest_start_us[s])
-            patience_ends = join + session.tolerance_us[patient]
-            if now >= late or now > patience_ends:
-                if late <= patience_ends:
-                    outcome[patient] = PatientOutcome.LATE
-                    end = late
-                else:
-                    outcome[patient] = PatientOutcome.LEFT
-                    end = patience_ends
-                left_queue_us[place] = end
-            elif session.kind[s] == StationKind.VACCINATION and not _take_dose(
-                session, vaccines, patient, now, vaccine
-            ):
+            late = max(join, latest_start_us[s])
+            patience_ends = join + tolerance_us[patient]
+            in_time = now < late and now <= patience_ends
+            if in_time and kind[s] == StationKind.VACCINATION:
+                vaccine[patient] = _choose(preference[patient], vaccines, now)
+            if not in_time and late <= patience_ends:
+                outcome[patient] = PatientOutcome.LATE
+                left_queue_us[place] = end = late
+            elif not in_time:
+                outcome[patient] = PatientOutcome.LEFT
+                left_queue_us[place] = end = patience_ends
+            elif kind[s] == StationKind.VACCINATION and vaccine[patient] == -1:
                 outcome[patient] = PatientOutcome.NO_DOSE
-                end = now
-                left_queue_us[place] = now
+                left_queue_us[place] = end = now
             else:
-                if session.kind[s] == StationKind.OBSERVATION:
-                    end = max(now, jab_us[patient] + session.service_us[patient, s])
+                if kind[s] == StationKind.OBSERVATION:
+                    end = max(now, jab_us[patient] + service_us[patient, s])
                 else:
-                    end = now + session.service_us[patient, s]
-                if session.kind[s] == StationKind.VACCINATION:
+                    end = now + service_us[patient, s]
+                if kind[s] == StationKind.VACCINATION:
                     jab_us[patient] = end
                 start_us[patient, s] = now
                 left_queue_us[place] = now
@@ -780,25 +813,15 @@ def _unit_session(session: UnitSession) -> Any:
             wait_us[s] += left_queue_us[place] - join
         max_queue[s] = _most_at_once(join_us[:, s][queue], left_queue_us)
 
-    for v in range(kinds):
-        _discard(vaccines, v)
+    for v in range(vaccines.size):
+        _discard(vaccines[v])
+    inside_us = (exit_us - arrival_us).sum()
+    max_inside = _most_at_once(arrival_us, exit_us)
     return (
-        outcome,
-        vaccine,
-        jab_us,
-        exit_us,
-        join_us,
-        start_us,
-        end_us,
-        vaccines.opened,
-        vaccines.used,
-        vaccines.discarded,
-        served,
-        busy_us,
-        wait_us,
-        max_queue,
-        (exit_us - session.arrival_us).sum(),
-        _most_at_once(session.arrival_us, exit_us),
+        (outcome, vaccine, jab_us, exit_us, join_us, start_us, end_us),
+        (served, busy_us, wait_us, max_queue),
+        inside_us,
+        max_inside,
     )
 
 
@@ -812,34 +835,38 @@ def _by_time_of_joining(patients: Int64Array, join_us: Int64Array) -> Int64Array
 
 
 @numba.njit(cache=True, nogil=True)
-def _take_dose(
-    session: UnitSession, vaccines: _Vaccines, patient: int, now: int, vaccine: Int8Array
-) -> bool:
-    """Take a dose of the first vaccine, in the patient's order, that has one left."""
-    for v in session.preference[patient]:
+def _choose(preference: Int8Array, vaccines: Records, now: int) -> int:
+    """Take a dose of the first vaccine, in the patient's order, that has one left; -1: none has."""
+    for v in preference:
         if v == -1:
             break
-        if now >= vaccines.opened_at[v] + session.open_life_us[v]:
-            _discard(vaccines, v)
-        if vaccines.doses_left[v] == 0:
-            if vaccines.vials[v] == 0:
-                continue
-            vaccines.vials[v] -= 1
-            vaccines.opened[v] += 1
-            vaccines.opened_at[v] = now
-            vaccines.doses_left[v] = session.doses_per_vial[v]
-        vaccines.doses_left[v] -= 1
-        vaccines.used[v] += 1
-        vaccine[patient] = v
-        return True
-    return False
+        if _take_dose(vaccines[v], now):
+            return v
+    return -1
 
 
 @numba.njit(cache=True, nogil=True)
-def _discard(vaccines: _Vaccines, v: int) -> None:
+def _take_dose(vaccine: Record, now: int) -> bool:
+    """Take a dose if there is one."""
+    if now >= vaccine.opened_at + vaccine.open_life_us:
+        _discard(vaccine)
+    if vaccine.doses_left == 0:
+        if vaccine.vials == 0:
+            return False
+        vaccine.vials -= 1
+        vaccine.opened += 1
+        vaccine.opened_at = now
+        vaccine.doses_left = vaccine.doses_per_vial
+    vaccine.doses_left -= 1
+    vaccine.used += 1
+    return True
+
+
+@numba.njit(cache=True, nogil=True)
+def _discard(vaccine: Record) -> None:
     """Throw the open vial away."""
-    vaccines.discarded[v] += vaccines.doses_left[v]
-    vaccines.doses_left[v] = 0
+    vaccine.discarded += vaccine.doses_left
+    vaccine.doses_left = 0
 
 
 @numba.njit(cache=True, nogil=True)
