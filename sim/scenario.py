@@ -743,7 +743,7 @@ class Scenario(Part):
     campaign: Campaign
     districts: Annotated[dict[Name, NonNegative], Field(min_length=1)]
     """Share of every group's people who live in each district."""
-    groups: Annotated[dict[Name, Group], Field(min_length=1)]
+    groups: Annotated[dict[Name, Group], Field(min_length=1, max_length=200)]
     call_centre: CallCentre
     other_channels: OtherChannels
     vaccines: Annotated[dict[Name, Vaccine], Field(min_length=1)]

@@ -44,6 +44,7 @@ from sim.scenario import HOUR_US, MINUTE_US, Scenario
 Int64Array = NDArray[np.int64]
 BOOKING, INQUIRY = 0, 1
 PURPOSES = ("booking", "inquiry")
+_NOBODY = np.empty(0, dtype=np.int64)
 _CALL_STREAM = (Stream.BOOKING_CALL, Stream.INQUIRY_CALL)
 
 
@@ -114,6 +115,10 @@ class CallCentre:
         )
         self._next_day = np.concatenate([people.first_call_day[booking], *days])
         self._next_us = np.concatenate([people.first_call_us[booking], *times])
+        self._cell = (
+            self._purpose.astype(np.int64) * len(self._groups) + people.group[self._person]
+        ).astype(np.uint8)
+        """row of the table `callers`"""
         self._attempts = np.zeros(self._person.size, dtype=np.int64)
         self._has_called = np.zeros(self._person.size, dtype=np.bool_)
         self._pending = np.zeros(self._person.size, dtype=np.bool_)
@@ -129,10 +134,9 @@ class CallCentre:
         first = due[~self._has_called[due]]
         self._has_called[due] = True
         outside = self._send_away(today, due)
-        nobody = np.empty(0, dtype=np.int64)
         if not self._open[today]:
             self._record_callers(today, first=first, outside=outside)
-            return nobody, nobody
+            return _NOBODY, _NOBODY
 
         due = due[self._next_day[due] == today]
         due = due[np.argsort(self._next_us[due], kind="stable")]
@@ -141,32 +145,28 @@ class CallCentre:
         self._attempts[due] += result.attempts
 
         self._next_day[due] = NEVER
-        lost = due[result.outcome == CallOutcome.LOST]
-        another_day = self._try_another_day(lost)
-        lost = lost[~another_day]
-        carried = np.setdiff1d(due[result.outcome != CallOutcome.ANSWERED], lost)
+        answered = result.outcome == CallOutcome.ANSWERED
+        lost = result.outcome == CallOutcome.LOST
+        lost[lost] = ~self._try_another_day(due[lost])
+        carried = due[~answered & ~lost]
         self._call_again(carried, self._next_open_day(today))
-        self._pending[carried] = True
-        self._people.gave_up[self._person[lost[self._purpose[lost] == BOOKING]]] = True
-
-        answered = due[result.outcome == CallOutcome.ANSWERED]
-        self._pending[answered] = False
-        booked = self._bookings_of(answered)
+        self._pending[due] = ~answered
+        gave_up = due[lost]
+        self._people.gave_up[self._person[gave_up[self._purpose[gave_up] == BOOKING]]] = True
+        booked = self._bookings_of(due, answered)
         self._record_callers(
             today,
             first=first,
             outside=outside,
             callers=due,
-            attempts=np.repeat(due, result.attempts),
-            answered=answered,
-            bookings=booked,
-            gave_up=lost,
+            answered=due[answered],
+            bookings=due[booked],
+            gave_up=gave_up,
             carried=carried,
+            attempts=result.attempts,
         )
         self._record_engine(today, result)
-        end_us = np.zeros(self._person.size, dtype=np.int64)
-        end_us[due] = result.end_us
-        return self._person[booked], end_us[booked]
+        return self._person[due[booked]], result.end_us[booked]
 
     def _try_another_day(self, callers: Int64Array) -> NDArray[np.bool_]:
         """Which of those who do not redial today will call again on another day."""
@@ -174,15 +174,15 @@ class CallCentre:
         wants = words[2] < np.uint64(threshold(self._centre.another_day_probability))
         return np.asarray(wants & (self._attempts[callers] < self._centre.attempts_in_all))
 
-    def _bookings_of(self, answered: Int64Array) -> Int64Array:
-        """Answered booking callers who book; the others decide against it."""
-        answered = answered[self._purpose[answered] == BOOKING]
-        person = self._person[answered]
+    def _bookings_of(self, callers: Int64Array, answered: NDArray[np.bool_]) -> Int64Array:
+        """Positions of the answered booking callers who book; the others decide against it."""
+        to_book = np.flatnonzero(answered & (self._purpose[callers] == BOOKING))
+        person = self._person[callers[to_book]]
         group = self._people.group[person]
         words = self._streams.blocks(self._conversion_words[group], self._people.entity[person])
         books = words[0] < self._books_threshold[group]
         self._people.declined[person[~books]] = True
-        return np.asarray(answered[books])
+        return np.asarray(to_book[books])
 
     def _without_need(self, due: Int64Array) -> Int64Array:
         """Drop booking callers who have been registered in another way (walk-ins)."""
@@ -289,26 +289,34 @@ class CallCentre:
             "replication": self._streams.replication,
         }
 
-    def _record_callers(self, today: int, **callers: Int64Array) -> None:
-        """Rows by group and purpose; each argument is an array of callers to be counted."""
+    def _record_callers(
+        self,
+        today: int,
+        first: Int64Array,
+        outside: Int64Array,
+        callers: Int64Array = _NOBODY,
+        answered: Int64Array = _NOBODY,
+        bookings: Int64Array = _NOBODY,
+        gave_up: Int64Array = _NOBODY,
+        carried: Int64Array = _NOBODY,
+        attempts: Int64Array = _NOBODY,
+    ) -> None:
+        """Rows by group and purpose: arrays of callers; `attempts` made by each of `callers`."""
         groups = len(self._groups)
-        empty = np.empty(0, dtype=np.int64)
 
-        def count(name: str) -> Int64Array:
-            who = callers.get(name, empty)
-            cell = self._purpose[who].astype(np.int64) * groups
-            cell += self._people.group[self._person[who]]
-            return np.bincount(cell, minlength=2 * groups)
+        def count(who: Int64Array, weights: Int64Array | None = None) -> Int64Array:
+            cells = np.bincount(self._cell[who], weights, minlength=2 * groups)
+            return cells.astype(np.int64)
 
         rows = {
-            "callers": count("callers"),
-            "first_calls": count("first"),
-            "calls_outside_hours": count("outside"),
-            "attempts": count("attempts"),
-            "answered": count("answered"),
-            "bookings": count("bookings"),
-            "gave_up": count("gave_up"),
-            "carried": count("carried"),
+            "callers": count(callers),
+            "first_calls": count(first),
+            "calls_outside_hours": count(outside),
+            "attempts": count(callers, attempts),
+            "answered": count(answered),
+            "bookings": count(bookings),
+            "gave_up": count(gave_up),
+            "carried": count(carried),
         }
         some = np.flatnonzero(sum(rows.values()))
         self._recorder.add(
