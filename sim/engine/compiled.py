@@ -671,9 +671,8 @@ def unit_session(session: UnitSession) -> UnitSessionResult:
     """One session of a unit; see the contract. Raises ValueError if the input breaks it."""
     session.check()
     vaccines = _records(session.vials.shape[0], VACCINE)
-    vaccines.vials = session.vials
-    vaccines.doses_per_vial = session.doses_per_vial
-    vaccines.open_life_us = session.open_life_us
+    for field in ("vials", "doses_per_vial", "open_life_us"):
+        vaccines[field] = getattr(session, field)
     patients, stations, inside_us, max_inside = _unit_session(
         session.closes_us,
         vaccines,
@@ -699,9 +698,9 @@ def unit_session(session: UnitSession) -> UnitSessionResult:
         join_us=join_us,
         start_us=start_us,
         end_us=end_us,
-        vials_opened=np.array(vaccines.opened),
-        doses_used=np.array(vaccines.used),
-        doses_discarded=np.array(vaccines.discarded),
+        vials_opened=np.array(vaccines["opened"]),
+        doses_used=np.array(vaccines["used"]),
+        doses_discarded=np.array(vaccines["discarded"]),
         served=served,
         busy_us=busy_us,
         wait_us=wait_us,
