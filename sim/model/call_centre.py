@@ -117,7 +117,7 @@ class CallCentre:
         self._next_us = np.concatenate([people.first_call_us[booking], *times])
         self._cell = (
             self._purpose.astype(np.int64) * len(self._groups) + people.group[self._person]
-        ).astype(np.uint8)
+        ).astype(np.uint16)
         """row of the table `callers`"""
         self._attempts = np.zeros(self._person.size, dtype=np.int64)
         self._has_called = np.zeros(self._person.size, dtype=np.bool_)
