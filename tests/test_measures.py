@@ -82,18 +82,22 @@ def test_people_vaccinated_before_the_campaign_count_in_their_group() -> None:
     assert late[-1] == 328 + 6 * 56
 
 
-def test_second_doses_of_before_count_from_their_own_date() -> None:
-    # first dose on 25 May, second 14 days later: 8 June, day 7
-    before = {
-        "people": 5,
-        "doses": 2,
-        "regimen": "az_az",
-        "first_dose_from": date(2021, 5, 25),
-        "first_dose_to": date(2021, 5, 25),
-    }
-    scenario = small_scenario({"groups": {"late": {"already_vaccinated": [before]}}})
+def test_second_doses_of_before_were_given_before_the_campaign() -> None:
+    # first doses on 20 April and 25 May; the second is due 14 days later, on 4 May and 8 June, but
+    # was given on 31 May at the latest, and protects 3 days later: before the campaign, 3 June
+    before = {"people": 5, "doses": 2, "regimen": "az_az"}
+    entries = [
+        {**before, "first_dose_from": day, "first_dose_to": day}
+        for day in (date(2021, 4, 20), date(2021, 5, 25))
+    ]
+    scenario = small_scenario(
+        {
+            "campaign": {"protected_after_days": 3},
+            "groups": {"late": {"already_vaccinated": entries}},
+        }
+    )
     curve = coverage_curve(made_up_tables(scenario)["daily"], scenario, "full")
-    assert curve["persons"].tolist()[6:8] == [0, 5]
+    assert curve["persons"].tolist()[:4] == [5, 5, 10, 10]
 
 
 def test_doses_are_conserved_in_the_measures(found: dict[str, float]) -> None:
