@@ -76,7 +76,11 @@ def cumulative(
 
 
 def _counts_for(daily: pd.DataFrame, scenario: Scenario, scope: Scope) -> pd.Series:
-    """Which rows of `daily` hold doses that bring a person into the scope."""
+    """Which rows of `daily` hold doses that bring a person into the scope.
+
+    The table does not say to which regimen a dose belongs: where regimens of one and of two doses
+    are used side by side, the full curve counts second doses only.
+    """
     first = daily["dose"] == 1
     one_dose_enough = all(regimen.second is None for regimen in scenario.regimens.values())
     if scope == "first" or scenario.campaign.complete_with == "one_dose" or one_dose_enough:
