@@ -1,7 +1,7 @@
 """The compiled engine: the rules of `contract.py` in numba, equal to `reference.py` to the bit.
 
-The rules stand here in the same order and under the same names as in the reference; what differs
-is how pending events are kept:
+The rules stand here under the same names as in the contract and the reference, the kinds of event
+as branches of one loop. What differs from the reference is how pending events are kept:
 
 - completions and abandonments in binary heaps ordered by (time, row);
 - fresh calls by a pointer into the sorted array;
@@ -162,8 +162,9 @@ def _simulate(day: CallCentreDay, attempts: Int64Array | None) -> CallCentreDayR
     for field, _ in DAY_FIELDS:
         centre[field] = getattr(day, field)
     # About one bucket a caller.
-    centre.bucket_shift = ((day.closes_us - day.opens_us) // (n + 1)).bit_length()
-    bucket_count = (day.closes_us - day.opens_us >> int(centre.bucket_shift[0])) + 1
+    bucket_shift = int((day.closes_us - day.opens_us) // (n + 1)).bit_length()
+    bucket_count = ((day.closes_us - day.opens_us) >> bucket_shift) + 1
+    centre.bucket_shift = bucket_shift
 
     callers = _records(n, CALLER)
     for field in ("entity", "stream", "attempts_before", "language", "call_type"):
