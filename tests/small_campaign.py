@@ -202,6 +202,7 @@ def _session(recorder: _Rows, day: date, days: list[date], given: int, r: int) -
             "walk_ins": 0,
             "no_shows": 2 if first else 0,
             "administered": given,
+            "completed": 0 if first else given,
             "no_dose": r if first else 0,
             "left": 0,
             "late": 0,

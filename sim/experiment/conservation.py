@@ -89,13 +89,10 @@ def _check_persons(tables: Tables, scenario: Scenario, until: date | None) -> No
     _must_equal("people by reason and people of the group", groups, groups["persons"], people)
     _must_hold("people by reason", "is negative", reasons, reasons["persons"] >= 0)
 
-    mixed = len({regimen.second is None for regimen in scenario.regimens.values()}) == 2
     campaign = scenario.campaign
     end = until or campaign.horizon
     for as_of, day in (("deadline", min(campaign.deadline, end)), ("horizon", end)):
         for scope in SCOPES:
-            if scope == "full" and mixed and campaign.complete_with == "all_doses":
-                continue  # the table does not say to which regimen a dose belongs
             here = reasons[
                 (reasons["as_of"] == as_of)
                 & (reasons["scope"] == scope)

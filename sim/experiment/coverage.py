@@ -43,12 +43,13 @@ def coverage_curve(
     dates = pd.date_range(
         scenario.campaign.first_day, until or scenario.campaign.horizon, freq="D", unit="ms"
     )
-    counted = daily[_counts_for(daily, scenario, scope)]
+    column, first_only = _counted(scenario, scope)
+    counted = daily[daily["dose"] == 1] if first_only else daily
     parts = []
     for key in keys:
         here = counted if key is None else counted[counted[by] == key]
         curves = _before(scenario, scope, len(dates), key, by) + _by_day(
-            here, scenario, scope, len(dates), numbers
+            here, column, scenario, scope, len(dates), numbers
         )
         columns: dict[str, Any] = {
             "replication": np.repeat(numbers, len(dates)),
@@ -69,23 +70,18 @@ def cumulative(
 ) -> NDArray[np.int64]:
     """Persons of the target vaccinated by the evening of each day; one replication."""
     days = ((until or scenario.campaign.horizon) - scenario.campaign.first_day).days + 1
-    counted = daily[_counts_for(daily, scenario, scope)].assign(replication=0)
-    curves = _by_day(counted, scenario, scope, days, np.zeros(1, dtype=np.int64))
+    column, first_only = _counted(scenario, scope)
+    counted = (daily[daily["dose"] == 1] if first_only else daily).assign(replication=0)
+    curves = _by_day(counted, column, scenario, scope, days, np.zeros(1, dtype=np.int64))
     total: NDArray[np.int64] = curves[0] + _before(scenario, scope, days, None, None)
     return total
 
 
-def _counts_for(daily: pd.DataFrame, scenario: Scenario, scope: Scope) -> pd.Series:
-    """Which rows of `daily` hold doses that bring a person into the scope.
-
-    The table does not say to which regimen a dose belongs: where regimens of one and of two doses
-    are used side by side, the full curve counts second doses only.
-    """
-    first = daily["dose"] == 1
-    one_dose_enough = all(regimen.second is None for regimen in scenario.regimens.values())
-    if scope == "first" or scenario.campaign.complete_with == "one_dose" or one_dose_enough:
-        return first
-    return ~first
+def _counted(scenario: Scenario, scope: Scope) -> tuple[str, bool]:
+    """The column of `daily` that counts for the scope, and whether first doses alone do."""
+    if scope == "first" or scenario.campaign.complete_with == "one_dose":
+        return "administered", True
+    return "completed", False
 
 
 def _lag(scenario: Scenario, scope: Scope) -> int:
@@ -94,18 +90,19 @@ def _lag(scenario: Scenario, scope: Scope) -> int:
 
 def _by_day(
     counted: pd.DataFrame,
+    column: str,
     scenario: Scenario,
     scope: Scope,
     days: int,
     replications: NDArray[np.int64],
 ) -> NDArray[np.int64]:
-    """Cumulated doses of these rows: [replications, days]."""
+    """Cumulated doses in a column of these rows: [replications, days]."""
     since = counted["date"] - pd.Timestamp(scenario.campaign.first_day)
     day = since.dt.days.to_numpy() + _lag(scenario, scope)
     row = np.searchsorted(replications, counted["replication"].to_numpy())
     inside = day < days
     total = np.zeros((len(replications), days), dtype=np.int64)
-    np.add.at(total, (row[inside], day[inside]), counted["administered"].to_numpy()[inside])
+    np.add.at(total, (row[inside], day[inside]), counted[column].to_numpy()[inside])
     return np.cumsum(total, axis=1, dtype=np.int64)
 
 

@@ -98,7 +98,7 @@ class Campaign:
         self.people = draw_population(scenario, streams, home_weights(scenario))
         self.supply = DoseSupply(scenario, streams, self._days)
         self.units = VaccinationUnits(
-            scenario, streams, self.people, engine, self.recorder, self._regimens.first_choices
+            scenario, streams, self.people, engine, self.recorder, self._regimens
         )
         self.book = AppointmentBook(scenario, self.units.slots)
         self.call_centre = CallCentre(scenario, streams, self.people, engine, self.recorder)

@@ -58,6 +58,7 @@ TABLES: dict[str, Table] = {
             ("walk_ins", "int64", "persons", "came without appointment"),
             ("no_shows", "int64", "persons", "had an appointment and did not come"),
             ("administered", "int64", "doses", "vaccinated"),
+            ("completed", "int64", "doses", "of these, the last dose of a regimen"),
             ("no_dose", "int64", "persons", "came and found no dose"),
             ("left", "int64", "persons", "left before the jab because the wait was too long"),
             ("late", "int64", "persons", "not vaccinated before the overtime limit"),

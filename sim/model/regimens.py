@@ -23,6 +23,8 @@ class Regimens:
         self.target_days = np.array([r.target_days for r in regimens] + [0], dtype=np.int64)
         self.of_first_dose = np.full((days, len(vaccines)), -1, dtype=np.int64)
         """regimen begun by a first dose on a day with a vaccine, or -1"""
+        self.completes = np.zeros((days, len(vaccines)), dtype=np.bool_)
+        """whether a first dose on a day with a vaccine is all that its regimen asks for"""
         self.first_choices = np.full((days, len(vaccines)), -1, dtype=np.int64)
         """vaccines for first doses on each day, in order of preference, padded with -1"""
         for d in range(days):
@@ -32,4 +34,5 @@ class Regimens:
                 if regimen.begins_on(first_day + timedelta(days=d)) and vaccine not in choices:
                     choices.append(vaccine)
                     self.of_first_dose[d, vaccine] = number
+                    self.completes[d, vaccine] = regimen.second is None
             self.first_choices[d, : len(choices)] = choices

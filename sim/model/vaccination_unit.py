@@ -17,6 +17,7 @@ from sim.engine.contract import Engine, PatientOutcome, StationKind, UnitSession
 from sim.model.capacity import open_by_day, slots_by_day
 from sim.model.population import NEVER, Population, Setback, Status
 from sim.model.records import Recorder
+from sim.model.regimens import Regimens
 from sim.model.shifts import staff_steps, staff_time_us
 from sim.random_streams import (
     RandomStreams,
@@ -102,15 +103,14 @@ class VaccinationUnits:
         people: Population,
         engine: Engine,
         recorder: Recorder,
-        first_choices: Int64Array,
+        regimens: Regimens,
     ) -> None:
-        """`first_choices`: int64[days, V], vaccines for first doses on each day, -1 padded."""
         self._scenario = scenario
         self._streams = streams
         self._people = people
         self._engine = engine
         self._recorder = recorder
-        self._first_choices = first_choices
+        self._regimens = regimens
         self._names = np.array(list(scenario.units))
         self._units = list(scenario.units.values())
         self._groups = list(scenario.groups)
@@ -321,7 +321,7 @@ class VaccinationUnits:
 
     def _preference(self, today: int, visits: Visits) -> NDArray[np.int8]:
         """The vaccine of the appointment; for a first dose then any other that is given first."""
-        people, choices = self._people, self._first_choices[today]
+        people, choices = self._people, self._regimens.first_choices[today]
         wanted = np.where(
             visits.walk_in, choices[0], people.appointment_vaccine[visits.people]
         ).astype(np.int8)
@@ -377,12 +377,16 @@ class VaccinationUnits:
             return count(who, people.appointment_unit[who])
 
         missed = vaccine < 0
+        completed = ~missed
+        first = completed & (people.doses[visits.people] == 0)
+        completed[first] = self._regimens.completes[today, vaccine[first]]
         no_shows = booked_at(absent)
         rows = {
             "appointments": came(~visits.walk_in) + no_shows,
             "walk_ins": came(visits.walk_in),
             "no_shows": no_shows,
             "administered": came(~missed),
+            "completed": came(completed),
             "no_dose": came(missed & (outcome == PatientOutcome.NO_DOSE)),
             "left": came(missed & (outcome == PatientOutcome.LEFT)),
             "late": came(missed & (outcome == PatientOutcome.LATE)),

@@ -4,7 +4,8 @@ People join it when they register, when they were not vaccinated at their appoin
 again), and when a second dose falls due. Each evening appointments are offered in an order that
 depends on the second-dose policy:
 
-    first_doses_first  first doses in the order of joining, then second doses; these join
+    first_doses_first  first doses in the order of joining, then second doses, from what those
+                       still waiting for a slot within the window do not want; these join
                        `second_dose_notice_days` before they are due
     as_booked          all in the order of joining; second doses join on the day of the first dose
     reserve            as as_booked, second doses before first doses, because theirs have been set
@@ -154,10 +155,27 @@ class WaitingList:
             return np.full((vaccines, self._days), UNLIMITED)
         left = self._supply.can_be_promised(today, announced=self._stock_rule == "announced")
         left -= self._book.promised_until(today)
+        for_first_doses = bool((self._people.doses[candidates] == 0).any())
         if self._policy == "reserve":
             # What is set aside for those waiting for a second dose is not there for first doses.
-            left -= self._set_aside(for_waiting=bool((self._people.doses[candidates] == 0).any()))
+            left -= self._set_aside(for_waiting=for_first_doses)
+        elif self._policy == "first_doses_first" and not for_first_doses:
+            left -= self._wanted_for_first_doses(today)
         return left
+
+    def _wanted_for_first_doses(self, today: int) -> Int64Array:
+        """Doses for those who still wait for a first appointment within the booking window, of
+        the vaccine that they would be given; up to each day, int64[V, days]."""
+        people = self._people
+        waiting = self._first[people.status[self._first] == Status.WAITING]
+        earliest = np.maximum(self._turn[people.group[waiting]], today + 1)
+        last = min(today + self._window_days, self._days - 1)
+        by_day = np.bincount(earliest[earliest <= last], minlength=self._days)
+        wanted = np.zeros((self._supply.store.size, self._days), dtype=np.int64)
+        vaccine = self._regimens.first_choices[:, 0]
+        some = np.flatnonzero((by_day > 0) & (vaccine >= 0))
+        wanted[vaccine[some], some] = by_day[some]
+        return np.cumsum(wanted, axis=1)
 
     def _set_aside(self, for_waiting: bool) -> Int64Array:
         """Second doses set aside for those with a first appointment, and (for_waiting) for those
