@@ -22,9 +22,10 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import Any, Protocol
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from sim.compilation import inlined_kernel, kernel
 
 UInt32Array = NDArray[np.uint32]
 Int64Array = NDArray[np.int64]
@@ -58,7 +59,7 @@ def stream_word(stream: Stream, *names: str) -> int:
     return (int(stream) << 24) | ((checksum ^ (checksum >> 8)) & 0xFFFFFF)
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@inlined_kernel
 def philox(  # type: ignore[no-untyped-def]
     entity, attempt, stream, replication, seed_low, seed_high
 ):
@@ -83,7 +84,7 @@ def philox(  # type: ignore[no-untyped-def]
     return c0, c1, c2, c3
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _fill_blocks(entities, attempts, streams, replication, seed_low, seed_high, out):  # type: ignore[no-untyped-def]
     for i in range(entities.shape[0]):
         w0, w1, w2, w3 = philox(
@@ -95,7 +96,7 @@ def _fill_blocks(entities, attempts, streams, replication, seed_low, seed_high, 
         out[3, i] = np.uint32(w3)
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@inlined_kernel
 def quantile(table, word):  # type: ignore[no-untyped-def]
     """Value of a quantile table (int64[2, CELLS + 1]) at a 32-bit word, in integer arithmetic."""
     w = np.int64(word)
@@ -109,7 +110,7 @@ def quantile(table, word):  # type: ignore[no-untyped-def]
     return low + (((table[1, cell + 1] - low) * (rest & 0xFF)) >> 8)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _fill_quantiles(table, words, out):  # type: ignore[no-untyped-def]
     for i in range(words.shape[0]):
         out[i] = quantile(table, words[i])

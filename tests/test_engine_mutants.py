@@ -24,7 +24,7 @@ from engine_days import random_call_day, random_session
 from sim.engine import compiled, reference
 
 SOURCE = Path(compiled.__file__).read_text(encoding="utf-8")
-DECORATOR = "@numba.njit(cache=True, nogil=True)\n"
+DECORATOR = "@kernel\n"
 
 DAYS = 1500
 """Random days after which a mutant counts as unnoticed. The equality tests run more."""
@@ -231,7 +231,7 @@ def mutant(old: str, new: str) -> ModuleType:
     """The compiled engine with one change, as plain Python."""
     assert SOURCE.count(old) == 1, f"the change must apply in one place: {old}"
     text = SOURCE.replace(old, new).replace(DECORATOR, "")
-    assert "njit" not in text
+    assert "@kernel" not in text
     module = ModuleType("mutant")
     sys.modules["mutant"] = module
     exec(compile(text, "mutant", "exec"), module.__dict__)

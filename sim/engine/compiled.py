@@ -23,10 +23,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from sim.compilation import kernel
 from sim.engine.contract import (
     AttemptOutcome,
     BoolArray,
@@ -226,7 +226,7 @@ def _simulate(day: CallCentreDay, attempts: Int64Array | None) -> CallCentreDayR
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _call_centre_day(
     centre: Record,
     callers: Records,
@@ -350,7 +350,7 @@ def _call_centre_day(
                 _attempt_is_over(centre, callers[row], row, cells, log, ANSWERED, now, True)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _free_pool(
     pools: Records, speaks: BoolArray, preferred_pools: Int64Array, language: int
 ) -> int:
@@ -361,7 +361,7 @@ def _free_pool(
     return NOBODY
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _longest_waiting(callers: Records, queues: Records, speaks: BoolArray, pool: int) -> int:
     """Of those waiting whom the pool can serve, the caller whose arrival was processed first."""
     longest = NOBODY
@@ -376,7 +376,7 @@ def _longest_waiting(callers: Records, queues: Records, speaks: BoolArray, pool:
     return longest
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _answer(
     centre: Record,
     callers: Records,
@@ -403,7 +403,7 @@ def _answer(
     return end
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _redial(centre: Record, caller: Record, redial_delay: Int64Array, now: int) -> int:
     """When the caller calls again after a blocked or abandoned attempt, or NEVER on this day."""
     _, decision, delay, _ = _luck(centre, caller)
@@ -423,7 +423,7 @@ def _redial(centre: Record, caller: Record, redial_delay: Int64Array, now: int) 
     return redial
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _luck(centre: Record, caller: Record) -> tuple[int, int, int, int]:
     """The four words of the caller's present attempt."""
     return philox(
@@ -436,7 +436,7 @@ def _luck(centre: Record, caller: Record) -> tuple[int, int, int, int]:
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _attempt_is_over(
     centre: Record,
     caller: Record,
@@ -478,7 +478,7 @@ def _attempt_is_over(
 # Busy signals and redials
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _busy_signals(
     centre: Record,
     callers: Records,
@@ -534,7 +534,7 @@ def _busy_signals(
             centre.redialling += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _in_bucket(centre: Record, caller: Record, buckets: Int32Array, row: int, redial: int) -> bool:
     """Put a redial into its bucket; False if that is open already: then it belongs in the heap."""
     caller.arrival_us = redial
@@ -546,7 +546,7 @@ def _in_bucket(centre: Record, caller: Record, buckets: Int32Array, row: int, re
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _open_buckets(
     centre: Record, callers: Records, redials: Records, buckets: Int32Array, until: int
 ) -> None:
@@ -564,7 +564,7 @@ def _open_buckets(
 # The queue
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _join_queue(centre: Record, callers: Records, queues: Records, row: int) -> None:
     caller = callers[row]
     queue = queues[caller.language]
@@ -579,7 +579,7 @@ def _join_queue(centre: Record, callers: Records, queues: Records, row: int) -> 
     queue.last = row
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _leave_queue(
     centre: Record, callers: Records, queues: Records, abandonments: Records, row: int
 ) -> None:
@@ -602,13 +602,13 @@ def _leave_queue(
 # event at most.
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _push(heap: Records, size: int, callers: Records, time: int, row: int) -> None:
     """Add an event to a heap of so many."""
     _sift_up(heap, size, callers, time, row)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _remove(heap: Records, size: int, callers: Records, row: int) -> None:
     """Take a caller's event out of a heap; `size` are left."""
     place = callers[row].position
@@ -627,7 +627,7 @@ def _remove(heap: Records, size: int, callers: Records, row: int) -> None:
     _sift_up(heap, place, callers, heap[size].time, heap[size].row)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _sift_up(heap: Records, place: int, callers: Records, time: int, row: int) -> None:
     while place > 0:
         parent = heap[(place - 1) >> 1]
@@ -638,12 +638,12 @@ def _sift_up(heap: Records, place: int, callers: Records, time: int, row: int) -
     _put(heap, place, callers, time, row)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _is_before(time: int, row: int, other_time: int, other_row: int) -> bool:
     return time < other_time or (time == other_time and row < other_row)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _put(heap: Records, place: int, callers: Records, time: int, row: int) -> None:
     heap[place].time = time
     heap[place].row = row
@@ -711,7 +711,7 @@ def unit_session(session: UnitSession) -> UnitSessionResult:
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _unit_session(
     closes_us: int,
     vaccines: Records,
@@ -825,7 +825,7 @@ def _unit_session(
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _by_time_of_joining(patients: Int64Array, join_us: Int64Array) -> Int64Array:
     """The patients, given in order of their numbers, by (time of joining, number)."""
     for place in range(1, patients.size):
@@ -834,7 +834,7 @@ def _by_time_of_joining(patients: Int64Array, join_us: Int64Array) -> Int64Array
     return patients
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _choose(preference: Int8Array, vaccines: Records, now: int) -> int:
     """Take a dose of the first vaccine, in the patient's order, that has one left; -1: none has."""
     for v in preference:
@@ -845,7 +845,7 @@ def _choose(preference: Int8Array, vaccines: Records, now: int) -> int:
     return -1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _take_dose(vaccine: Record, now: int) -> bool:
     """Take a dose if there is one."""
     if now >= vaccine.opened_at + vaccine.open_life_us:
@@ -862,14 +862,14 @@ def _take_dose(vaccine: Record, now: int) -> bool:
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _discard(vaccine: Record) -> None:
     """Throw the open vial away."""
     vaccine.discarded += vaccine.doses_left
     vaccine.doses_left = 0
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _most_at_once(begins: Int64Array, ends: Int64Array) -> int:
     """Largest number of intervals begin <= t < end that hold one t. `begins` are sorted."""
     ends = np.sort(ends)
@@ -882,7 +882,7 @@ def _most_at_once(begins: Int64Array, ends: Int64Array) -> int:
     return most
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _push_end(heap: Int64Array, size: int, end: int) -> None:
     """Add a time to a heap of so many, the earliest on top."""
     place = size
@@ -895,7 +895,7 @@ def _push_end(heap: Int64Array, size: int, end: int) -> None:
     heap[place] = end
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _pop_earliest(heap: Int64Array, size: int) -> None:
     """Take away the earliest time of a heap; `size` are left."""
     end = heap[size]

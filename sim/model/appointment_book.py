@@ -19,10 +19,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.compilation import kernel
 from sim.model.population import HeldBy
 from sim.scenario import Scenario
 
@@ -32,7 +32,7 @@ _NO_DOSE = int(HeldBy.NO_DOSE)
 _NO_SLOT = int(HeldBy.NO_SLOT)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _next_free(jump, place, day):  # type: ignore[no-untyped-def]
     """First day >= `day` with a free slot at the place (last column: none). Halves paths."""
     row = jump[place]
@@ -42,14 +42,14 @@ def _next_free(jump, place, day):  # type: ignore[no-untyped-def]
     return day
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _take_slot(free, jump, place, day):  # type: ignore[no-untyped-def]
     free[place, day] -= 1
     if free[place, day] == 0:
         jump[place, day] = day + 1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _promise(left, first_day, vaccine, day):  # type: ignore[no-untyped-def]
     """Promise a dose for `day`; `first_day[v]` moves past every day that cannot promise more."""
     days = left.shape[1]
@@ -65,7 +65,7 @@ def _promise(left, first_day, vaccine, day):  # type: ignore[no-untyped-def]
         first_day[vaccine] = max(first_day[vaccine], d + 1)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _first_dose_days(left, first_day, reserve_vaccine, reserve_after, out):  # type: ignore[no-untyped-def]
     """Days from which first doses can be promised: a second one can be set aside with them."""
     days = left.shape[1]
@@ -85,7 +85,7 @@ def _first_dose_days(left, first_day, reserve_vaccine, reserve_after, out):  # t
             out[vaccine] = max(first_day[vaccine], second_from - reserve_after[vaccine])
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _vaccine_for(first_day, choices, day):  # type: ignore[no-untyped-def]
     """The first vaccine among `choices` that can be promised for the day, or -1."""
     for vaccine in choices:
@@ -94,7 +94,7 @@ def _vaccine_for(first_day, choices, day):  # type: ignore[no-untyped-def]
     return -1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _earliest(jump, place, day, latest, first_day, choices, by_day):  # type: ignore[no-untyped-def]
     """First day in day ... latest with a slot at the place and a dose, or -1.
 
@@ -108,7 +108,7 @@ def _earliest(jump, place, day, latest, first_day, choices, by_day):  # type: ig
     return -1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _book(  # type: ignore[no-untyped-def]
     homes,
     earliest,
@@ -204,7 +204,7 @@ def _book(  # type: ignore[no-untyped-def]
             out_held[i] = _NO_DOSE if doses_hold else _NO_SLOT
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _member_with_slot(free, members, pointers, place, day):  # type: ignore[no-untyped-def]
     """The unit listed first in the place with a free slot that day (free slots never come back)."""
     while free[members[place, pointers[place, day]], day] == 0:

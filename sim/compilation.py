@@ -1,0 +1,95 @@
+"""Kernels: functions compiled by numba, and where their compiled code is kept.
+
+Numba keeps compiled code in files beside the source, else in the user's cache folder. Three things
+are added to that: where neither can be written, a temporary folder serves; a damaged file is
+compiled anew instead of ending the program; and whoever wants to know is told that compilation
+begins, because it takes long the first time.
+"""
+
+# mypy: disable-error-code="no-untyped-call"
+# (Numba's caches have no types.)
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import numba
+from numba.core.caching import FunctionCache
+from numba.core.dispatcher import Dispatcher
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """The function compiled at its first call; it releases the interpreter's lock."""
+    return _compiled(function, inline="never")
+
+
+def inlined_kernel(function: Callable[..., Any]) -> Any:
+    """The same, copied into the kernels that call it: for small functions in hot loops."""
+    return _compiled(function, inline="always")
+
+
+_on_compiling: Callable[[], None] | None = None
+
+
+def when_compiling(tell: Callable[[], None]) -> None:
+    """Have `tell` called once, when this process has to compile a kernel."""
+    global _on_compiling
+    _on_compiling = tell
+
+
+def _compiled(function: Callable[..., Any], inline: Literal["never", "always"]) -> Any:
+    compiled = numba.njit(nogil=True, inline=inline)(function)
+    if isinstance(compiled, Dispatcher):  # not with NUMBA_DISABLE_JIT=1
+        compiled._cache = _cache_of(function)  # type: ignore[attr-defined]
+    return compiled
+
+
+class _Cache(FunctionCache):
+    """Numba's cache of a function, which survives damaged files and full disks."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """The compiled code for a signature; None: there is none (numba compiles it then)."""
+        global _on_compiling
+        try:
+            found = super().load_overload(sig, target_context)
+        except Exception:  # whatever reading half a pickle raises
+            self.flush()
+            found = None
+        if found is None and _on_compiling is not None:
+            tell, _on_compiling = _on_compiling, None
+            tell()
+        return found
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep compiled code if that can be done."""
+        with contextlib.suppress(OSError):  # this process has its code; the next compiles again
+            super().save_overload(sig, data)
+
+
+def _cache_of(function: Callable[..., Any]) -> _Cache:
+    try:
+        return _Cache(function)
+    except RuntimeError:  # no folder can be written
+        numba.config.CACHE_DIR = str(_temporary_folder())  # type: ignore[attr-defined]
+        return _Cache(function)
+
+
+def _temporary_folder() -> Path:
+    """A folder for compiled code that nobody else can write: loading such code is running it."""
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    folder = Path(tempfile.gettempdir()) / f"vaxsim-compiled-{user}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix="vaxsim-compiled-"))
+    private = stat.S_ISDIR(found.st_mode) and not found.st_mode & 0o022
+    if private and found.st_uid == user:
+        return folder
+    return Path(tempfile.mkdtemp(prefix="vaxsim-compiled-"))
