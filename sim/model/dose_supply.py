@@ -148,14 +148,19 @@ class DoseSupply:
         vials = vials.sum(axis=1) + -(-walk_ins // self.per_vial[vaccine])
         return np.asarray(np.maximum(vials - self.at_units[:, vaccine], 0))
 
-    def can_be_promised(self, today: int, announced: bool) -> Int64Array:
+    def can_be_promised(
+        self, today: int, announced: bool, from_day: int | None = None
+    ) -> Int64Array:
         """int64[V, days]: doses on hand, plus those announced to arrive, up to each day.
 
-        What lies in the provincial store can be given from the next shipment on.
+        What lies in the provincial store can be given from the next shipment on, that of
+        `from_day` (tomorrow unless said otherwise) at the earliest.
         """
         vials = np.zeros((self.store.size, self._days))
         vials += self.at_units.sum(axis=0)[:, np.newaxis]
-        vials[:, self._next_shipment(today + 1) :] += self.store[:, np.newaxis]
+        vials[:, self._next_shipment(today + 1 if from_day is None else from_day) :] += self.store[
+            :, np.newaxis
+        ]
         if announced:
             for arrival in self.arrivals:
                 if arrival.name not in self._arrived and today < arrival.announced_day < self._days:

@@ -116,12 +116,13 @@ class WaitingList:
     def _offer(self, today: int, candidates: Int64Array, just_look: bool = False) -> Int64Array:
         """One pass over candidates in their order; returns those who got an appointment."""
         people = self._people
-        doses_left = self._doses_left(today, candidates)
+        first_day = today if just_look else today + 1
+        doses_left = self._doses_left(today, candidates, first_day)
         if not just_look and (doses_left[:, -1] <= 0).all():
             return candidates[:0]  # nothing to promise: spares a pass over a long list
         first = people.doses[candidates] == 0
         due = np.where(first, self._turn[people.group[candidates]], self._second_due(candidates))
-        earliest = np.maximum(due, today if just_look else today + 1)
+        earliest = np.maximum(due, first_day)
         latest = np.where(first, today, np.maximum(due, today)) + self._window_days
         possible = np.flatnonzero((earliest < self._days) & (earliest <= latest))
         if not possible.size:
@@ -148,12 +149,14 @@ class WaitingList:
         people.appointment_vaccine[booked] = bookings.vaccine[made]
         return booked
 
-    def _doses_left(self, today: int, candidates: Int64Array) -> Int64Array:
-        """Doses that can still be promised to the candidates up to each day, int64[V, days]."""
+    def _doses_left(self, today: int, candidates: Int64Array, from_day: int) -> Int64Array:
+        """Doses that can still be promised to the candidates, for `from_day` at the earliest, up
+        to each day: int64[V, days]."""
         vaccines = self._supply.store.size
         if self._stock_rule == "ignore":
             return np.full((vaccines, self._days), UNLIMITED)
-        left = self._supply.can_be_promised(today, announced=self._stock_rule == "announced")
+        announced = self._stock_rule == "announced"
+        left = self._supply.can_be_promised(today, announced, from_day)
         left -= self._book.promised_until(today)
         for_first_doses = bool((self._people.doses[candidates] == 0).any())
         if self._policy == "reserve":
