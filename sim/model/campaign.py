@@ -110,6 +110,7 @@ class Campaign:
             np.flatnonzero(self.people.status == Status.INTERVAL), today=0
         )
         self._in_advance = advance_bookings(scenario, streams, self.people)
+        self.people.status[self._in_advance] = Status.WAITING  # so they do not walk in
 
     def run(self) -> None:
         """Simulate every day up to the last; check the invariants."""
