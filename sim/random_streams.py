@@ -116,6 +116,17 @@ def _fill_quantiles(table, words, out):  # type: ignore[no-untyped-def]
         out[i] = quantile(table, words[i])
 
 
+@kernel
+def _fill_picks(ends, starts, words, out):  # type: ignore[no-untyped-def]
+    """Search from the interval (`starts`) of the largest multiple of 2**20 below the word."""
+    for i in range(words.shape[0]):
+        word = np.uint64(words[i])
+        interval = starts[words[i] >> 20]
+        while ends[interval] <= word:
+            interval += 1
+        out[i] = interval
+
+
 class RandomStreams:
     """The randomness of one replication: every draw of the model comes from here."""
 
@@ -202,4 +213,7 @@ def cumulative_thresholds(weights: Sequence[float] | NDArray[np.float64]) -> NDA
 
 def pick(ends: NDArray[np.uint64], words: UInt32Array) -> Int64Array:
     """Index of the interval (see `cumulative_thresholds`) in which each word lies."""
-    return np.searchsorted(ends, words.astype(np.uint64), side="right").astype(np.int64)
+    out = np.empty(words.shape[0], dtype=np.int64)
+    starts = np.searchsorted(ends, np.arange(CELLS, dtype=np.uint64) << np.uint64(20), "right")
+    _fill_picks(ends, starts, words, out)
+    return out

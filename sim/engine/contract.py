@@ -346,17 +346,20 @@ class UnitSession:
         """Raise ValueError if the input breaks the contract."""
         n, stations = self.visits.shape
         _require(self.arrival_us.shape == (n,), "one arrival a patient")
-        _require(bool((np.diff(self.arrival_us) >= 0).all()), "patients are sorted by arrival")
+        _require(
+            bool((self.arrival_us[1:] >= self.arrival_us[:-1]).all()),
+            "patients are sorted by arrival",
+        )
         for name in ("service_us", "walk_us"):
             array = getattr(self, name)
             _require(
                 array.shape == (n, stations), f"{name} has a row a patient, a column a station"
             )
-            _require(bool((array >= 0).all()), f"{name} is not negative")
-        _require(bool((self.tolerance_us >= 0).all()), "tolerances are not negative")
-        _require(bool((self.vials >= 0).all()), "stock is not negative")
-        _require(bool((self.doses_per_vial >= 1).all()), "a vial holds at least one dose")
-        _require(bool((self.open_life_us >= 0).all()), "the life of an open vial is not negative")
+            _require(array.min(initial=0) >= 0, f"{name} is not negative")
+        _require(self.tolerance_us.min(initial=0) >= 0, "tolerances are not negative")
+        _require(self.vials.min(initial=0) >= 0, "stock is not negative")
+        _require(self.doses_per_vial.min(initial=1) >= 1, "a vial holds at least one dose")
+        _require(self.open_life_us.min(initial=0) >= 0, "the life of an open vial is not negative")
         vaccines = self.vials.shape
         _require(
             self.doses_per_vial.shape == self.open_life_us.shape == vaccines,
@@ -364,7 +367,7 @@ class UnitSession:
         )
         _require(self.tolerance_us.shape == (n,), "one tolerance a patient")
         _require(self.preference.shape == (n, *vaccines), "preferences: a row a patient")
-        _require(bool((self.preference < vaccines[0]).all()), "preferred vaccines are known")
+        _require(self.preference.max(initial=-1) < vaccines[0], "preferred vaccines are known")
         _require(
             self.kind.shape == self.latest_start_us.shape == (stations,),
             "a kind and a latest start a station",
@@ -376,10 +379,11 @@ class UnitSession:
             and self.step_time_us.shape == self.step_staff.shape == (self.step_first[-1],),
             "steps are listed by station",
         )
-        for s in range(stations):
-            times = self.step_time_us[self.step_first[s] : self.step_first[s + 1]]
-            _require(bool((np.diff(times) > 0).all()), "steps increase within a station")
-        _require(bool((self.step_staff >= 0).all()), "numbers of staff are not negative")
+        later = np.diff(self.step_time_us) > 0
+        first = self.step_first[(self.step_first > 0) & (self.step_first <= later.size)]
+        later[first - 1] = True  # from one station to the next
+        _require(bool(later.all()), "steps increase within a station")
+        _require(self.step_staff.min(initial=0) >= 0, "numbers of staff are not negative")
         vaccinating = np.flatnonzero(self.kind == StationKind.VACCINATION)
         _require(vaccinating.size <= 1, "one station at most administers the dose")
         observing = np.flatnonzero(self.kind == StationKind.OBSERVATION)
@@ -446,6 +450,6 @@ class Engine:
         return cls(name, functions.call_centre_day, functions.unit_session)
 
 
-def _require(condition: bool, rule: str) -> None:
+def _require(condition: bool | np.bool_, rule: str) -> None:
     if not condition:
         raise ValueError(f"engine contract broken: {rule}")

@@ -285,10 +285,7 @@ class AppointmentBook:
         after how many days.
         """
         days = doses_left.shape[1]
-        first_day = np.zeros(doses_left.shape[0], dtype=np.int64)
-        for vaccine, row in enumerate(doses_left):
-            short = np.flatnonzero(row <= 0)
-            first_day[vaccine] = short[-1] + 1 if short.size else 0
+        first_day = np.array([_first_day_to_promise(row) for row in doses_left], dtype=np.int64)
         out = [np.full(homes.size, -1, dtype=np.int64) for _ in range(5)]
         arguments = (
             homes.astype(np.int64),
@@ -321,8 +318,25 @@ class AppointmentBook:
             )
         return bookings
 
+    def may_have(self, earliest: int, latest: int, doses_left: Int64Array) -> bool:
+        """Whether a slot is free and a dose can be promised on a day from earliest to latest.
+
+        A quick look before a pass over many candidates: False is certain, True is not (the free
+        slot and the dose may be on different days).
+        """
+        days = doses_left.shape[1]
+        soonest = min(_first_day_to_promise(row) for row in doses_left)
+        begin, latest = max(earliest, soonest), min(latest, days - 1)
+        return begin <= latest and int(_next_free(self._jump, -1, begin)) <= latest
+
     def promised_until(self, today: int) -> Int64Array:
         """int64[V, days]: doses promised for days after today, up to each day."""
         by_day = self.promised.sum(axis=1)
         by_day[:, : today + 1] = 0
         return np.asarray(np.cumsum(by_day, axis=1))
+
+
+def _first_day_to_promise(left: Int64Array) -> int:
+    """First day from which a dose can be promised, given the doses left up to each day."""
+    short = np.flatnonzero(left <= 0)
+    return int(short[-1]) + 1 if short.size else 0

@@ -235,7 +235,7 @@ class VaccinationUnits:
         unit = np.concatenate([people.appointment_unit[booked], walk_in_unit]).astype(np.int64)
         walk_in_us = self._opens_us[unit[booked.size :]] + moment
         arrival_us = np.concatenate([np.maximum(booked_us, 0), walk_in_us])
-        order = np.lexsort((arrival_us, unit))
+        order = np.argsort(unit * 2**40 + arrival_us, kind="stable")
         return Visits(
             people=np.concatenate([booked, walk_ins])[order],
             unit=unit[order],

@@ -118,8 +118,8 @@ class WaitingList:
         people = self._people
         first_day = today if just_look else today + 1
         doses_left = self._doses_left(today, candidates, first_day)
-        if not just_look and (doses_left[:, -1] <= 0).all():
-            return candidates[:0]  # nothing to promise: spares a pass over a long list
+        if not just_look:
+            candidates = self._with_prospects(today, candidates, doses_left)
         first = people.doses[candidates] == 0
         due = np.where(first, self._turn[people.group[candidates]], self._second_due(candidates))
         earliest = np.maximum(due, first_day)
@@ -148,6 +148,25 @@ class WaitingList:
         people.appointment_slot[booked] = bookings.slot[made]
         people.appointment_vaccine[booked] = bookings.vaccine[made]
         return booked
+
+    def _with_prospects(
+        self, today: int, candidates: Int64Array, doses_left: Int64Array
+    ) -> Int64Array:
+        """Without those who cannot get anything today: spares passes over long lists."""
+        if (doses_left[:, -1] <= 0).all():
+            return candidates[:0]
+        people = self._people
+        latest = today + self._window_days
+        hopeless = [
+            group
+            for group, turn in enumerate(self._turn)
+            if self.waiting[0, group]
+            and not self._book.may_have(max(int(turn), today + 1), latest, doses_left)
+        ]
+        if not hopeless:
+            return candidates
+        out = np.isin(people.group[candidates], hopeless) & (people.doses[candidates] == 0)
+        return np.asarray(candidates[~out])
 
     def _doses_left(self, today: int, candidates: Int64Array, from_day: int) -> Int64Array:
         """Doses that can still be promised to the candidates, for `from_day` at the earliest, up
