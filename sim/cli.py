@@ -121,7 +121,9 @@ def run(
         folder = out or default_folder(scenario.stem, world, settings)
         days = settings.days(world) * replications
         with _progress(f"{replications:,} x {settings.days(world)} days", days) as on_days:
-            result, simulated = carry_out(world, settings, folder, raw, fresh, on_days)
+            result, simulated = carry_out(
+                world, settings, folder, raw, fresh, on_days, _say_compiling
+            )
         found = answer(result)
         if as_json:
             _print_json({**answer_data(result, found), "simulated_now": simulated})
@@ -256,6 +258,10 @@ def _explain(error: Exception) -> tuple[int, str]:
         f"an error in vaxsim itself: {type(error).__name__}: {error}\n"
         f"Please report it with the scenario file; {TRACEBACK}=1 shows where it happened."
     )
+
+
+def _say_compiling() -> None:
+    _say("compiling, for up to a minute; later runs find it done")
 
 
 def _say(message: str) -> None:

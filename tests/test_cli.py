@@ -28,6 +28,7 @@ from sim.scenario_files import load_scenario
 
 ROOT = Path(__file__).parent.parent
 PLAN = ROOT / "scenarios" / "plan.toml"
+COMPILING = "vaxsim: compiling, for up to a minute; later runs find it done\n"
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +83,7 @@ def test_answer_begins_with_the_verdict_and_ends_with_the_place_of_the_results(
     ]
     assert order == sorted(order)
     assert lines[-2].startswith("Results: run ")
-    assert result.stderr == ""
+    assert result.stderr in ("", COMPILING)  # a fresh installation compiles first
     assert len(open_run(tmp_path / "run").table("replications")) == 2
 
 

@@ -23,6 +23,8 @@ from sim.scenario import Scenario
 Tables = dict[str, pd.DataFrame]
 OnDays = Callable[[int], None]
 """Called with the number of days simulated so far, over all replications."""
+OnCompiling = Callable[[], None]
+"""Called once if there is code to be compiled first."""
 
 
 def replicate(
@@ -52,6 +54,7 @@ def run_replications(
     settings: RunSettings,
     on_days: OnDays = lambda days: None,
     first: int = 0,
+    on_compiling: OnCompiling = lambda: None,
 ) -> Iterator[tuple[int, Tables]]:
     """Yield (replication, tables) in order of replication, from number `first` on.
 
@@ -60,8 +63,11 @@ def run_replications(
     """
     numbers = range(first, settings.replications)
     if settings.workers_used > 1 and len(numbers) > 1:
-        yield from _in_processes(scenario, settings, numbers, on_days)
+        yield from _in_processes(scenario, settings, numbers, on_days, on_compiling)
         return
+    from sim.compilation import when_compiling
+
+    when_compiling(on_compiling)
     days = 0
 
     def count() -> None:
@@ -90,6 +96,8 @@ class _Worker:
     """Shared count of days simulated."""
     stop: Any
     """Shared flag: 1 when no more results are wanted."""
+    compiling: Any
+    """Shared flag: 1 when a worker has had to compile code."""
 
     def on_day(self) -> None:
         if self.stop.value:
@@ -97,13 +105,19 @@ class _Worker:
         with self.days.get_lock():
             self.days.value += 1
 
+    def on_compiling(self) -> None:
+        self.compiling.value = 1
+
 
 _worker: _Worker
 
 
 def _start_worker(worker: _Worker) -> None:
+    from sim.compilation import when_compiling
+
     global _worker
     _worker = worker
+    when_compiling(worker.on_compiling)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
@@ -120,22 +134,31 @@ def _replicate(number: int) -> Tables:
 
 
 def _in_processes(
-    scenario: Scenario, settings: RunSettings, numbers: range, on_days: OnDays
+    scenario: Scenario,
+    settings: RunSettings,
+    numbers: range,
+    on_days: OnDays,
+    on_compiling: OnCompiling,
 ) -> Iterator[tuple[int, Tables]]:
     context = multiprocessing.get_context("spawn")
     workers = min(settings.workers_used, len(numbers))
-    shared = _Worker(scenario, settings, context.Value("q", 0), context.Value("b", 0))
+    days, stop, compiling = context.Value("q", 0), context.Value("b", 0), context.Value("b", 0)
+    shared = _Worker(scenario, settings, days, stop, compiling)
     executor = ProcessPoolExecutor(workers, context, _start_worker, (shared,))
     pending: dict[int, Future[Tables]] = {}
     waiting = iter(numbers)
+    told = False
     try:
         for number in numbers:
             while len(pending) < 2 * workers and (new := next(waiting, None)) is not None:
                 pending[new] = executor.submit(_replicate, new)
             while not pending[number].done():
                 wait([pending[number]], timeout=0.2, return_when=FIRST_COMPLETED)
-                on_days(shared.days.value)
+                on_days(days.value)
+                if compiling.value and not told:
+                    on_compiling()
+                    told = True
             yield number, pending.pop(number).result()
     finally:
-        shared.stop.value = 1
+        stop.value = 1
         executor.shutdown(wait=True, cancel_futures=True)

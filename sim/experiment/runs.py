@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sim.experiment.replications import OnDays, run_replications
+from sim.experiment.replications import OnCompiling, OnDays, run_replications
 from sim.experiment.results import Run, RunWriter, finished_run
 from sim.experiment.settings import RunSettings
 from sim.scenario import Scenario
@@ -19,6 +19,7 @@ def carry_out(
     raw: Mapping[str, Any] | None = None,
     fresh: bool = False,
     on_days: OnDays = lambda days: None,
+    on_compiling: OnCompiling = lambda: None,
 ) -> tuple[Run, bool]:
     """The run of a scenario in `folder`, and whether it was simulated now.
 
@@ -32,6 +33,6 @@ def carry_out(
     if finished is not None:
         return finished, False
     with RunWriter(folder, scenario, settings, raw) as writer:
-        for _, tables in run_replications(scenario, settings, on_days):
+        for _, tables in run_replications(scenario, settings, on_days, on_compiling=on_compiling):
             writer.add(tables)
         return writer.finish(), True
