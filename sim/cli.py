@@ -1,4 +1,4 @@
-"""The command line: `vaxsim run`, `check`, `plot`, `schema`.
+"""The command line: `vaxsim run`, `check`, `plot`, `schema`, `bench`.
 
 Libraries that take long to load are imported inside the commands. Exit codes: 0; 2 for an error
 of the user's, with a message on standard error; 1 for one of ours; 130 after Ctrl-C.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -174,6 +175,46 @@ def schema() -> None:
         _print_json(scenario_schema())
 
 
+@app.command()
+def bench(
+    scenario: Annotated[
+        Path, typer.Option(metavar="FILE", help="Scenario to be measured with.")
+    ] = Path("scenarios/plan.toml"),
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick", help="Leave out the reference engine, large provinces and the first run."
+        ),
+    ] = False,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SECTION", help="Measure only this; may be repeated."),
+    ] = None,
+    growth: Annotated[
+        str, typer.Option(metavar="TIMES", help="Sizes of the province, times the scenario's.")
+    ] = "1,3,10,100",
+    as_json: Json = False,
+) -> None:
+    """Measure time and memory of the program on this machine, beside their targets."""
+    with _errors_reported():
+        from sim.experiment.benchmark import SECTIONS, Benchmark, machine
+        from sim.presentation.benchmark_table import benchmark_data, benchmark_text
+
+        world, _ = _read(scenario, None)
+        for section in only or []:
+            if section not in SECTIONS:
+                raise _UserError(f"--only {section}: choose from {', '.join(SECTIONS)}")
+        here, figures = machine(), []
+        for figure in Benchmark(world, scenario, quick, _sizes(growth)).figures(only or []):
+            figures.append(figure)
+            if sys.stderr.isatty():
+                _say(f"{figure.what}: measured")
+        if as_json:
+            _print_json(benchmark_data(figures, here))
+        else:
+            print(benchmark_text(figures, here))
+
+
 # Input and output -----------------------------------------------------------------------------
 
 
@@ -194,6 +235,14 @@ def _date(option: str, text: str | None) -> date | None:
         raise _UserError(
             f"{option} {text}: not a date; write it as YYYY-MM-DD, for example 2021-08-14"
         ) from None
+
+
+def _sizes(text: str) -> list[int]:
+    """Whole numbers from 1 to 100, in order."""
+    numbers = [int(part) for part in text.split(",") if re.fullmatch("[0-9]{1,3}", part.strip())]
+    if len(numbers) != text.count(",") + 1 or not all(1 <= n <= 100 for n in numbers):
+        raise _UserError(f"--growth {text}: write whole numbers from 1 to 100, such as 1,3,10")
+    return sorted(set(numbers))
 
 
 def _print_json(data: dict[str, Any]) -> None:

@@ -1,0 +1,342 @@
+"""How fast the program is, and how much memory it takes: measured here and now.
+
+Every campaign is simulated in a fresh process, after a short campaign that loads (or compiles) the
+compiled code, and its time is taken from the population's drawing to the finished tables. "Calls"
+is the time in `CallCentre.take_calls`, preparation and records included; "sessions" the time in the
+engine's `unit_session`; "everything else" a replication without the engine's two functions.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import sim
+from sim.experiment.growth import grown
+from sim.experiment.settings import DEFAULT_REPLICATIONS, available_cores
+from sim.scenario import CallCentre, Scenario
+
+QUICK_GROWTH = (1, 3)
+FULL_GROWTH = (1, 3, 10, 100)
+OVERWHELMED_AGENTS = 20
+MOST_ATTEMPTS = 1000
+"""The most that a scenario file allows, a day and in all."""
+REDIAL_PROBABILITY = 0.97
+"""Of those who telephone an overwhelmed call centre."""
+MB = 1_000_000
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of the benchmark. `value` is None if it could not be measured; `note` says why."""
+
+    section: str
+    what: str
+    value: float | None
+    unit: str
+    limit: float | None = None
+    """at most this much (at least, if `at_least`); None: no target"""
+    at_least: bool = False
+    note: str = ""
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the target is met; None: there is none, or nothing was measured."""
+        if self.value is None or self.limit is None:
+            return None
+        return self.value >= self.limit if self.at_least else self.value <= self.limit
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What is measured, and how thoroughly."""
+
+    scenario: Scenario
+    file: Path
+    quick: bool = False
+    """without the reference engine, large provinces and the first run ever"""
+    growth: Sequence[int] = FULL_GROWTH
+
+    def figures(self, sections: Sequence[str] = ()) -> Iterator[Figure]:
+        """The figures of these sections (of `SECTIONS`; default: all), as they are measured."""
+        for section, measure in SECTIONS.items():
+            if section in sections or (not sections and not (self.quick and section in SLOW)):
+                yield from measure(self)
+
+
+def machine() -> dict[str, Any]:
+    """What the figures depend on, and how busy it is."""
+    import platform
+
+    import numba
+    import numpy as np
+
+    busy = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
+    return {
+        "cores": available_cores(),
+        "processor": platform.machine(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "numba": numba.__version__,
+        "load": busy,
+    }
+
+
+# Campaigns, each in a process of its own ------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What replications in one process cost: medians of seconds, and counts of the last one."""
+
+    seconds: float
+    calls_s: float
+    """in CallCentre.take_calls"""
+    call_engine_s: float
+    sessions_s: float
+    attempts: int
+    patients: int
+    station_visits: int
+    peak_bytes: int
+    """largest memory of the process"""
+
+
+def cost_of(
+    scenario: Scenario,
+    engine: str = "compiled",
+    times: int = 1,
+    repetitions: int = 1,
+    warm_up: bool = True,
+) -> Cost:
+    """Simulate replications 1, 2, ... of the scenario grown `times` times, in a fresh process.
+
+    Raises MemoryError if the process is ended by the system.
+    """
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, context) as process:
+        try:
+            return process.submit(_cost, scenario, engine, times, repetitions, warm_up).result()
+        except BrokenProcessPool:
+            raise MemoryError("the process was ended, probably for want of memory") from None
+
+
+def _cost(
+    scenario: Scenario, engine_name: str, times: int, repetitions: int, warm_up: bool
+) -> Cost:
+    from sim.engine import get_engine
+    from sim.engine.contract import Engine
+    from sim.model.campaign import Campaign, simulate
+    from sim.random_streams import RandomStreams
+
+    engine = get_engine(engine_name)
+    if warm_up:
+        begin = scenario.campaign.vaccination_from
+        until = min(begin + timedelta(days=7), scenario.campaign.horizon)
+        simulate(scenario, engine, seed=1, replication=0, until=until)
+    scenario = grown(scenario, times)
+    measured = []
+    for replication in range(1, repetitions + 1):
+        day, session = _Stopwatch(engine.call_centre_day), _Stopwatch(engine.unit_session)
+        start = time.perf_counter()
+        campaign = Campaign(
+            scenario, Engine(engine_name, day, session), RandomStreams(1, replication)
+        )
+        calls = _Stopwatch(campaign.call_centre.take_calls)
+        setattr(campaign.call_centre, "take_calls", calls)  # noqa: B010
+        campaign.run()
+        tables = campaign.recorder.tables()
+        seconds = time.perf_counter() - start
+        measured.append((seconds, calls.seconds, day.seconds, session.seconds))
+    total, calls_s, call_engine_s, sessions_s = map(statistics.median, zip(*measured, strict=True))
+    return Cost(
+        seconds=total,
+        calls_s=calls_s,
+        call_engine_s=call_engine_s,
+        sessions_s=sessions_s,
+        attempts=int(tables["callers"]["attempts"].sum()),
+        patients=int(tables["sessions"]["patients"].sum()),
+        station_visits=int(tables["stations"]["served"].sum()),
+        peak_bytes=_peak_bytes(),
+    )
+
+
+class _Stopwatch:
+    """A function that adds up the time spent in it."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self.seconds = 0.0
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        start = time.perf_counter()
+        try:
+            return self._function(*arguments, **named)
+        finally:
+            self.seconds += time.perf_counter() - start
+
+
+def _peak_bytes() -> int:
+    """Largest memory of this process so far."""
+    status = Path("/proc/self/status")
+    if status.exists():  # (rusage would count the parent, of which this process began as a copy)
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+# What is measured -----------------------------------------------------------------------------
+
+
+def _replication(plan: Benchmark) -> Iterator[Figure]:
+    """One replication, and its parts; the reference beside it."""
+    name, people = "replication", plan.scenario.target
+    cost = cost_of(plan.scenario, repetitions=5)
+    yield Figure(name, "one replication, one core (median of 5)", cost.seconds, "s", 0.5)
+    calls_us = 1e6 * cost.calls_s / max(cost.attempts, 1)
+    yield Figure(name, f"a call attempt (of {cost.attempts:,}), inputs included", calls_us, "µs")
+    for what, number, limit in (
+        ("a patient at a station", cost.station_visits, 0.5),
+        ("a patient", cost.patients, None),
+    ):
+        value = 1e6 * cost.sessions_s / max(number, 1)
+        what = f"{what} (of {number:,}), statistics included"
+        yield Figure(name, what, value, "µs", limit)
+    rest = cost.seconds - cost.call_engine_s - cost.sessions_s
+    what = f"everything else, a person (of {people:,})"
+    yield Figure(name, what, 1e6 * rest / people, "µs", 0.5)
+    once = cost_of(plan.scenario, warm_up=False)
+    yield Figure(name, "peak memory of one replication", once.peak_bytes / MB, "MB", 500)
+    if not plan.quick:
+        reference = cost_of(plan.scenario, "reference")
+        yield Figure(name, "reference engine: one replication", reference.seconds, "s")
+        ratio = reference.seconds / cost.seconds
+        yield Figure(name, "reference over compiled", ratio, "times", 150, at_least=True)
+        what = "reference engine: peak memory"
+        yield Figure(name, what, reference.peak_bytes / MB, "MB")
+
+
+def overwhelmed(scenario: Scenario) -> Scenario:
+    """The scenario with 20 agents, shared as they were, and callers who hardly give up."""
+    pools = scenario.call_centre.pools
+    agents = max(sum(pool.agents for pool in pools.values()), 1)
+    centre: CallCentre = scenario.call_centre.model_copy(
+        update={
+            "pools": {
+                name: pool.model_copy(
+                    update={
+                        "agents": max(OVERWHELMED_AGENTS * pool.agents // agents, 1),
+                        "shifts": [],
+                    }
+                )
+                for name, pool in pools.items()
+            },
+            "redial_probability": REDIAL_PROBABILITY,
+            "another_day_probability": 1.0,
+            "attempts_per_day": MOST_ATTEMPTS,
+            "attempts_in_all": MOST_ATTEMPTS,
+        }
+    )
+    return scenario.model_copy(update={"call_centre": centre})
+
+
+def _telephones(plan: Benchmark) -> Iterator[Figure]:
+    """A call centre that is called many times for every call it can answer."""
+    cost = cost_of(overwhelmed(plan.scenario))
+    what = f"a call attempt (of {cost.attempts:,}), inputs included: {OVERWHELMED_AGENTS} agents"
+    yield Figure("telephones", what, 1e6 * cost.calls_s / max(cost.attempts, 1), "µs", 0.1)
+
+
+def _growth(plan: Benchmark) -> Iterator[Figure]:
+    """The scenario at several sizes: time a person and memory."""
+    name = "growth"
+    smallest = None
+    sizes = [k for k in plan.growth if k <= max(QUICK_GROWTH)] if plan.quick else plan.growth
+    for times in sizes:
+        people = times * plan.scenario.target
+        label = f"{times} x people ({people:,})"
+        processes = 3 if times <= max(QUICK_GROWTH) else 1
+        try:
+            costs = [cost_of(plan.scenario, times=times) for _ in range(processes)]
+        except MemoryError as error:
+            yield Figure(name, f"{label}: one replication", None, "s", note=str(error))
+            continue
+        seconds = statistics.median(cost.seconds for cost in costs)
+        peak = max(cost.peak_bytes for cost in costs)
+        a_person = 1e6 * seconds / people
+        yield Figure(name, f"{label}: one replication", seconds, "s")
+        yield Figure(name, f"{label}: peak memory", peak / MB, "MB")
+        if smallest is None:
+            smallest = a_person
+            yield Figure(name, f"{label}: a person", a_person, "µs")
+        else:
+            yield Figure(name, f"{label}: a person", a_person, "µs", 1.5 * smallest)
+
+
+def _commands(plan: Benchmark) -> Iterator[Figure]:
+    """Whole commands, from the shell and back."""
+    name = "commands"
+    _command("--help")
+    showing = statistics.median(_command("--help") for _ in range(5))
+    yield Figure(name, "vaxsim --help (median of 5)", showing, "s", 0.4)
+    with tempfile.TemporaryDirectory() as folder:
+        run = ("run", str(plan.file.resolve()), "--fresh", "--out", folder + "/run")
+        _command(*run, "--replications", "1")
+        running = statistics.median(_command(*run) for _ in range(3))
+    what = f"vaxsim run {plan.file.name}: {DEFAULT_REPLICATIONS} replications (median of 3)"
+    yield Figure(name, what, running, "s", 4)
+
+
+def _first_run(plan: Benchmark) -> Iterator[Figure]:
+    """The first run ever, which compiles."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = ("run", str(plan.file.resolve()), "--out", folder + "/run", "--replications", "1")
+        seconds = _command(*run, NUMBA_CACHE_DIR=folder)
+    what = f"vaxsim run {plan.file.name} --replications 1, nothing compiled yet"
+    yield Figure("first_run", what, seconds, "s", 60)
+
+
+def _command(*arguments: str, **environment: str) -> float:
+    """Seconds that `vaxsim ARGUMENTS` takes. Raises RuntimeError if it fails."""
+    home = str(Path(sim.__file__).parents[1])
+    path = os.pathsep.join([home, *filter(None, [os.environ.get("PYTHONPATH")])])
+    start = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-m", "sim", *arguments],
+        env={**os.environ, "PYTHONPATH": path, **environment},
+        capture_output=True,
+        text=True,
+    )
+    seconds = time.perf_counter() - start
+    if done.returncode:
+        raise RuntimeError(f"vaxsim {' '.join(arguments)} failed: {done.stderr.strip()}")
+    return seconds
+
+
+SECTIONS: dict[str, Callable[[Benchmark], Iterator[Figure]]] = {
+    "replication": _replication,
+    "telephones": _telephones,
+    "growth": _growth,
+    "commands": _commands,
+    "first_run": _first_run,
+}
+"""What can be measured, by name."""
+
+SLOW = ("first_run",)
+"""Sections that a quick benchmark leaves out."""
