@@ -88,38 +88,43 @@ class WaitingList:
 
     def give_appointments(self, today: int) -> Int64Array:
         """Offer appointments to all; returns the people who got one."""
+        first, second = self._first, self._second
         if self._policy == "first_doses_first":
-            passes = [self._first, self._second]
+            passes = [(first, (0,)), (second, (1,))]
         elif self._policy == "reserve":
-            passes = [self._second, self._first]
+            passes = [(second, (1,)), (first, (0,))]
         else:
-            both = np.concatenate([self._first, self._second])
-            passes = [both[np.argsort(self._place[both], kind="stable")]]
-        booked = np.concatenate([self._offer(today, candidates) for candidates in passes])
+            both = np.concatenate([first, second])
+            passes = [(both[np.argsort(self._place[both], kind="stable")], (0, 1))]
+        booked = np.concatenate([self._offer(today, *candidates) for candidates in passes])
         if booked.size:
             status = self._people.status
-            self._first = self._first[status[self._first] == Status.WAITING]
-            self._second = self._second[status[self._second] == Status.WAITING]
-            self.waiting -= self._by_dose_and_group(booked)
+            self._first = first[status[first] == Status.WAITING]
+            self._second = second[status[second] == Status.WAITING]
         return booked
 
     def note_what_holds_back(self, today: int) -> None:
         """Write into `held_by` of those waiting what they lack today (nobody is booked)."""
-        for candidates in (self._first, self._second):
-            self._offer(today, candidates, just_look=True)
+        self._offer(today, self._first, (0,), just_look=True)
+        self._offer(today, self._second, (1,), just_look=True)
 
     def _by_dose_and_group(self, who: Int64Array) -> Int64Array:
         groups = self._turn.size
         cell = self._people.doses[who].astype(np.int64) * groups + self._people.group[who]
         return np.bincount(cell, minlength=2 * groups).reshape(2, groups)
 
-    def _offer(self, today: int, candidates: Int64Array, just_look: bool = False) -> Int64Array:
-        """One pass over candidates in their order; returns those who got an appointment."""
+    def _offer(
+        self, today: int, candidates: Int64Array, had: tuple[int, ...], just_look: bool = False
+    ) -> Int64Array:
+        """One pass over candidates in their order; returns those who got an appointment.
+
+        `had`: numbers of doses that candidates have had (0, 1 or both).
+        """
         people = self._people
         first_day = today if just_look else today + 1
-        doses_left = self._doses_left(today, candidates, first_day)
+        doses_left = self._doses_left(today, first_day, had)
         if not just_look:
-            candidates = self._with_prospects(today, candidates, doses_left)
+            candidates = self._with_prospects(today, candidates, had, doses_left)
         first = people.doses[candidates] == 0
         due = np.where(first, self._turn[people.group[candidates]], self._second_due(candidates))
         earliest = np.maximum(due, first_day)
@@ -147,56 +152,58 @@ class WaitingList:
         people.appointment_unit[booked] = bookings.unit[made]
         people.appointment_slot[booked] = bookings.slot[made]
         people.appointment_vaccine[booked] = bookings.vaccine[made]
+        self.waiting -= self._by_dose_and_group(booked)
         return booked
 
     def _with_prospects(
-        self, today: int, candidates: Int64Array, doses_left: Int64Array
+        self, today: int, candidates: Int64Array, had: tuple[int, ...], doses_left: Int64Array
     ) -> Int64Array:
         """Without those who cannot get anything today: spares passes over long lists."""
         if (doses_left[:, -1] <= 0).all():
             return candidates[:0]
-        people = self._people
-        latest = today + self._window_days
-        hopeless = [
-            group
-            for group, turn in enumerate(self._turn)
-            if self.waiting[0, group]
-            and not self._book.may_have(max(int(turn), today + 1), latest, doses_left)
-        ]
-        if not hopeless:
+        if had == (1,):
             return candidates
-        out = np.isin(people.group[candidates], hopeless) & (people.doses[candidates] == 0)
-        return np.asarray(candidates[~out])
+        latest = today + self._window_days
+        hopeful = np.array(
+            [
+                waiting > 0 and self._book.may_have(max(turn, today + 1), latest, doses_left)
+                for waiting, turn in zip(self.waiting[0], self._turn.tolist(), strict=True)
+            ]
+        )
+        if had == (0,) and not hopeful.any():
+            return candidates[:0]
+        keep = hopeful[self._people.group[candidates]]
+        if had != (0,):
+            keep |= self._people.doses[candidates] > 0
+        return np.asarray(candidates[keep])
 
-    def _doses_left(self, today: int, candidates: Int64Array, from_day: int) -> Int64Array:
-        """Doses that can still be promised to the candidates, for `from_day` at the earliest, up
-        to each day: int64[V, days]."""
+    def _doses_left(self, today: int, from_day: int, had: tuple[int, ...]) -> Int64Array:
+        """Doses that can still be promised to candidates who have had so many doses, for
+        `from_day` at the earliest, up to each day: int64[V, days]."""
         vaccines = self._supply.store.size
         if self._stock_rule == "ignore":
             return np.full((vaccines, self._days), UNLIMITED)
         announced = self._stock_rule == "announced"
         left = self._supply.can_be_promised(today, announced, from_day)
         left -= self._book.promised_until(today)
-        for_first_doses = bool((self._people.doses[candidates] == 0).any())
         if self._policy == "reserve":
             # What is set aside for those waiting for a second dose is not there for first doses.
-            left -= self._set_aside(for_waiting=for_first_doses)
-        elif self._policy == "first_doses_first" and not for_first_doses:
+            left -= self._set_aside(for_waiting=0 in had)
+        elif self._policy == "first_doses_first" and had == (1,):
             left -= self._wanted_for_first_doses(today)
         return left
 
     def _wanted_for_first_doses(self, today: int) -> Int64Array:
         """Doses for those who still wait for a first appointment within the booking window, of
         the vaccine that they would be given; up to each day, int64[V, days]."""
-        people = self._people
-        waiting = self._first[people.status[self._first] == Status.WAITING]
-        earliest = np.maximum(self._turn[people.group[waiting]], today + 1)
-        last = min(today + self._window_days, self._days - 1)
-        by_day = np.bincount(earliest[earliest <= last], minlength=self._days)
         wanted = np.zeros((self._supply.store.size, self._days), dtype=np.int64)
-        vaccine = self._regimens.first_choices[:, 0]
-        some = np.flatnonzero((by_day > 0) & (vaccine >= 0))
-        wanted[vaccine[some], some] = by_day[some]
+        last = min(today + self._window_days, self._days - 1)
+        for waiting, turn in zip(self.waiting[0], self._turn, strict=True):
+            earliest = max(int(turn), today + 1)
+            if earliest <= last:
+                vaccine = self._regimens.first_choices[earliest, 0]
+                if vaccine >= 0:
+                    wanted[vaccine, earliest] += waiting
         return np.cumsum(wanted, axis=1)
 
     def _set_aside(self, for_waiting: bool) -> Int64Array:
