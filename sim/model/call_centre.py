@@ -22,6 +22,7 @@ from sim.engine.contract import (
     CallOutcome,
     Engine,
 )
+from sim.model.order import by_time
 from sim.model.population import (
     NEVER,
     CallTimeProfile,
@@ -139,7 +140,7 @@ class CallCentre:
             return _NOBODY, _NOBODY
 
         due = due[self._next_day[due] == today]
-        due = due[np.argsort(self._next_us[due], kind="stable")]
+        due = due[by_time(self._next_us[due])]
         day = self._engine_input(due)
         result = self._engine.call_centre_day(day)
         self._attempts[due] += result.attempts

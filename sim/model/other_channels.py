@@ -7,6 +7,7 @@ from datetime import timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.model.order import by_place_and_time
 from sim.model.population import NEVER, Population, Status
 from sim.scenario import Scenario
 
@@ -26,7 +27,7 @@ class OtherChannels:
             & (people.status == Status.NOT_REGISTERED)
             & (people.first_call_day != NEVER)
         )
-        self._queue = who[np.lexsort((people.first_call_us[who], people.first_call_day[who]))]
+        self._queue = who[by_place_and_time(people.first_call_day[who], people.first_call_us[who])]
         self._come_by = np.searchsorted(
             people.first_call_day[self._queue], np.arange(2001), side="right"
         )

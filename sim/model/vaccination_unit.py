@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from sim.engine.contract import Engine, PatientOutcome, StationKind, UnitSession, UnitSessionResult
 from sim.model.capacity import open_by_day, slots_by_day
+from sim.model.order import by_place_and_time
 from sim.model.population import NEVER, Population, Setback, Status
 from sim.model.records import Recorder
 from sim.model.regimens import Regimens
@@ -235,7 +236,7 @@ class VaccinationUnits:
         unit = np.concatenate([people.appointment_unit[booked], walk_in_unit]).astype(np.int64)
         walk_in_us = self._opens_us[unit[booked.size :]] + moment
         arrival_us = np.concatenate([np.maximum(booked_us, 0), walk_in_us])
-        order = np.argsort(unit * 2**40 + arrival_us, kind="stable")
+        order = by_place_and_time(unit.astype(np.int16), arrival_us)
         return Visits(
             people=np.concatenate([booked, walk_ins])[order],
             unit=unit[order],

@@ -89,6 +89,7 @@ class WaitingList:
     def give_appointments(self, today: int) -> Int64Array:
         """Offer appointments to all; returns the people who got one."""
         first, second = self._first, self._second
+        passes: list[tuple[Int64Array, tuple[int, ...]]]
         if self._policy == "first_doses_first":
             passes = [(first, (0,)), (second, (1,))]
         elif self._policy == "reserve":
