@@ -41,12 +41,15 @@ LARGEST_FILE_BYTES = 1_000_000
 __all__ = [
     "Problem",
     "ScenarioError",
+    "file_data",
     "leaf_values",
     "load_scenario",
+    "parsed_value",
     "raw_scenario",
     "read_layers",
     "scenario_from_data",
     "scenario_schema",
+    "schema_at",
     "source_of",
 ]
 
@@ -79,6 +82,38 @@ def raw_scenario(path: str | Path, overrides: Sequence[str] = ()) -> dict[str, A
 def scenario_from_data(raw: Mapping[str, Any], overrides: Sequence[str] = ()) -> Scenario:
     """The scenario of data such as `raw_scenario` gives. Raises ScenarioError."""
     return _scenario([Layer("scenario data", dict(raw))], overrides)
+
+
+def file_data(scenario: Scenario) -> dict[str, Any]:
+    """What a file would say to mean this scenario, as JSON can hold it; defaults are written out.
+
+    `scenario_from_data` makes the scenario from it. Units say only what their type does not, so
+    that an override of the type reaches them.
+    """
+    data: dict[str, Any] = scenario.model_dump(mode="json", by_alias=True)
+    types = data["unit_types"]
+    data["units"] = {
+        name: {"type": unit["type"], **_beyond(types[unit["type"]], unit)}
+        for name, unit in data["units"].items()
+    }
+    return data
+
+
+def _beyond(base: Mapping[str, Any], whole: Mapping[str, Any]) -> dict[str, Any]:
+    """The tables that `merge` must lay upon the base for the whole."""
+    beyond = {}
+    for key, value in whole.items():
+        below = base.get(key)
+        if key in base and below == value:
+            continue
+        if (
+            isinstance(value, Mapping)
+            and isinstance(below, Mapping)
+            and value.get("distribution") == below.get("distribution")
+        ):
+            value = _beyond(below, value)
+        beyond[key] = value
+    return beyond
 
 
 def _scenario(layers: list[Layer], overrides: Sequence[str]) -> Scenario:
@@ -265,7 +300,7 @@ def _override(text: str, data: Mapping[str, Any]) -> Layer | Problem:
     unknown = _unknown_path(path, inherited)
     if unknown:
         return Problem(name, None, "", None, unknown)
-    value = _toml_value(written.strip())
+    value = parsed_value(written.strip())
     settings = _nested(inherited, path, value)
     if isinstance(data.get("sources", {}), Mapping):
         changed = entry(settings, path) if entry(settings, path) is not None else value
@@ -274,12 +309,27 @@ def _override(text: str, data: Mapping[str, Any]) -> Layer | Problem:
     return Layer(name, settings, set_path=path)
 
 
-def _toml_value(text: str) -> Any:
+def parsed_value(text: str) -> Any:
+    """The value that a text means to TOML; the text itself where it means nothing."""
     try:
         parsed = tomllib.loads(f"value = {text}")
     except (ValueError, RecursionError):
         return text
     return parsed["value"] if len(parsed) == 1 else text
+
+
+def schema_at(data: Mapping[str, Any], key: str, name: str) -> Mapping[str, Any]:
+    """JSON Schema of what may be set at a dotted path of scenario data.
+
+    Raises ScenarioError, in which `name` says who asked, if nothing can be set there.
+    """
+    path, inherited = split_key(key), with_inherited_units(data)
+    unknown = _unknown_path(path, inherited) if path else "write a dotted path"
+    node = schema_node(path, inherited)
+    if unknown or node is None:
+        message = unknown or f"there is no {key}"
+        raise ScenarioError([Problem(name, None, "", None, message)])
+    return node
 
 
 def _nested(below: Any, path: tuple[str, ...], value: Any) -> Any:
