@@ -239,9 +239,9 @@ def random_campaign(seed: int) -> Scenario:
         group: dict[str, Any] = {
             "people": people,
             "language": one_of(*languages),
-            "turn_from": day(int(rng.integers(0, days // 2 + 1))),
+            "turn_from": day(int(one_of(0, rng.integers(0, days * 3 // 4)))),
             "willing": one_of(1.0, 1.0, 0.9, 0.5, 0.0),
-            "telephone_share": probability(),
+            "telephone_share": one_of(1.0, 0.6, 0.0),
             "books_when_answered": one_of(1.0, 0.8, 0.0),
             "booked_in_advance": chance(0.3),
             "first_calls": [
@@ -345,7 +345,7 @@ def random_campaign(seed: int) -> Scenario:
             "attempts_per_day": int(rng.integers(1, 5)),
             "attempts_in_all": int(rng.integers(1, 10)),
             "inquiries_per_person": one_of(0.0, 0.3),
-            "call_times": [1.0] * 24,
+            "call_times": one_of([1.0] * 24, [0.0] * 8 + [1.0] * 3 + [9.0] + [0.5] * 12),
             "weekday_calls": [1.0] * 6 + [0.2],
             "pools": {
                 "one": {
