@@ -296,9 +296,9 @@ def _commands(plan: Benchmark) -> Iterator[Figure]:
     showing = statistics.median(_command("--help") for _ in range(5))
     yield Figure(name, "vaxsim --help (median of 5)", showing, "s", 0.4)
     with tempfile.TemporaryDirectory() as folder:
-        run = ("run", str(plan.file.resolve()), "--fresh", "--out", folder + "/run")
-        _command(*run, "--replications", "1")
-        running = statistics.median(_command(*run) for _ in range(3))
+        run = ("run", str(plan.file.resolve()), "--out")
+        _command(*run, f"{folder}/before", "--replications", "1")
+        running = statistics.median(_command(*run, f"{folder}/{i}") for i in range(3))
     what = f"vaxsim run {plan.file.name}: {DEFAULT_REPLICATIONS} replications (median of 3)"
     yield Figure(name, what, running, "s", 4)
 
