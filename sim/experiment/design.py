@@ -290,8 +290,8 @@ def _drawn(
     from scipy.stats import qmc
 
     if kind == "lhs":
-        return qmc.LatinHypercube(dimensions, rng=seed).random(number).tolist()  # type: ignore[no-any-return]
-    return qmc.Sobol(dimensions, rng=seed).random_base2(power).tolist()  # type: ignore[no-any-return]
+        return qmc.LatinHypercube(dimensions, rng=seed).random(number).tolist()
+    return qmc.Sobol(dimensions, rng=seed).random_base2(power).tolist()
 
 
 def _check_size(what: str, number: int, max_points: int) -> None:

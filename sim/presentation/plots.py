@@ -6,7 +6,6 @@ matplotlib's object interface is used throughout (no pyplot, no global state).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date
 from pathlib import Path
 from textwrap import fill
 from typing import Any
@@ -15,7 +14,6 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, date2num, num2date
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator, PercentFormatter
 
@@ -26,6 +24,15 @@ from sim.experiment.results import Run, RunError
 from sim.experiment.statistics import quantile_band
 from sim.model.records import PROVINCE_STORE, REASONS
 from sim.presentation import style
+from sim.presentation.figures import (
+    date_axis,
+    deadline_line,
+    new_figure,
+    save_figures,
+    say,
+    thousands,
+    x_of,
+)
 from sim.presentation.terminal import on
 
 _BAND = (0.05, 0.5, 0.95)
@@ -47,18 +54,7 @@ def save_pictures(run: Run, folder: Path, unit: str | None = None) -> list[Path]
     """Write every picture as PNG and SVG (the same bytes each time); returns the files."""
     if unit is not None:
         _check_unit(run, unit)
-    saved = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, figure in pictures(run, unit):
-            for ending, metadata in (("png", {"Software": None}), ("svg", {"Date": None})):
-                path = folder / f"{name}.{ending}"
-                with mpl.rc_context(style.SETTINGS):
-                    figure.savefig(path, metadata=metadata)
-                saved.append(path)
-    except OSError as error:
-        raise RunError(f"{folder} cannot be written: {error.strerror}") from None
-    return saved
+    return save_figures(pictures(run, unit), folder)
 
 
 def coverage(run: Run) -> Figure:
@@ -91,8 +87,8 @@ def coverage(run: Run) -> Figure:
     for axes in (left, right):
         axes.set_ylim(0, 1.02)
         axes.yaxis.set_major_formatter(PercentFormatter(1, 0, symbol=" %"))
-        _date_axis(axes)
-        _deadline(axes, campaign.deadline, label=axes is left)
+        date_axis(axes)
+        deadline_line(axes, campaign.deadline, label=axes is left)
     left.set_ylabel("share vaccinated")
     handles, labels = left.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2)
@@ -133,7 +129,7 @@ def doses(run: Run) -> Figure:
     tops = on_hand.sum(axis=1).reindex(arriving.index)
     for day, number, top in zip(arriving.index, arriving, tops, strict=True):
         below.annotate(
-            f"+{number:,.0f}", (_x(day), top), xytext=(3, 3),
+            f"+{number:,.0f}", (x_of(day), top), xytext=(3, 3),
             textcoords="offset points", fontsize=8, bbox={"color": "white", "pad": 0.5},
         )  # fmt: skip
     below.margins(y=0.25)
@@ -141,9 +137,9 @@ def doses(run: Run) -> Figure:
     below.set_ylabel("doses in the evening")
     below.legend(loc="upper right")
     for axes in (above, below):
-        axes.yaxis.set_major_formatter(_thousands)
-        _deadline(axes, scenario.campaign.deadline, label=axes is below)
-    _date_axis(below)
+        axes.yaxis.set_major_formatter(thousands)
+        deadline_line(axes, scenario.campaign.deadline, label=axes is below)
+    date_axis(below)
     return figure
 
 
@@ -165,7 +161,7 @@ def call_centre(run: Run) -> Figure:
     figure = _figure(run, f"The call centre day by day (mean of {_replications(run)})", 4.8)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     if calls.empty:
-        _nothing(above, "nobody called")
+        say(above, "nobody called")
     shown = calls.loc[:, (calls > 0).any() | (calls.columns != "cut_off")]
     _stack(above, shown, colours, outcomes)
     above.set_ylabel("calls a day")
@@ -180,9 +176,9 @@ def call_centre(run: Run) -> Figure:
     below.set_ylim(bottom=0)
     below.legend(loc="upper right")
     for axes in (above, below):
-        axes.yaxis.set_major_formatter(_thousands)
+        axes.yaxis.set_major_formatter(thousands)
         axes.yaxis.set_major_locator(MaxNLocator(5))
-    _date_axis(below)
+    date_axis(below)
     return figure
 
 
@@ -254,7 +250,7 @@ def unit_day(run: Run, unit: str | None = None) -> Figure:
         axes.margins(y=0.15)
         axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         if rows.empty:
-            _nothing(axes, "no session was held")
+            say(axes, "no session was held")
     panels[0].legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
     panels[-1].xaxis.set_major_locator(MultipleLocator(60))
     panels[-1].xaxis.set_major_formatter(FuncFormatter(lambda minute, _: f"{minute // 60:.0f}:00"))
@@ -264,14 +260,10 @@ def unit_day(run: Run, unit: str | None = None) -> Figure:
 
 # Parts of pictures ----------------------------------------------------------------------------
 
-_thousands = FuncFormatter(lambda value, _: f"{value:,.0f}")
-
 
 def _figure(run: Run, title: str, height: float, subtitle: str = "") -> Figure:
-    figure = Figure(figsize=(style.WIDTH, height), layout="constrained")
-    lines = [title, " – ".join(text for text in (run.scenario.title, subtitle) if text)]
-    figure.suptitle("\n".join(fill(line, 100) for line in lines), x=0.01, ha="left")
-    return figure
+    texts = (run.scenario.title, subtitle)
+    return new_figure(title, " – ".join(text for text in texts if text), height)
 
 
 def _replications(run: Run) -> str:
@@ -295,39 +287,6 @@ def _stack(axes: Axes, frame: pd.DataFrame, colours: Sequence[str], labels: dict
         height = frame[column].to_numpy(dtype=np.float64)
         axes.bar(frame.index, height, width=1.0, bottom=bottom, color=colour, label=labels[column])
         bottom += height
-
-
-def _x(day: date) -> float:
-    """The place of a day on a date axis."""
-    return float(date2num(day))  # type: ignore[no-untyped-call]
-
-
-def _date_axis(axes: Axes) -> None:
-    """Days as "1 Jun", with the year below."""
-    axes.xaxis.set_major_locator(
-        AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]
-    )
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _day_and_month(x)))
-    years = sorted({num2date(x).year for x in axes.get_xlim()})  # type: ignore[no-untyped-call]
-    axes.set_xlabel(" – ".join(map(str, years)))
-
-
-def _day_and_month(x: float) -> str:
-    day = num2date(x)  # type: ignore[no-untyped-call]
-    return f"{day.day} {day:%b}"
-
-
-def _deadline(axes: Axes, day: date, label: bool) -> None:
-    axes.axvline(_x(day), color=style.DEADLINE, lw=1.2, ls=":")
-    if label:
-        axes.text(
-            _x(day), 0.98, f" deadline {day.day} {day:%b}", color=style.DEADLINE,
-            transform=axes.get_xaxis_transform(), va="top", fontsize=8,
-        )  # fmt: skip
-
-
-def _nothing(axes: Axes, text: str) -> None:
-    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center")
 
 
 def _number_at_bar(

@@ -140,7 +140,7 @@ def answer_text(run: Run, answer: Answer) -> str:
     return "\n".join(lines)
 
 
-_SHOWN: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
+SHOWN: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (
         "Coverage by {deadline}",
         (
@@ -202,20 +202,26 @@ _SHOWN: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         ),
     ),
 )
+"""Measures worth showing to everybody: headings, and each measure with its label."""
+
+
+def label_words(run: Run) -> dict[str, str]:
+    """What the braces in `SHOWN` stand for."""
+    campaign = run.scenario.campaign
+    return {
+        "deadline": on(campaign.deadline),
+        "end": on(run.settings.until or campaign.horizon),
+        "goal": percent(campaign.coverage_goal).replace(".0 %", " %"),
+        "target": f"{run.scenario.call_centre.answer_target_seconds:g}",
+    }
 
 
 def _numbers(run: Run) -> list[str]:
     scenario = run.scenario
-    end = run.settings.until or scenario.campaign.horizon
-    words = {
-        "deadline": on(scenario.campaign.deadline),
-        "end": on(end),
-        "goal": percent(scenario.campaign.coverage_goal).replace(".0 %", " %"),
-        "target": f"{scenario.call_centre.answer_target_seconds:g}",
-    }
+    words = label_words(run)
     rows: list[tuple[str, str, str]] = []
     headings: dict[int, str] = {}
-    for heading, measures in _SHOWN:
+    for heading, measures in SHOWN:
         headings[len(rows)] = heading.format(**words)
         rows += [
             (label.format(**words), *_shown(run, name, run.estimates[name]))
