@@ -13,6 +13,7 @@ from matplotlib.text import Text
 from small_campaign import made_up_tables, small_scenario
 
 from sim.experiment.measures import measures_of
+from sim.experiment.packing import pack
 from sim.experiment.results import Run, RunError, RunWriter
 from sim.experiment.settings import RunSettings
 from sim.presentation import plots, style
@@ -31,7 +32,7 @@ def made_up_run(folder: Path, scenario: Any, empty: bool = False) -> Run:
                     for name, frame in tables.items()
                 }
             row = {"replication": replication, **measures_of(tables, scenario)}
-            writer.add({**tables, "replications": pd.DataFrame([row])})
+            writer.add(pack({**tables, "replications": pd.DataFrame([row])}))
         return writer.finish()
 
 

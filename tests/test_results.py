@@ -14,7 +14,8 @@ from small_campaign import made_up_tables, small_scenario
 
 import sim.experiment.results as results
 from sim.experiment.measures import measures_of
-from sim.experiment.replications import run_replications
+from sim.experiment.packing import pack
+from sim.experiment.replications import Task
 from sim.experiment.results import (
     FORMAT,
     Run,
@@ -28,6 +29,7 @@ from sim.experiment.results import (
 )
 from sim.experiment.runs import carry_out
 from sim.experiment.settings import RunSettings, SettingsError
+from sim.experiment.work import do_work
 from sim.model.records import TABLES
 from sim.scenario_files import scenario_from_data
 
@@ -49,7 +51,7 @@ def write(folder: Path, scenario: Any, settings: RunSettings = SETTINGS) -> Run:
     """A run of made-up tables."""
     with RunWriter(folder, scenario, settings) as writer:
         for replication in range(settings.replications):
-            writer.add(with_measures(scenario, replication % 9))
+            writer.add(pack(with_measures(scenario, replication % 9)))
         return writer.finish()
 
 
@@ -219,7 +221,7 @@ def test_a_failing_run_leaves_nothing_behind(tmp_path: Path, scenario: Any) -> N
 
     def fail() -> None:
         with RunWriter(folder, scenario, SETTINGS) as writer:
-            writer.add(with_measures(scenario, 0))
+            writer.add(pack(with_measures(scenario, 0)))
             writer._write_parts()
             assert (folder / "tables" / "daily").is_dir()
             raise ZeroDivisionError
@@ -266,7 +268,7 @@ def test_second_writer_in_the_same_folder_is_refused_and_harms_nothing(
         ):
             pass
         for replication in range(3):
-            writer.add(with_measures(scenario, replication))
+            writer.add(pack(with_measures(scenario, replication)))
         writer.finish()
     assert len(open_run(folder).table("replications")) == 3
 
@@ -378,7 +380,8 @@ def test_results_do_not_depend_on_workers_or_engine_or_repetition(
 def test_days_are_counted_while_simulating(scenario: Any) -> None:
     settings = RunSettings(replications=2, workers=1)
     seen: list[int] = []
-    for _ in run_replications(scenario, settings, seen.append):
+    tasks = [Task(scenario, settings, number) for number in range(2)]
+    for _ in do_work(tasks, 1, seen.append):
         pass
     assert seen == list(range(1, 2 * 30 + 1))
     assert settings.days(scenario) == 30
@@ -394,9 +397,10 @@ def test_until_ends_the_simulation_early(tmp_path: Path, scenario: Any) -> None:
 
 
 def test_stopping_in_the_middle_ends_the_workers_soon(scenario: Any) -> None:
-    replications = run_replications(scenario, RunSettings(replications=1000, workers=2))
-    number, _ = next(replications)
-    assert number == 0
+    settings = RunSettings(replications=1000)
+    results = do_work([Task(scenario, settings, number) for number in range(1000)], workers=2)
+    task, _ = next(results)
+    assert task.replication == 0
     start = time.monotonic()
-    replications.close()  # type: ignore[attr-defined]
+    results.close()  # type: ignore[attr-defined]
     assert time.monotonic() - start < 5

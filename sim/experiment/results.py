@@ -32,9 +32,9 @@ import pandas as pd
 from sim import __version__
 from sim.experiment.coverage import Scope, coverage_curve
 from sim.experiment.measures import estimates
+from sim.experiment.packing import TABLE_NAMES, Packed, frame_of, unpack
 from sim.experiment.settings import RunSettings
 from sim.experiment.statistics import Estimate
-from sim.model.records import TABLES
 from sim.scenario import Scenario
 from sim.scenario_files import ScenarioError, scenario_from_data
 
@@ -42,7 +42,6 @@ FORMAT = 1
 """Version of the layout described above."""
 REPLICATIONS_PER_PART = 50
 MANIFEST = "manifest.json"
-TABLE_NAMES = (*TABLES, "replications")
 
 _LOCK = ".lock"
 _LIBRARIES = ("numpy", "numba", "simpy", "scipy", "pandas", "pyarrow")
@@ -141,7 +140,7 @@ class Run:
                     "Simulate the run again with --fresh"
                 )
             table = pq.read_table(io.BytesIO(content), columns=columns and list(columns))
-            yield table.to_pandas(date_as_object=False)
+            yield frame_of(table)
 
     def table(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """A whole table (see `sim.model.records.TABLES` for its columns, or `replications`)."""
@@ -302,9 +301,9 @@ class RunWriter:
             self._remove()
         self._release()
 
-    def add(self, tables: Mapping[str, pd.DataFrame]) -> None:
+    def add(self, packed: Packed) -> None:
         """Take the tables of the next replication."""
-        self._batch.append({name: _arrow(name, tables[name]) for name in TABLE_NAMES})
+        self._batch.append(unpack(packed))
         if len(self._batch) == REPLICATIONS_PER_PART:
             self._write_parts()
 
@@ -384,23 +383,3 @@ def _lock_file(file: Any, folder: Path) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise RunError(f"another process is writing into {folder}") from None
-
-
-def _arrow(name: str, frame: pd.DataFrame) -> Any:
-    """A frame as an Arrow table of the documented types, without metadata."""
-    import pyarrow as pa
-
-    if name == "replications":
-        types = {str(column): "float64" for column in frame.columns}
-        types["replication"] = "int64"
-    else:
-        types = {column.name: column.type for column in TABLES[name].columns}
-    arrow_types = {
-        "int64": pa.int64(),
-        "float64": pa.float64(),
-        "date": pa.date32(),
-        "category": pa.string(),
-    }
-    schema = pa.schema([(column, arrow_types[kind]) for column, kind in types.items()])
-    table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
-    return table.replace_schema_metadata(None)

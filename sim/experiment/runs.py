@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sim.experiment.replications import OnCompiling, OnDays, run_replications
+from sim.experiment.crews import OnCompiling, OnDays
+from sim.experiment.replications import Task
 from sim.experiment.results import Run, RunWriter, finished_run
 from sim.experiment.settings import RunSettings
+from sim.experiment.work import do_work
 from sim.scenario import Scenario
 
 
@@ -33,6 +35,7 @@ def carry_out(
     if finished is not None:
         return finished, False
     with RunWriter(folder, scenario, settings, raw) as writer:
-        for _, tables in run_replications(scenario, settings, on_days, on_compiling=on_compiling):
-            writer.add(tables)
+        tasks = [Task(scenario, settings, number) for number in range(settings.replications)]
+        for _, packed in do_work(tasks, settings.workers_used, on_days, on_compiling):
+            writer.add(packed)
         return writer.finish(), True

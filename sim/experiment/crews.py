@@ -1,0 +1,280 @@
+"""Crews: workers of this machine that simulate tasks.
+
+Threads start at once and share one interpreter, which the compiled engine leaves alone for much of
+the time. Processes take seconds to start and use a core each; one of them can be lost.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import pickle
+import shutil
+import signal
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from multiprocessing import connection
+from pathlib import Path
+from typing import Any, Protocol
+
+from sim.compilation import when_compiling
+from sim.experiment.packing import Packed, pack
+from sim.experiment.replications import Task, replicate
+from sim.experiment.settings import RunSettings
+from sim.scenario import Scenario
+
+OnDays = Callable[[int], None]
+"""Called with the number of days simulated so far, over all tasks."""
+OnCompiling = Callable[[], None]
+"""Called once if there is code to be compiled first."""
+
+AHEAD = 4
+"""Tasks given to each worker at a time: none should wait while results are written."""
+
+
+class Crew(Protocol):
+    """Workers that simulate tasks."""
+
+    ahead: int
+    """How many tasks they should have at a time."""
+
+    def submit(self, task: Task) -> Future[Packed]:
+        """Give out a task. Raises BrokenExecutor if workers were lost."""
+
+    def renew(self, days: int) -> None:
+        """Replace lost workers; `days` is what the tasks done so far have taken."""
+
+    def report(self, days: int) -> None:
+        """Tell how far the work is; `days` is what the tasks done so far have taken."""
+
+    def close(self) -> None:
+        """End all work within a simulated day."""
+
+
+class StoppedError(Exception):
+    """No more results are wanted."""
+
+
+class ThisThread:
+    """No workers: a task is done when it is given."""
+
+    ahead = 1
+
+    def __init__(self, on_days: OnDays, on_compiling: OnCompiling) -> None:
+        self._on_days = on_days
+        self._days = 0
+        when_compiling(on_compiling)
+
+    def submit(self, task: Task) -> Future[Packed]:
+        """Simulate a task."""
+        future: Future[Packed] = Future()
+        future.set_result(pack(replicate(task, self._on_day)))
+        return future
+
+    def _on_day(self) -> None:
+        self._days += 1
+        self._on_days(self._days)
+
+    def renew(self, days: int) -> None:
+        """Nobody can be lost."""
+
+    def report(self, days: int) -> None:
+        """Every day has been told."""
+
+    def close(self) -> None:
+        """Nothing goes on."""
+
+
+class Threads:
+    """Threads of this process."""
+
+    def __init__(self, workers: int, on_days: OnDays, on_compiling: OnCompiling) -> None:
+        self.ahead = AHEAD * workers
+        self._on_days = on_days
+        self._days = 0
+        self._lock = threading.Lock()
+        self._stopped = False
+        self._executor = ThreadPoolExecutor(workers)
+        when_compiling(on_compiling)
+
+    def submit(self, task: Task) -> Future[Packed]:
+        """Give out a task."""
+        return self._executor.submit(lambda: pack(replicate(task, self._on_day)))
+
+    def _on_day(self) -> None:
+        if self._stopped:
+            raise StoppedError
+        with self._lock:
+            self._days += 1
+
+    def renew(self, days: int) -> None:
+        """Nobody can be lost."""
+
+    def report(self, days: int) -> None:
+        """Tell the days simulated so far."""
+        self._on_days(self._days)
+
+    def close(self) -> None:
+        """End all work within a simulated day."""
+        self._stopped = True
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+
+# Processes ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What parent and workers share. Messages are small enough to pass whole or not at all.
+
+    Pipes between processes break if somebody is killed in the middle of a long message; therefore
+    scenarios and tables pass through files.
+    """
+
+    exchange: Path
+    """Folder for them."""
+    days: Any
+    """Count of days simulated."""
+    stop: Any
+    """1 when no more results are wanted."""
+    compiling: Any
+    """1 when a worker has had to compile code."""
+
+    def on_day(self) -> None:
+        if self.stop.value:
+            raise StoppedError
+        with self.days.get_lock():
+            self.days.get_obj().value += 1
+
+    def on_compiling(self) -> None:
+        self.compiling.value = 1
+
+
+class Processes:
+    """Spawned processes, all of them replaced when one is lost."""
+
+    def __init__(self, workers: int, on_days: OnDays, on_compiling: OnCompiling) -> None:
+        self.ahead = AHEAD * workers
+        self._workers = workers
+        self._on_days, self._on_compiling = on_days, on_compiling
+        self._told = False
+        self._exchange = Path(tempfile.mkdtemp(prefix="vaxsim-"))
+        self._scenarios: dict[int, tuple[Path, Scenario]] = {}
+        self._start(days=0)
+
+    def _start(self, days: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._shared = _Shared(
+            self._exchange,
+            # whoever was killed may have held the lock of the old ones
+            context.Value("q", days),
+            context.RawValue("b", 0),
+            context.RawValue("b", 0),
+        )
+        self._executor = ProcessPoolExecutor(self._workers, context, _begin, (self._shared,))
+
+    def submit(self, task: Task) -> Future[Packed]:
+        """Give out a task."""
+        file = self._file_of(task.scenario)
+        packed: Future[Packed] = Future()
+
+        def take(done: Future[Path]) -> None:
+            if done.cancelled():
+                packed.cancel()
+                return
+            try:
+                packed.set_result(_taken(done.result()))
+            except BaseException as error:
+                packed.set_exception(error)
+
+        with _ctrl_c_kept_from_new_processes():
+            result = self._executor.submit(_work, file, task.settings, task.replication)
+        result.add_done_callback(take)
+        return packed
+
+    def _file_of(self, scenario: Scenario) -> Path:
+        """Where workers find the scenario; each reads it once."""
+        key = id(scenario)
+        if key not in self._scenarios:
+            file = self._exchange / f"scenario-{len(self._scenarios)}"
+            file.write_bytes(pickle.dumps(scenario))
+            self._scenarios[key] = file, scenario  # kept, so that no other gets its id
+        return self._scenarios[key][0]
+
+    def renew(self, days: int) -> None:
+        """Replace all processes."""
+        self._executor.shutdown(wait=True, cancel_futures=True)
+        self._start(days)
+
+    def report(self, days: int) -> None:
+        """Tell the days simulated so far, and whether code had to be compiled."""
+        self._on_days(self._shared.days.get_obj().value)
+        if self._shared.compiling.value and not self._told:
+            self._told = True
+            self._on_compiling()
+
+    def close(self) -> None:
+        """End all work within a simulated day."""
+        self._shared.stop.value = 1
+        self._executor.shutdown(wait=True, cancel_futures=True)
+        shutil.rmtree(self._exchange, ignore_errors=True)
+
+
+def _taken(file: Path) -> Packed:
+    packed = file.read_bytes()
+    file.unlink()
+    return packed
+
+
+@contextlib.contextmanager
+def _ctrl_c_kept_from_new_processes() -> Iterator[None]:
+    """Ctrl-C at a terminal goes to all its processes; ours waits, the new ones never get it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+# In a worker process --------------------------------------------------------------------------
+
+_shared: _Shared
+
+
+def _begin(shared: _Shared) -> None:
+    global _shared
+    _shared = shared
+    when_compiling(shared.on_compiling)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        shutil.rmtree(_shared.exchange, ignore_errors=True)
+        os._exit(1)
+
+
+def _work(scenario: Path, settings: RunSettings, replication: int) -> Path:
+    """Simulate a task; the name of the file with its tables."""
+    packed = pack(replicate(Task(_scenario(scenario), settings, replication), _shared.on_day))
+    descriptor, name = tempfile.mkstemp(dir=_shared.exchange)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(packed)
+    return Path(name)
+
+
+@lru_cache(maxsize=4)
+def _scenario(file: Path) -> Scenario:
+    found: Scenario = pickle.loads(file.read_bytes())
+    return found
