@@ -77,7 +77,7 @@ class Comparison:
         with which independent seeds would be as precise, with its interval. Days differ in days of
         the calendar; a day that is not reached in every replication has no mean.
         """
-        tables = {name: self._measures(name) for name in self.runs}
+        tables = {name: self.measures(name) for name in self.runs}
         base = tables[self.base]
         rows = []
         for name in self.others:
@@ -87,7 +87,8 @@ class Comparison:
                 rows.append({"scenario": name, "measure": found, **self._row(name, found, *pair)})
         return pd.DataFrame(rows)
 
-    def _measures(self, name: str) -> pd.DataFrame:
+    def measures(self, name: str) -> pd.DataFrame:
+        """The measures of one scenario, a row a replication."""
         table = self.runs[name].table("replications").set_index("replication")
         return table.loc[: self.replications - 1]
 
@@ -166,7 +167,7 @@ class Comparison:
         """Replications in which everyone of the target is fully vaccinated by the deadline."""
         found = {}
         for name, run in self.runs.items():
-            table = self._measures(name)
+            table = self.measures(name)
             found[name] = int((table["fully_vaccinated_by_deadline"] == run.scenario.target).sum())
         return found
 

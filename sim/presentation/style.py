@@ -33,6 +33,9 @@ IN_SERVICE = BLUE
 CATEGORIES = (BLUE, SKY_BLUE, ORANGE, GREEN, PURPLE, YELLOW, VERMILLION, BLACK)
 """For things without a colour of their own, such as unit types, in order."""
 
+SCENARIOS = (BLUE, ORANGE, GREEN, PURPLE, SKY_BLUE, BLACK)
+"""For scenarios beside each other, in order."""
+
 REASONS = {
     "vaccinated": BLUE,
     "unwilling": GREY,

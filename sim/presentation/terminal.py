@@ -49,6 +49,20 @@ def amount(value: float, unit: str) -> str:
     return count(value)
 
 
+def signed(value: float, unit: str) -> str:
+    """A difference with its sign; of shares in percentage points (pp)."""
+    if unit == "share":
+        text = f"{100 * abs(value):.2f} pp"
+    elif unit == "min":
+        text = f"{abs(value):,.2f} min"
+    elif unit == "days":
+        text = f"{abs(value):,.1f} days"
+    else:
+        text = amount(abs(value), unit)
+    zero = not any(digit in text for digit in "123456789")
+    return text if zero else f"{'−' if value < 0 else '+'}{text}"
+
+
 def interval(estimate: Estimate, unit: str) -> str:
     """The confidence interval in words."""
     if estimate.n <= 1 or estimate.low is None or estimate.high is None:

@@ -1,0 +1,327 @@
+"""Scenarios side by side: text for the terminal, data for programs, two pictures."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from textwrap import fill
+from typing import Any
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+
+from sim.experiment.comparison import Comparison
+from sim.experiment.coverage import SCOPES
+from sim.experiment.measures import as_date, measure
+from sim.experiment.statistics import quantile_band
+from sim.model.records import REASONS
+from sim.presentation import style
+from sim.presentation.figures import date_axis, deadline_line, new_figure
+from sim.presentation.terminal import SHOWN, amount, count, label_words, on, signed, table
+
+_SCOPE_NAMES = {"first": "first dose", "full": "fully vaccinated"}
+_CHANGES_SHOWN = 30
+_FEW = 20
+"""Below so many replications, what common random numbers gain is known only roughly."""
+_HEADLINE = "first_doses_by_deadline"
+
+
+# Text -----------------------------------------------------------------------------------------
+
+
+def comparison_text(comparison: Comparison) -> str:
+    """What changes, what comes of it, how sure that is, and why people are not vaccinated."""
+    seed = comparison.runs[comparison.base].settings.seed
+    n = comparison.replications
+    lines = [
+        *table([(name, run.scenario.title or "") for name, run in comparison.runs.items()], "<<"),
+        f"{_replications(n)} of each with seed {seed}: the same people with the same luck in each.",
+    ]
+    for name in comparison.others:
+        lines += ["", *_changes(comparison, name), "", *_differences(comparison, name)]
+        lines += [*_gain(comparison, name)]
+    lines += ["", *_reasons(comparison)]
+    return "\n".join(lines)
+
+
+def _replications(n: int) -> str:
+    return "1 replication" if n == 1 else f"{n:,} replications"
+
+
+def _changes(comparison: Comparison, name: str) -> list[str]:
+    changes = comparison.changes[comparison.changes["scenario"] == name]
+    if changes.empty:
+        return [f"{comparison.base} and {name} are the same scenario"]
+    rows = [
+        (row["path"], row["base"] or "(nothing)", "->", row["value"] or "(nothing)")
+        for _, row in changes.head(_CHANGES_SHOWN).iterrows()
+    ]
+    more = len(changes) - len(rows)
+    return [
+        f"What changes from {comparison.base} to {name}",
+        *table(rows, "<<<<"),
+        *([f"  and {more:,} more values"] if more else []),
+    ]
+
+
+def _differences(comparison: Comparison, name: str) -> list[str]:
+    base, rows_of = comparison.base, _by_measure(comparison, name)
+    words = label_words(comparison.runs[base])
+    words |= {"deadline": "the deadline", "end": "the end"}
+    rows: list[tuple[str, ...]] = [("", base, name, "difference", "95 % interval", "independent*")]
+    headings: dict[int, str] = {}
+    alike: list[str] = []
+    unreached: list[str] = []
+    for heading, measures in SHOWN:
+        start, labels = len(rows), []
+        for key, label in measures:
+            row, text = rows_of[key], label.format(**words).rstrip("*")
+            if start > 1 and row["difference"] == row["low"] == row["high"] == 0:
+                labels.append(text.strip())
+            elif row["unit"] == "days" and not _reached(comparison, name, key):
+                unreached.append(text)
+            else:
+                rows.append((text, *_cells(comparison, name, key, row)))
+        if start == 1:
+            of = [
+                f"{comparison.successes[n]:,} of {comparison.replications:,}" for n in (base, name)
+            ]
+            rows.append(("everyone is fully vaccinated", *of, "", "", ""))
+        title = heading.format(**words)
+        alike += [f"all of {title.lower()}"] if len(labels) == len(measures) else labels
+        if len(rows) > start:
+            headings[start] = title
+    lines = table(rows, "<>>>>>")
+    out = [f"What comes of it: means, and the difference of {name} from {base}", lines[0]]
+    for i, line in enumerate(lines[1:], 1):
+        out += [headings[i]] if i in headings else []
+        out.append(line)
+    for title, labels in (
+        (f"Never in {base} nor in {name}", unreached),
+        ("The same in every replication", alike),
+    ):
+        if labels:
+            out += fill(f"{title}: {'; '.join(labels)}", 98, subsequent_indent="  ").split("\n")
+    return out
+
+
+def _by_measure(comparison: Comparison, name: str) -> dict[str, dict[str, Any]]:
+    found = comparison.differences
+    rows = found[found["scenario"] == name].to_dict("records")
+    return {row["measure"]: {str(key): value for key, value in row.items()} for row in rows}
+
+
+def _reached(comparison: Comparison, name: str, key: str) -> bool:
+    """Whether the day comes in some replication of the base or of the other scenario."""
+    tables = [comparison.measures(scenario) for scenario in (comparison.base, name)]
+    return any(bool(table[key].notna().any()) for table in tables)
+
+
+def _cells(
+    comparison: Comparison, name: str, key: str, row: dict[str, Any]
+) -> tuple[str, str, str, str, str]:
+    unit = row["unit"]
+    means = [
+        _mean(comparison, scenario, key, row[column])
+        for scenario, column in ((comparison.base, "base"), (name, "value"))
+    ]
+    if math.isnan(row["difference"]):
+        return means[0], means[1], "–", "", ""
+    if math.isnan(row["low"]):
+        between = "one replication" if row["pairs"] == 1 else ""
+    elif row["low"] == row["high"]:
+        between = "the same in all"
+    else:
+        low, high = signed(row["low"], unit), signed(row["high"], unit)
+        number, space, suffix = low.partition(" ")
+        between = f"{number if high.endswith(space + suffix) else low} – {high}"
+    return (
+        means[0],
+        means[1],
+        signed(row["difference"], unit),
+        between,
+        _rounded(row["independent"]),
+    )
+
+
+def _mean(comparison: Comparison, name: str, key: str, mean: float) -> str:
+    if measure(key).unit != "days":
+        return "–" if math.isnan(mean) else amount(mean, measure(key).unit)
+    if not math.isnan(mean):
+        day = as_date(comparison.runs[name].scenario, mean)
+        return f"{day.day} {day:%b %Y}"
+    values = comparison.measures(name).get(key, pd.Series(dtype="float64"))
+    reached = int(values.notna().sum())
+    return f"in {reached:,} of {len(values):,}" if reached else "not reached"
+
+
+def _rounded(number: float) -> str:
+    """A number of replications with two digits, since more are not known."""
+    if math.isnan(number):
+        return ""
+    return "∞" if math.isinf(number) else f"{float(f'{number:.2g}'):,.0f}"
+
+
+def _gain(comparison: Comparison, name: str) -> list[str]:
+    """What common random numbers are worth, measured on the first measure that varies."""
+    n = comparison.replications
+    note = "* replications of each scenario that independent seeds need for the same precision"
+    rows = _by_measure(comparison, name)
+    labels = {key: label for _, measures in SHOWN for key, label in measures}
+    finite = [key for key in labels if math.isfinite(rows[key]["independent"])]
+    if not finite:
+        return [f"{note}: unknown here, since no difference varies"]
+    key = _HEADLINE if _HEADLINE in finite else finite[0]
+    columns = ("independent", "independent_low", "independent_high")
+    middle, low, high = (_rounded(rows[key][column]) for column in columns)
+    between = f" (95 % interval {low} to {high})" if low else ""
+    words = label_words(comparison.runs[name])
+    label = labels[key].format(**words).strip(" *")
+    sentence = f"{note}; for {label}, about {middle}{between} instead of {n:,}."
+    if n < _FEW:
+        sentence += f" From {_replications(n)} that is known only roughly."
+    return fill(sentence, 98, subsequent_indent="  ").split("\n")
+
+
+def _reasons(comparison: Comparison) -> list[str]:
+    reasons = comparison.reasons
+    deadlines = {on(run.scenario.campaign.deadline) for run in comparison.runs.values()}
+    when = f"on {deadlines.pop()}" if len(deadlines) == 1 else "on each one's deadline"
+    lines = [f"Who is vaccinated {when}, and why the others are not (mean persons)"]
+    for scope in SCOPES:
+        means = reasons[reasons["scope"] == scope].pivot_table(
+            index="reason", columns="scenario", values="persons", sort=False
+        )
+        means = means.loc[means.max(axis=1) > 0, list(comparison.runs)]
+        rows = [(_SCOPE_NAMES[scope], *comparison.runs)]
+        rows += [
+            (f"  {REASONS[str(reason)]}", *map(count, means.loc[reason])) for reason in means.index
+        ]
+        lines += table(rows, "<" + ">" * len(comparison.runs))
+    return lines
+
+
+# Data -----------------------------------------------------------------------------------------
+
+
+def comparison_data(comparison: Comparison) -> dict[str, Any]:
+    """The comparison as one JSON object; `null` where there is no value."""
+    return {
+        "base": comparison.base,
+        "scenarios": {
+            name: {
+                "title": run.scenario.title,
+                "run": str(run.folder),
+                "scenario_sha256": run.manifest["scenario_sha256"],
+                "successes": comparison.successes[name],
+            }
+            for name, run in comparison.runs.items()
+        },
+        "seed": comparison.runs[comparison.base].settings.seed,
+        "replications": comparison.replications,
+        "changes": _records(comparison.changes),
+        "differences": _records(comparison.differences),
+        "reasons": _records(comparison.reasons),
+    }
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [
+        {
+            str(key): None if isinstance(value, float) and not math.isfinite(value) else value
+            for key, value in row.items()
+        }
+        for row in frame.to_dict("records")
+    ]
+
+
+# Pictures -------------------------------------------------------------------------------------
+
+
+def pictures(comparison: Comparison) -> Iterator[tuple[str, Figure]]:
+    """Coverage curves over each other, and the reasons side by side."""
+    with mpl.rc_context(style.SETTINGS):
+        yield "coverage", coverage(comparison)
+        yield "reasons", reasons(comparison)
+
+
+def coverage(comparison: Comparison) -> Figure:
+    """Share of the target vaccinated by date, a curve a scenario, with its band."""
+    n = comparison.replications
+    band = f" (median of {_replications(n)}, band: 5 to 95 %)" if n > 1 else ""
+    figure = new_figure(f"Coverage of the target over time{band}", _subtitle(comparison), 3.8)
+    panels = figure.subplots(1, 2, sharex=True, sharey=True)
+    colours = _colours(comparison)
+    for axes, scope in zip(panels, SCOPES, strict=True):
+        curves = comparison.coverage(scope)
+        for name in comparison.runs:
+            here = curves[curves["scenario"] == name]
+            shares = here.pivot_table(index="replication", columns="date", values="share")
+            low, median, high = quantile_band(shares.to_numpy(), (0.05, 0.5, 0.95))
+            axes.plot(shares.columns, median, color=colours[name], label=name)
+            axes.fill_between(shares.columns, low, high, color=colours[name], alpha=0.3, lw=0)
+        axes.set_title(_SCOPE_NAMES[scope])
+        axes.set_ylim(0, 1.02)
+        axes.yaxis.set_major_formatter(PercentFormatter(1, 0, symbol=" %"))
+        date_axis(axes)
+        deadlines = {run.scenario.campaign.deadline for run in comparison.runs.values()}
+        for day in sorted(deadlines):
+            deadline_line(axes, day, label=axes is panels[0] and len(deadlines) == 1)
+    panels[0].set_ylabel("share of the target")
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4))
+    return figure
+
+
+def reasons(comparison: Comparison) -> Figure:
+    """The target by reason at the deadline: a bar a scenario, for each dose."""
+    names = list(comparison.runs)
+    figure = new_figure(
+        f"The target at the deadline, by reason (mean of {_replications(comparison.replications)})",
+        _subtitle(comparison),
+        2.3 + 0.4 * len(names),
+    )
+    panels = figure.subplots(1, 2, sharey=True)
+    table = comparison.reasons
+    largest = max(run.scenario.target for run in comparison.runs.values())
+    scale = 1000 if largest >= 10_000 else 1
+    handles: dict[str, Any] = {}
+    for axes, scope in zip(panels, SCOPES, strict=True):
+        means = table[table["scope"] == scope].pivot_table(
+            index="scenario", columns="reason", values="persons", sort=False
+        )
+        left = pd.Series(0.0, index=names)
+        for reason in REASONS:
+            width = means.loc[names, reason]
+            if width.max() > 0:
+                handles[reason] = axes.barh(
+                    names, width, left=left, color=style.REASONS[reason], height=0.7
+                )
+            left += width
+        axes.set_title(_SCOPE_NAMES[scope])
+        axes.set_xlim(0, largest * 1.02)
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x / scale:,.0f}"))
+        axes.xaxis.set_major_locator(MaxNLocator(6))
+        axes.set_xlabel("thousand people" if scale == 1000 else "people")
+        axes.grid(axis="y", visible=False)
+    panels[0].invert_yaxis()
+    shown = [reason for reason in REASONS if reason in handles]
+    figure.legend(
+        [handles[reason] for reason in shown],
+        [REASONS[reason] for reason in shown],
+        loc="outside lower center",
+        ncols=2,
+    )
+    return figure
+
+
+def _subtitle(comparison: Comparison) -> str:
+    titles = [run.scenario.title for run in comparison.runs.values()]
+    return " – ".join(title for title in titles if title)
+
+
+def _colours(comparison: Comparison) -> dict[str, str]:
+    return dict(zip(comparison.runs, itertools.cycle(style.SCENARIOS), strict=False))
