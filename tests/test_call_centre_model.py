@@ -302,5 +302,13 @@ def test_first_calls_decay_with_their_mean_delay() -> None:
     first = by_day(calls(centre, people=4000, first_calls=waves), "first_calls")
     assert first[0] == pytest.approx(4000 * 0.2835, abs=5 * 28.5)
     assert first[1] / first[0] == pytest.approx(0.7165, abs=0.12)
-    # exp(-20 / 3) = 0.13 % of them would call after the horizon, and do not call at all.
-    assert sum(first.values()) == pytest.approx(4000 * 0.99873, abs=12)
+
+
+def test_who_would_first_call_after_the_horizon_does_not_call() -> None:
+    # Of a decay with mean 20 days exp(-1) = 36.8 % lie beyond 20 days: 2,528 of 4,000 call.
+    waves = [{"opens": day(0), "share": 1.0, "mean_days": 20.0}]
+    centre = {"pools": {"desk": {"agents": 1000}}, "lines": 5000}
+    tables = calls(centre, people=4000, first_calls=waves)
+    called = sum(by_day(tables, "first_calls").values())
+    assert called == pytest.approx(2528, abs=5 * 30.5)
+    assert reasons(tables)["still_waiting"] >= 4000 - called

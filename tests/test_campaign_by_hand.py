@@ -572,3 +572,39 @@ def test_callers_and_others_register_by_the_clock() -> None:
     assert 0 < people.by_telephone.sum() < 12
     registered = people.first_call_us + 4 * 60_000_000 * people.by_telephone
     assert people.first_dose_day[np.argsort(registered)].tolist() == list(range(1, 13))
+
+
+def test_who_was_turned_away_books_again_before_those_who_register_that_day() -> None:
+    # One slot a day, booked without looking; the dose for day 1 comes on day 2.
+    scenario = campaign(
+        {"appointments": {"stock_rule": "ignore"}},
+        groups={"others": calling_group(1, opens=1, **OTHERS), "early": advance_group(1)},
+        deliveries={"d": delivery(10, arrives=2)},
+        units={"hall": unit(1)},
+        regimens={"one": {"first": "az"}},
+    )
+    tables = run(scenario)
+    assert given(tables, "early") == {(2, 1): 1}
+    assert given(tables, "others") == {(3, 1): 1}
+
+
+def test_who_has_dropped_out_does_not_walk_in() -> None:
+    scenario = campaign(
+        {"appointments": {"no_show": 1.0, "rebook_after_no_show": 0.0}},
+        deliveries={"d": delivery(5000)},
+        units={"hall": unit(10, walk_ins_per_day=100.0)},
+    )
+    assert totals(run(scenario), "daily", "walk_ins", "dropped_out") == (0, 10)
+
+
+def test_a_setback_before_the_first_dose_does_not_explain_the_missing_second() -> None:
+    # All 6 at 8 o'clock, 2 staff, nobody waits more than 5 minutes: 2 come again on day 2. No
+    # doses are left for second ones.
+    scenario = campaign(
+        {"appointments": {"block_minutes": 480, "waiting_tolerance_minutes": 5.0}},
+        groups={"early": advance_group(6)},
+        deliveries={"d": delivery(6)},
+    )
+    tables = run(scenario)
+    assert given(tables) == {(1, 1): 4, (2, 1): 2}
+    assert reasons(tables, "full") == {"no_dose": 6}
