@@ -610,6 +610,9 @@ class Appointments(Part):
     """Longest acceptable delay for a slot at the home unit (then at a unit of the district)."""
     overbooking: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Slots given beyond capacity, as a share."""
+    second_dose_slots: Probability | None = None
+    """Share of each day's slots kept for second doses, closed to first ones; left out, a slot goes
+    to whichever dose books it first."""
     block_minutes: Count = 0
     """Appointments in blocks of so many minutes; 0: one by one."""
     no_show: Probability

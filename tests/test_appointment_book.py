@@ -51,10 +51,13 @@ class Ledger:
     deadline: int = 9
     choices: list[list[int]] | None = None
     reserve: tuple[list[int], list[int]] | None = None
+    second_share: float | None = None
     taken: AppointmentBook = field(init=False)
 
     def __post_init__(self) -> None:
         scenario = book_scenario(self.districts, self.tolerance, self.deadline, len(self.doses))
+        own = scenario.appointments.model_copy(update={"second_dose_slots": self.second_share})
+        scenario = scenario.model_copy(update={"appointments": own})
         self.taken = AppointmentBook(scenario, np.array(self.slots))
 
     @property
@@ -411,3 +414,15 @@ def test_several_passes_are_as_one(passes: int) -> None:
         for a in appointments(ledger.book(*people[n * size : (n + 1) * size]))
     ]
     assert one_by_one == at_once
+
+
+def test_slots_kept_for_second_doses_are_closed_to_first_ones_and_the_other_way_round() -> None:
+    # 4 slots on day 1, half of them for second doses: two of three first doses and two of three
+    # second doses (of vaccine 0) get one, whatever the order of asking.
+    ledger = Ledger([[0, 4, 0, 0]], [0], [plenty(4)], second_share=0.5)
+    people = [(0, 1, 3, -1), (0, 1, 3, -1), (0, 1, 3, -1), (0, 1, 3, 0), (0, 1, 3, 0), (0, 1, 3, 0)]
+    bookings = ledger.book(*people)
+    assert bookings.day.tolist() == [1, 1, -1, 1, 1, -1]
+    assert sorted(bookings.slot[bookings.day == 1].tolist()) == [0, 1, 2, 3]
+    shared = Ledger([[0, 4, 0, 0]], [0], [plenty(4)]).book(*people)
+    assert shared.day.tolist() == [1, 1, 1, 1, -1, -1]  # first come, first served

@@ -5,7 +5,8 @@ which a slot is free and a dose can be promised, not before the person's turn (o
 interval), not after the booking window: at the home unit if that is at most
 `home_unit_tolerance_days` later than the earliest slot anywhere, else at another unit of the same
 district within that tolerance, else wherever it is earliest (at equal days the home unit, then the
-home district, then the unit listed first).
+home district, then the unit listed first). Slots are open to both doses, or each dose has its own
+(`second_dose_slots`).
 
 *Doses to promise* on day d, for each vaccine: what is on hand, plus (stock_rule = "announced") what
 is announced to arrive by d, less all doses promised for days up to d; a promise on day d must leave
@@ -136,11 +137,12 @@ def _book(  # type: ignore[no-untyped-def]
 ):
     """Go through the candidates in order (arrays over candidates; places: units, districts, all).
 
+    free, jump and pointers have a ledger of slots for all doses, or one each for first and second.
     wanted: the vaccine of a second dose, or -1 for a first dose (first_choices[day] then). With
     `just_look` nothing is taken and only `out_held` is written.
     """
     units = districts.shape[0]
-    everywhere = free.shape[0] - 1
+    everywhere = free.shape[1] - 1
     days = left.shape[1]
     single = np.full((1, first_choices.shape[1]), -1, dtype=first_choices.dtype)
     begin_day = np.empty_like(first_day)
@@ -149,6 +151,8 @@ def _book(  # type: ignore[no-untyped-def]
         home = homes[i]
         district = units + districts[home]
         second = wanted[i] >= 0
+        ledger = free.shape[0] - 1 if second else 0
+        slots, jumps = free[ledger], jump[ledger]
         if second:
             single[0, 0] = wanted[i]
             soonest = first_day[wanted[i]]
@@ -160,8 +164,8 @@ def _book(  # type: ignore[no-untyped-def]
         out_day[i] = -1
         best = -1
         if begin <= latest[i]:
-            best = _earliest(jump, everywhere, begin, latest[i], dose_day, choices, not second)
-        slot_day = _next_free(jump, everywhere, earliest[i])
+            best = _earliest(jumps, everywhere, begin, latest[i], dose_day, choices, not second)
+        slot_day = _next_free(jumps, everywhere, earliest[i])
         if best < 0:
             # A free slot without a dose: doses hold the person back; otherwise, if a dose could
             # be promised in the window, slots do; if neither could, doses.
@@ -174,15 +178,15 @@ def _book(  # type: ignore[no-untyped-def]
             out_held[i] = 0
             continue
         limit = min(best + tolerance, latest[i])
-        day = _earliest(jump, home, best, limit, dose_day, choices, not second)
+        day = _earliest(jumps, home, best, limit, dose_day, choices, not second)
         unit = home
         if day < 0:
-            day = _earliest(jump, district, best, limit, dose_day, choices, not second)
+            day = _earliest(jumps, district, best, limit, dose_day, choices, not second)
             if day >= 0:
-                unit = _member_with_slot(free, members, pointers, district, day)
+                unit = _member_with_slot(slots, members, pointers[ledger], district, day)
             else:
                 day = best
-                unit = _member_with_slot(free, members, pointers, everywhere, day)
+                unit = _member_with_slot(slots, members, pointers[ledger], everywhere, day)
         vaccine = _vaccine_for(dose_day, choices[0 if second else day], day)
         _promise(left, first_day, vaccine, day)
         if reserve_vaccine[vaccine] >= 0 and not second:
@@ -191,9 +195,9 @@ def _book(  # type: ignore[no-untyped-def]
         _first_dose_days(left, first_day, reserve_vaccine, reserve_after, begin_day)
         out_slot[i] = booked[unit, day]
         booked[unit, day] += 1
-        _take_slot(free, jump, unit, day)
-        _take_slot(free, jump, units + districts[unit], day)
-        _take_slot(free, jump, everywhere, day)
+        _take_slot(slots, jumps, unit, day)
+        _take_slot(slots, jumps, units + districts[unit], day)
+        _take_slot(slots, jumps, everywhere, day)
         out_day[i] = day
         out_unit[i] = unit
         out_vaccine[i] = vaccine
@@ -236,10 +240,12 @@ class AppointmentBook:
             dtype=np.int64,
         )
         places = units + len(district_names) + 1
-        self._free = np.zeros((places, days + 1), dtype=np.int64)
-        self._free[:units, :days] = slots
-        np.add.at(self._free[:, :days], units + self._districts, slots)
-        self._free[-1, :days] = slots.sum(axis=0)
+        ledgers = _ledgers(slots, scenario.appointments.second_dose_slots)
+        self._free = np.zeros((len(ledgers), places, days + 1), dtype=np.int64)
+        for free, part in zip(self._free, ledgers, strict=True):
+            free[:units, :days] = part
+            np.add.at(free[:, :days], units + self._districts, part)
+            free[-1, :days] = part.sum(axis=0)
         self._jump = self._first_jumps()
         self._members = np.zeros((places, units), dtype=np.int64)
         for place in range(units, places):
@@ -249,7 +255,7 @@ class AppointmentBook:
                 else np.flatnonzero(self._districts == place - units)
             )
             self._members[place, : inside.size] = inside
-        self._pointers = np.zeros((places, days + 1), dtype=np.int64)
+        self._pointers = np.zeros_like(self._free)
         self.booked = np.zeros((units, days), dtype=np.int64)
         """appointments ever given, by unit and day"""
         self.promised = np.zeros((len(scenario.vaccines), units, days), dtype=np.int64)
@@ -258,12 +264,11 @@ class AppointmentBook:
         self._deadline = (scenario.campaign.deadline - scenario.campaign.first_day).days
 
     def _first_jumps(self) -> Int64Array:
-        """jump[place, d] = d where a slot is free, else a later day to look at."""
-        places, columns = self._free.shape
-        days = np.broadcast_to(np.arange(columns), (places, columns))
+        """jump[ledger, place, d] = d where a slot is free, else a later day to look at."""
+        days = np.broadcast_to(np.arange(self._free.shape[-1]), self._free.shape)
         jump = np.where(self._free > 0, days, days + 1)
-        jump[:, -1] = columns - 1
-        return np.ascontiguousarray(jump)
+        jump[..., -1] = self._free.shape[-1] - 1
+        return jump
 
     def book(
         self,
@@ -319,7 +324,7 @@ class AppointmentBook:
         return bookings
 
     def may_have(self, earliest: int, latest: int, doses_left: Int64Array) -> bool:
-        """Whether a slot is free and a dose can be promised on a day from earliest to latest.
+        """Whether a first dose may find a slot and a dose on a day from earliest to latest.
 
         A quick look before a pass over many candidates: False is certain, True is not (the free
         slot and the dose may be on different days).
@@ -327,13 +332,21 @@ class AppointmentBook:
         days = doses_left.shape[1]
         soonest = min(_first_day_to_promise(row) for row in doses_left)
         begin, latest = max(earliest, soonest), min(latest, days - 1)
-        return begin <= latest and int(_next_free(self._jump, -1, begin)) <= latest
+        return begin <= latest and int(_next_free(self._jump[0], -1, begin)) <= latest
 
     def promised_until(self, today: int) -> Int64Array:
         """int64[V, days]: doses promised for days after today, up to each day."""
         by_day = self.promised.sum(axis=1)
         by_day[:, : today + 1] = 0
         return np.asarray(np.cumsum(by_day, axis=1))
+
+
+def _ledgers(slots: Int64Array, second_share: float | None) -> list[Int64Array]:
+    """Slots for all doses alike (no share), or those for first and those for second doses."""
+    if second_share is None:
+        return [slots]
+    second = np.floor(slots * second_share + 1e-9).astype(np.int64)
+    return [slots - second, second]
 
 
 def _first_day_to_promise(left: Int64Array) -> int:

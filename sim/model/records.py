@@ -188,8 +188,8 @@ PROVINCE_STORE = "province_store"
 REASONS: dict[str, str] = {
     "vaccinated": "vaccinated",
     "unwilling": "does not want to be vaccinated",
-    "never_reached_call_centre": "called, never got through (gave up, or still trying)",
     "turn_too_late": "the group's turn comes after this date",
+    "never_reached_call_centre": "called, never got through (gave up, or still trying)",
     "no_dose": "no dose to book, or none left on the day",
     "no_slot": "no earlier slot: staff of the units too few, or not served on the day",
     "not_shown_up": "missed the appointment",

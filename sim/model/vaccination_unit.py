@@ -143,14 +143,18 @@ class VaccinationUnits:
 
     def _order_of_walk_ins(self) -> dict[int, Int64Array]:
         """For each unit with walk-ins, the willing of its catchment in the order of walking in."""
-        order = {}
-        for number, unit in enumerate(self._units):
-            if unit.walk_ins_per_day > 0:
-                near = np.flatnonzero((self._people.home_unit == number) & self._people.willing)
-                words = self._walk_in_streams[self._people.group[near]]
-                luck = self._streams.blocks(words, self._people.entity[near])[1]
-                order[number] = near[np.argsort(luck, kind="stable")]
-        return order
+        people = self._people
+        has_walk_ins = np.array([unit.walk_ins_per_day > 0 for unit in self._units])
+        who = np.flatnonzero(has_walk_ins[people.home_unit] & people.willing)
+        words = self._walk_in_streams[people.group[who]]
+        luck = self._streams.blocks(words, people.entity[who])[1]
+        home = people.home_unit[who]
+        in_order = np.lexsort((luck, home))
+        first = np.searchsorted(home[in_order], np.arange(len(self._units) + 1))
+        return {
+            int(number): who[in_order[first[number] : first[number + 1]]]
+            for number in np.flatnonzero(has_walk_ins)
+        }
 
     def hold_sessions(
         self, today: int, vials: Int64Array, per_vial: Int64Array, turn_day: Int64Array
