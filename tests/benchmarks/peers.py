@@ -389,12 +389,13 @@ def erlang_c(rate: float, staff: int, minutes: float) -> float:
     return waits * minutes / (staff - load)
 
 
-def theory(model: Model) -> list[float]:
-    """Mean waits: of answered calls, then at each station."""
+def theory(model: Model) -> tuple[float, list[float]]:
+    """Calls answered; mean waits of answered calls, then at each station."""
     wait, answered = erlang_a(model.people / DAY_MINUTES, model.agents)
     rate = answered * model.people / DAY_MINUTES / UNITS
     stations = zip(model.staff, STATIONS.values(), strict=True)
-    return [wait, *(erlang_c(rate, staff, minutes) for staff, minutes in stations)]
+    waits = [wait, *(erlang_c(rate, staff, minutes) for staff, minutes in stations)]
+    return answered * model.people, waits
 
 
 # The table ------------------------------------------------------------------------------------
@@ -445,7 +446,8 @@ def main() -> None:
         for what, one, own in zip(heads[4:], means, own_means, strict=True):
             if abs(one[0] - own[0]) > 4 * math.hypot(one[1], own[1]):
                 disagreeing.append(f"{name}: {what}")
-    rows.append(["theory", "", "", "", *(f"{wait:.2f}" for wait in theory(model))])
+    answered, expected = theory(model)
+    rows.append(["theory", "", "", f"{answered:,.0f}", *(f"{wait:.2f}" for wait in expected)])
     widths = [max(len(row[i]) for row in rows) for i in range(len(heads))]
     for row in rows:
         print("  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True)))
