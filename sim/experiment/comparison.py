@@ -19,7 +19,7 @@ import pandas as pd
 from sim.experiment.answer import reason_counts
 from sim.experiment.coverage import SCOPES, Scope
 from sim.experiment.measures import measure
-from sim.experiment.results import Run
+from sim.experiment.results import Run, scenario_data
 from sim.experiment.settings import SettingsError
 from sim.experiment.statistics import (
     Estimate,
@@ -30,7 +30,6 @@ from sim.experiment.statistics import (
 from sim.model.records import REASONS
 from sim.scenario import Scenario
 from sim.scenario_errors import dotted, shown
-from sim.scenario_files import file_data
 
 _NO_CHANGE = ("title", "description", "sources")
 """What a scenario says about itself, which changes nothing in it."""
@@ -206,33 +205,43 @@ def comparison(runs: Mapping[str, Run], replications: int | None = None) -> Comp
 
 
 def scenario_changes(first: Scenario, second: Scenario) -> list[tuple[str, str, str]]:
-    """(dotted path, value in the first, value in the second) of all that differs."""
+    """(dotted path, value in the first, value in the second) of all that differs.
+
+    What changes in a unit because it changes in its type is told of the type alone.
+    """
     before, after = (
-        {key: value for key, value in file_data(scenario).items() if key not in _NO_CHANGE}
+        {key: value for key, value in scenario_data(scenario).items() if key not in _NO_CHANGE}
         for scenario in (first, second)
     )
-    return [
-        (dotted(path), _shown(value), _shown(other))
-        for path, value, other in _changes(before, after, ())
-    ]
+    changes = list(_changes(before, after, ()))
+    rows = []
+    for path, value, other in changes:
+        kind = second.units[path[1]].type if _in_both(path, first, second) else None
+        if kind is None or (("unit_types", kind, *path[2:]), value, other) not in changes:
+            rows.append((dotted(path), _shown(value), _shown(other)))
+    return rows
+
+
+def _in_both(path: tuple[Any, ...], first: Scenario, second: Scenario) -> bool:
+    """Whether the path lies in a unit that both scenarios have."""
+    return path[0] == "units" and len(path) > 2 and path[1] in first.units.keys() & second.units
 
 
 def _changes(
-    first: Any, second: Any, path: tuple[str | int, ...]
-) -> Iterator[tuple[tuple[str | int, ...], Any, Any]]:
-    if first == second:
-        if isinstance(first, Mapping) and list(first) != list(second):
-            yield path, list(first), list(second)  # the order of stations and regimens matters
-    elif isinstance(first, Mapping) and isinstance(second, Mapping):
+    first: Any, second: Any, path: tuple[Any, ...]
+) -> Iterator[tuple[tuple[Any, ...], Any, Any]]:
+    if isinstance(first, Mapping) and isinstance(second, Mapping):
         if first.get("distribution") != second.get("distribution"):
             yield path, first, second
             return
+        if first.keys() == second.keys() and list(first) != list(second):
+            yield path, list(first), list(second)  # the order of stations and regimens matters
         for key in dict.fromkeys([*first, *second]):
             yield from _changes(first.get(key), second.get(key), (*path, key))
     elif _tables(first) and _tables(second) and len(first) == len(second):
         for i, pair in enumerate(zip(first, second, strict=True)):
             yield from _changes(*pair, (*path, i))
-    else:
+    elif first != second:
         yield path, first, second
 
 
