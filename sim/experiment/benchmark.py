@@ -1,8 +1,9 @@
 """How fast the program is, and how much memory it takes: measured here and now.
 
 Every campaign is simulated in a fresh process, after a short campaign that loads (or compiles) the
-compiled code, and its time is taken from the population's drawing to the finished tables. "Calls"
-is the time in `CallCentre.take_calls`, preparation and records included; "sessions" the time in the
+compiled code, and its time is taken from the population's drawing to the finished tables, as
+processor time: one thread simulates, and what else the machine does disturbs that less. "Calls" is
+the time in `CallCentre.take_calls`, preparation and records included; "sessions" the time in the
 engine's `unit_session`; "everything else" a replication without the engine's two functions.
 """
 
@@ -100,7 +101,7 @@ def machine() -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Cost:
-    """What replications in one process cost: medians of seconds, and counts of the last one."""
+    """What replications in one process cost: medians of processor seconds; counts of the last."""
 
     seconds: float
     calls_s: float
@@ -150,7 +151,7 @@ def _cost(
     measured = []
     for replication in range(1, repetitions + 1):
         day, session = _Stopwatch(engine.call_centre_day), _Stopwatch(engine.unit_session)
-        start = time.perf_counter()
+        start = time.process_time()
         campaign = Campaign(
             scenario, Engine(engine_name, day, session), RandomStreams(1, replication)
         )
@@ -158,7 +159,7 @@ def _cost(
         setattr(campaign.call_centre, "take_calls", calls)  # noqa: B010
         campaign.run()
         tables = campaign.recorder.tables()
-        seconds = time.perf_counter() - start
+        seconds = time.process_time() - start
         measured.append((seconds, calls.seconds, day.seconds, session.seconds))
     total, calls_s, call_engine_s, sessions_s = map(statistics.median, zip(*measured, strict=True))
     return Cost(
@@ -181,11 +182,11 @@ class _Stopwatch:
         self.seconds = 0.0
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
-        start = time.perf_counter()
+        start = time.process_time()
         try:
             return self._function(*arguments, **named)
         finally:
-            self.seconds += time.perf_counter() - start
+            self.seconds += time.process_time() - start
 
 
 def _peak_bytes() -> int:
