@@ -14,7 +14,8 @@ from small_campaign import made_up_tables, small_scenario
 
 from sim.experiment.measures import measures_of
 from sim.experiment.packing import pack
-from sim.experiment.results import Run, RunError, RunWriter
+from sim.experiment.results import Run, RunError
+from sim.experiment.run_writer import RunWriter
 from sim.experiment.settings import RunSettings
 from sim.presentation import plots, style
 
@@ -32,7 +33,7 @@ def made_up_run(folder: Path, scenario: Any, empty: bool = False) -> Run:
                     for name, frame in tables.items()
                 }
             row = {"replication": replication, **measures_of(tables, scenario)}
-            writer.add(pack({**tables, "replications": pd.DataFrame([row])}))
+            writer.add(replication, pack({**tables, "replications": pd.DataFrame([row])}))
         return writer.finish()
 
 

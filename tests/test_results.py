@@ -1,5 +1,6 @@
 """Claims about runs: replications in processes, the folder, reading back, damage."""
 
+import contextlib
 import json
 import os
 import time
@@ -20,13 +21,12 @@ from sim.experiment.results import (
     FORMAT,
     Run,
     RunError,
-    RunWriter,
     default_folder,
-    finished_run,
     open_run,
     scenario_data,
     scenario_digest,
 )
+from sim.experiment.run_writer import RunWriter, finished_run
 from sim.experiment.runs import carry_out
 from sim.experiment.settings import RunSettings, SettingsError
 from sim.experiment.work import do_work
@@ -51,7 +51,7 @@ def write(folder: Path, scenario: Any, settings: RunSettings = SETTINGS) -> Run:
     """A run of made-up tables."""
     with RunWriter(folder, scenario, settings) as writer:
         for replication in range(settings.replications):
-            writer.add(pack(with_measures(scenario, replication % 9)))
+            writer.add(replication, pack(with_measures(scenario, replication)))
         return writer.finish()
 
 
@@ -216,14 +216,15 @@ def test_folder_that_cannot_be_made_is_an_error_and_leaves_nothing(
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
-def test_a_failing_run_leaves_nothing_behind(tmp_path: Path, scenario: Any) -> None:
+def test_a_run_that_fails_before_its_first_replication_leaves_nothing_behind(
+    tmp_path: Path, scenario: Any
+) -> None:
     folder = tmp_path / "runs" / "one"
 
     def fail() -> None:
         with RunWriter(folder, scenario, SETTINGS) as writer:
-            writer.add(pack(with_measures(scenario, 0)))
-            writer._write_parts()
-            assert (folder / "tables" / "daily").is_dir()
+            assert (folder / "manifest.json").is_file()
+            assert writer.there == 0
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -244,16 +245,84 @@ def test_a_failing_run_leaves_files_of_others_alone(tmp_path: Path, scenario: An
     assert [p.name for p in folder.iterdir()] == ["notes.txt"]
 
 
-def test_unfinished_run_is_started_anew_by_the_same_command(tmp_path: Path, scenario: Any) -> None:
+def test_a_failing_run_keeps_what_is_there_and_the_error_says_so(
+    tmp_path: Path, scenario: Any
+) -> None:
     folder = tmp_path / "run"
-    run = write(folder, scenario)
-    manifest = {**run.manifest, "complete": False}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+    def fail() -> None:
+        with RunWriter(folder, scenario, SETTINGS) as writer:
+            writer.add(0, pack(with_measures(scenario, 0)))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        fail()
+    assert caught.value.__notes__ == [
+        f"1 of 3 replications are kept in {folder}; the same command goes on from there"
+    ]
     with pytest.raises(RunError, match="unfinished"):
         open_run(folder)
     assert finished_run(folder, scenario, SETTINGS) is None
-    assert content(write(folder, scenario).folder) == content(folder)
-    open_run(folder)
+
+
+def test_a_run_goes_on_where_it_has_stopped_and_ends_with_the_same_bytes(
+    tmp_path: Path, scenario: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(results, "REPLICATIONS_PER_PART", 2)
+    settings = replace(SETTINGS, replications=5)
+    whole = write(tmp_path / "whole", scenario, settings)
+    for stop in range(6):  # after so many replications; parts have 2
+        folder = tmp_path / f"stopped-{stop}"
+        with contextlib.suppress(ZeroDivisionError), RunWriter(folder, scenario, settings) as first:
+            for replication in range(stop):
+                first.add(replication, pack(with_measures(scenario, replication)))
+            raise ZeroDivisionError
+        with RunWriter(folder, scenario, settings) as second:
+            assert second.there == stop
+            for replication in range(stop, 5):
+                second.add(replication, pack(with_measures(scenario, replication)))
+            second.finish()
+        assert everything(folder) == everything(whole.folder)
+
+
+def everything(folder: Path) -> dict[str, object]:
+    """All files of a run, but for the time at which it was begun."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest.pop("created_at")
+    files = {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    return {**files, "manifest.json": manifest}
+
+
+def test_a_torn_file_of_an_unfinished_run_is_simulated_again(tmp_path: Path, scenario: Any) -> None:
+    folder = tmp_path / "run"
+    with contextlib.suppress(ZeroDivisionError), RunWriter(folder, scenario, SETTINGS) as writer:
+        for replication in range(3):
+            writer.add(replication, pack(with_measures(scenario, replication)))
+        raise ZeroDivisionError
+    torn = next((folder / "unfinished").glob("000001-*"))
+    torn.write_bytes(torn.read_bytes()[:-100])  # as after the loss of power
+    with RunWriter(folder, scenario, SETTINGS) as writer:
+        assert writer.there == 1
+        assert len(list((folder / "unfinished").iterdir())) == 1
+
+
+def test_a_damaged_part_of_an_unfinished_run_is_named(
+    tmp_path: Path, scenario: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(results, "REPLICATIONS_PER_PART", 2)
+    folder = tmp_path / "run"
+    with contextlib.suppress(ZeroDivisionError), RunWriter(folder, scenario, SETTINGS) as writer:
+        for replication in range(2):
+            writer.add(replication, pack(with_measures(scenario, replication)))
+        raise ZeroDivisionError
+    part = folder / "tables" / "daily" / "part-00000.parquet"
+    part.write_bytes(part.read_bytes()[:-1])
+    with (
+        pytest.raises(RunError, match=r"daily.part-00000\.parquet is damaged"),
+        RunWriter(folder, scenario, SETTINGS),
+    ):
+        pass
+    assert part.is_file()  # nothing is thrown away
 
 
 @pytest.mark.skipif(os.name != "posix", reason="file locks of POSIX")
@@ -268,7 +337,7 @@ def test_second_writer_in_the_same_folder_is_refused_and_harms_nothing(
         ):
             pass
         for replication in range(3):
-            writer.add(pack(with_measures(scenario, replication)))
+            writer.add(replication, pack(with_measures(scenario, replication)))
         writer.finish()
     assert len(open_run(folder).table("replications")) == 3
 

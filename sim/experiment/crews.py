@@ -60,6 +60,10 @@ class StoppedError(Exception):
     """No more results are wanted."""
 
 
+class WorkersLostError(Exception):
+    """Workers ended again and again; the message names the replications they had in hand."""
+
+
 class ThisThread:
     """No workers: a task is done when it is given."""
 

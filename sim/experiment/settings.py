@@ -6,6 +6,7 @@ Imports nothing that takes long to load, so that the command line can show its h
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 DEFAULT_SEED = 1
 DEFAULT_REPLICATIONS = 10
 DEFAULT_ENGINE = "compiled"
+DEFAULT_MOST = 1000
+"""Replications at most, where a precision is asked for."""
+DEFAULT_PRECISION_OF = ("first_doses_by_deadline", "fully_vaccinated_by_deadline")
+"""Measures that a precision is for if nobody names one."""
 
 
 class SettingsError(ValueError):
@@ -23,16 +28,61 @@ class SettingsError(ValueError):
 
 
 @dataclass(frozen=True)
+class Precision:
+    """How narrow the confidence intervals of some measures should be."""
+
+    measures: tuple[tuple[str, float], ...]
+    """measure, and half-width of its interval as a share of its mean"""
+    at_most: int = DEFAULT_MOST
+    """replications"""
+
+    def __post_init__(self) -> None:
+        """Raise SettingsError for shares that cannot be, or a limit below the least number."""
+        for name, share in self.measures:
+            if not 0 < share < 1:
+                raise SettingsError(
+                    f"precision of {name} must lie between 0 and 100 %, not at {100 * share:g} %"
+                )
+        if not self.measures:
+            raise SettingsError("precision: of which measure?")
+        if not 3 <= self.at_most <= 10**6:
+            raise SettingsError(
+                f"with a precision, at most 3 to 1,000,000 replications, not {self.at_most:,}"
+            )
+
+    @classmethod
+    def of(cls, texts: Sequence[str], at_most: int | None = None) -> Precision:
+        """From texts such as "0.5%" or "calls_offered=0.01". Raises SettingsError."""
+        found: dict[str, float] = {}
+        for text in texts:
+            name, equals, value = text.rpartition("=")
+            number = value.strip().removesuffix("%")
+            try:
+                share = float(number) / (100 if number != value.strip() else 1)
+            except ValueError:
+                raise SettingsError(
+                    f"precision {text!r}: write it as 0.5% or MEASURE=0.5%"
+                ) from None
+            for measure in (name.strip(),) if equals else DEFAULT_PRECISION_OF:
+                found[measure] = share
+        return cls(tuple(sorted(found.items())), DEFAULT_MOST if at_most is None else at_most)
+
+
+@dataclass(frozen=True)
 class RunSettings:
-    """How a scenario is studied. The results depend on all of it but the number of workers."""
+    """How a scenario is studied. The results depend on all of it but who does the work."""
 
     seed: int = DEFAULT_SEED
     replications: int = DEFAULT_REPLICATIONS
     engine: str = DEFAULT_ENGINE
     workers: int | None = None
-    """Processes; None: one a core, but no more than replications."""
+    """Replications at a time; None: one a core, but no more than replications."""
     until: date | None = None
     """Last day simulated, where that is before the horizon."""
+    precision: Precision | None = None
+    """Replications are added until this is reached; `replications` is then how many it took."""
+    scheduler: str | None = None
+    """Address of a dask scheduler whose workers do the work; None: this machine."""
 
     def __post_init__(self) -> None:
         """Raise SettingsError for settings that no scenario allows."""
@@ -51,6 +101,8 @@ class RunSettings:
 
         if self.engine not in ENGINES:
             raise SettingsError(f"engine must be one of {', '.join(ENGINES)}, not {self.engine!r}")
+        for name, _ in self.precision.measures if self.precision else ():
+            _check_measure(name, scenario)
         campaign = scenario.campaign
         if self.until is not None and not campaign.first_day <= self.until <= campaign.horizon:
             raise SettingsError(
@@ -64,9 +116,27 @@ class RunSettings:
         return ((self.until or campaign.horizon) - campaign.first_day).days + 1
 
     @property
+    def most(self) -> int:
+        """Replications at most."""
+        return self.precision.at_most if self.precision else self.replications
+
+    @property
     def workers_used(self) -> int:
-        """Number of processes."""
-        return min(self.workers or available_cores(), self.replications)
+        """Replications at a time."""
+        return min(self.workers or available_cores(), self.most)
+
+
+def _check_measure(name: str, scenario: Scenario) -> None:
+    from sim.experiment.measures import MEASURES, station_names
+    from sim.scenario_errors import did_you_mean
+
+    known = [
+        measure.format(name=station)
+        for measure in MEASURES
+        for station in (station_names(scenario) if "{name}" in measure else ("",))
+    ]
+    if name not in known:
+        raise SettingsError(f"precision: there is no measure {name!r}{did_you_mean(name, known)}")
 
 
 def available_cores() -> int:

@@ -9,14 +9,25 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import BrokenExecutor, Future, wait
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
-from sim.experiment.crews import Crew, OnCompiling, OnDays, Processes, ThisThread, Threads
+from sim.experiment.crews import (
+    Crew,
+    OnCompiling,
+    OnDays,
+    Processes,
+    ThisThread,
+    Threads,
+    WorkersLostError,
+)
 from sim.experiment.packing import Packed
 from sim.experiment.replications import Task
 from sim.experiment.settings import available_cores
+
+TaskT = TypeVar("TaskT", bound=Task)
 
 LOSSES_ALLOWED = 3
 """How often a task is given out again after the loss of a worker."""
@@ -25,41 +36,44 @@ FEW = 6
 """Tasks a worker up to which threads, which start at once, are done before processes."""
 
 
-class WorkersLostError(Exception):
-    """Workers ended again and again; the message names the replications they had in hand."""
-
-
 def do_work(
-    tasks: Iterable[Task],
+    tasks: Iterable[TaskT],
     workers: int | None = None,
     on_days: OnDays = lambda days: None,
     on_compiling: OnCompiling = lambda: None,
-) -> Iterator[tuple[Task, Packed]]:
+    expected: int | None = None,
+    scheduler: str | None = None,
+) -> Generator[tuple[TaskT, Packed], None, None]:
     """Yield (task, its tables packed) in the order of `tasks`, which are taken as needed.
 
-    `workers`: how many tasks at a time (default: one a core). Closing the generator, or an
+    `workers`: how many tasks at a time (default: one a core). `expected`: about how many tasks
+    there are, where `tasks` does not know its length. `scheduler`: address of a dask scheduler
+    whose workers do the work, instead of this machine. Closing the generator, or an
     exception in its caller, ends the workers within a simulated day. Raises WorkersLostError if
     workers are lost again and again, and whatever a task raises.
     """
-    crew = _crew(tasks, workers or available_cores(), on_days, on_compiling)
+    if expected is None and isinstance(tasks, Sequence):
+        expected = len(tasks)
+    crew: Crew
+    if scheduler is not None:
+        from sim.experiment.cluster import Cluster
+
+        crew = Cluster(scheduler, on_days)
+    elif workers == 1:
+        crew = ThisThread(on_days, on_compiling)
+    elif expected is not None and expected <= FEW * (workers or available_cores()):
+        crew = Threads(workers or available_cores(), on_days, on_compiling)
+    else:
+        crew = Processes(workers or available_cores(), on_days, on_compiling)
     with contextlib.closing(crew):
         yield from _share_out(tasks, crew)
 
 
-def _crew(tasks: Iterable[Task], workers: int, on_days: OnDays, on_compiling: OnCompiling) -> Crew:
-    if workers == 1:
-        return ThisThread(on_days, on_compiling)
-    few = isinstance(tasks, Sequence) and len(tasks) <= FEW * workers
-    if few and all(task.settings.engine == "compiled" for task in tasks):
-        return Threads(workers, on_days, on_compiling)
-    return Processes(workers, on_days, on_compiling)
-
-
 @dataclass
-class _Given:
+class _Given(Generic[TaskT]):
     """A task given out, and how often workers were lost meanwhile."""
 
-    task: Task
+    task: TaskT
     future: Future[Packed]
     losses: int = 0
 
@@ -68,9 +82,9 @@ class _Given:
         return self.future.done() and self.future.exception() is None
 
 
-def _share_out(tasks: Iterable[Task], crew: Crew) -> Iterator[tuple[Task, Packed]]:
+def _share_out(tasks: Iterable[TaskT], crew: Crew) -> Generator[tuple[TaskT, Packed], None, None]:
     waiting = iter(tasks)
-    given: deque[_Given] = deque()
+    given: deque[_Given[TaskT]] = deque()
     days = 0
     while True:
         try:
@@ -91,11 +105,11 @@ def _share_out(tasks: Iterable[Task], crew: Crew) -> Iterator[tuple[Task, Packed
         yield task, result
 
 
-def _days_done(given: Iterable[_Given]) -> int:
+def _days_done(given: Iterable[_Given[TaskT]]) -> int:
     return sum(each.task.days for each in given if each.done)
 
 
-def _give_out_again(given: deque[_Given], crew: Crew, days: int) -> None:
+def _give_out_again(given: deque[_Given[TaskT]], crew: Crew, days: int) -> None:
     """Replace lost workers and give them what is unfinished; who lost them cannot be known."""
     unfinished = [each for each in given if not each.done]
     for each in unfinished:

@@ -1,0 +1,364 @@
+"""Writing a run so that it survives: whatever ends the process, the same command goes on.
+
+While a run is unfinished its folder has, besides what `results.py` describes,
+
+    unfinished/000012-<digest>   the tables of replication 12, packed
+    .lock                        locked by the process that writes
+    .part                        a file being written
+
+Every replication is kept as soon as it is there, in a file that is whole or absent. 50 of them
+become parts of the tables; only then are they removed. All files are moved into place, so nothing
+that is registered in the manifest can be half a file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import os
+import platform
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from sim.experiment import results
+from sim.experiment.packing import TABLE_NAMES, Packed, frame_of, unpack
+from sim.experiment.results import (
+    MANIFEST,
+    Run,
+    RunError,
+    check_part,
+    identity,
+    json_text,
+    open_run,
+    read_manifest,
+    scenario_data,
+)
+from sim.experiment.settings import RunSettings
+from sim.scenario import Scenario
+
+_UNFINISHED = "unfinished"
+_LOCK = ".lock"
+_PART = ".part"
+_LIBRARIES = ("numpy", "numba", "simpy", "scipy", "pandas", "pyarrow")
+
+
+def environment() -> dict[str, Any]:
+    """With what a run is made: versions and platform."""
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "libraries": {name: version(name) for name in _LIBRARIES},
+    }
+
+
+def finished_run(
+    folder: Path, scenario: Scenario, settings: RunSettings, fresh: bool = False
+) -> Run | None:
+    """The run that `folder` already holds, if it is this very one; None if it can be made there.
+
+    It can be made in a new or empty folder, or where it is unfinished. Raises RunError if the
+    folder holds anything else. `fresh`: make the same run anew, or one that another version of
+    vaxsim has made.
+    """
+    try:
+        if not folder.exists() or (folder.is_dir() and not set(os.listdir(folder)) - {_LOCK}):
+            return None
+        if not folder.is_dir():
+            raise RunError(f"{folder} is a file: name a folder for the results with --out")
+    except OSError as error:
+        raise RunError(f"{folder} cannot be used: {error.strerror}") from None
+    if not (folder / MANIFEST).is_file():
+        raise RunError(f"{folder} holds other files: name a new folder for the results with --out")
+    found = read_manifest(folder)
+    differing = _differences(found, identity(scenario, settings), fresh)
+    if differing:
+        hint = " (--fresh replaces it)" if set(differing) == {"vaxsim"} else ""
+        raise RunError(
+            f"{folder} holds another run ({'; '.join(differing.values())}): "
+            f"name another folder with --out{hint}"
+        )
+    return None if fresh or not found["complete"] else open_run(folder)
+
+
+def _differences(
+    found: Mapping[str, Any], wanted: Mapping[str, Any], fresh: bool
+) -> dict[str, str]:
+    """In words, what makes another run of it."""
+    differing = [key for key in wanted if found.get(key) != wanted[key]]
+    if wanted["precision"] and found.get("precision"):  # the number of replications is a result
+        differing = [key for key in differing if key != "replications"]
+    if fresh:
+        differing = [key for key in differing if key != "vaxsim"]
+    words = {}
+    for key in differing:
+        words[key] = f"{key} {found.get(key)} and not {wanted[key]}"
+        if key == "scenario_sha256":
+            words[key] = "another scenario"
+        if key == "precision":
+            words[key] = "another --precision or --max-replications"
+    return words
+
+
+class RunWriter:
+    """Writes a run into a folder that `finished_run` has found free, or goes on with it.
+
+    A context manager that holds the folder's lock. If the block fails, what is there is kept, and
+    the exception gets a note that says so; where nothing is there, nothing is left.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        scenario: Scenario,
+        settings: RunSettings,
+        raw: Mapping[str, Any] | None = None,
+        fresh: bool = False,
+    ) -> None:
+        self._folder = folder
+        self._settings = settings
+        self._fresh = fresh
+        self._identity = identity(scenario, settings)
+        self._manifest: dict[str, Any] = {
+            **self._identity,
+            "complete": False,
+            "title": scenario.title,
+            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            **environment(),
+            "parts": {name: [] for name in TABLE_NAMES},
+            "scenario": raw or scenario_data(scenario),
+        }
+        self._kept: dict[int, Path] = {}
+        self._created: list[Path] = []
+        self._lock: Any = None
+
+    def __enter__(self) -> RunWriter:
+        """Make the folder and its manifest, or take over what is there."""
+        try:
+            self._claim()
+        except RunError:
+            self._release()
+            raise
+        except OSError as error:
+            self._release()
+            raise RunError(
+                f"{self._folder} cannot be written: {error.strerror}. "
+                "Name another folder with --out"
+            ) from None
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        """Give the folder free."""
+        if error is not None and self.there:
+            error.add_note(unfinished_text(self._folder, self.there, self._settings))
+        self._release()
+
+    # What is there ------------------------------------------------------------------------------
+
+    @property
+    def there(self) -> int:
+        """Number of replications that are there: 0, 1, ... without a gap."""
+        return _registered(self._manifest) + len(self._kept)
+
+    def measures(self) -> Iterator[dict[str, float]]:
+        """The measures of the replications that are there."""
+        for part in Run(self._folder, self._manifest).parts("replications"):
+            for row in part.to_dict("records"):
+                yield {str(name): float(value) for name, value in row.items()}
+        for path in self._kept.values():
+            yield measures_in(path.read_bytes())
+
+    # Writing ------------------------------------------------------------------------------------
+
+    def add(self, replication: int, packed: Packed) -> None:
+        """Keep the tables of the next replication."""
+        if replication != self.there:
+            raise ValueError(f"replication {replication} after {self.there} others")
+        digest = hashlib.sha256(packed).hexdigest()
+        file = f"{_UNFINISHED}/{replication:06d}-{digest[:16]}"
+        self._replace(file, packed)
+        self._kept[replication] = self._folder / file
+        if len(self._kept) == results.REPLICATIONS_PER_PART:
+            self._write_parts()
+
+    def finish(self, **results: Any) -> Run:
+        """Write what is left and declare the run complete with the replications that are there."""
+        if self._kept:
+            self._write_parts()
+        with contextlib.suppress(OSError):
+            (self._folder / _UNFINISHED).rmdir()
+        self._manifest |= {"complete": True, "replications": self.there, **results}
+        self._write_manifest()
+        return Run(self._folder, self._manifest)
+
+    def _write_parts(self) -> None:
+        batch = [unpack(path.read_bytes()) for path in self._kept.values()]
+        added = {}
+        for name in TABLE_NAMES:
+            file = f"tables/{name}/part-{len(self._manifest['parts'][name]):05d}.parquet"
+            rows, content = part_of(batch, name)
+            self._replace(file, content, durable=True)
+            digest = hashlib.sha256(content).hexdigest()
+            added[name] = {
+                "file": file,
+                "rows": rows,
+                "bytes": len(content),
+                "sha256": digest,
+            }
+        for name, part in added.items():
+            self._manifest["parts"][name].append(part)
+        self._write_manifest()
+        for path in self._kept.values():
+            path.unlink(missing_ok=True)
+        self._kept.clear()
+
+    def _write_manifest(self) -> None:
+        content = (json_text(self._manifest, indent=1) + "\n").encode()
+        self._replace(MANIFEST, content, durable=True)
+
+    def _replace(self, file: str, content: bytes, durable: bool = False) -> None:
+        """Put a whole file into place; `durable`: it survives the loss of power too."""
+        path, temporary = self._folder / file, self._folder / _PART
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("wb") as part:
+                part.write(content)
+                if durable:
+                    part.flush()
+                    os.fsync(part.fileno())
+            os.replace(temporary, path)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise RunError(f"{path} cannot be written: {error.strerror}") from None
+
+    # Beginning and end --------------------------------------------------------------------------
+
+    def _claim(self) -> None:
+        for folder in (*reversed(self._folder.parents), self._folder):
+            if not folder.is_dir():
+                folder.mkdir()
+                self._created.append(folder)
+        self._lock = _locked(self._folder)
+        if self._fresh or not (self._folder / MANIFEST).is_file():
+            for name in ("tables", _UNFINISHED):
+                shutil.rmtree(self._folder / name, ignore_errors=True)
+        else:
+            self._go_on()
+        if not self._manifest["complete"]:
+            self._write_manifest()
+
+    def _go_on(self) -> None:
+        """Take over what is there; notice what is damaged."""
+        found = read_manifest(self._folder)
+        if _differences(found, self._identity, fresh=False):
+            raise RunError(f"another process has just made another run in {self._folder}")
+        self._manifest = found
+        for parts in found["parts"].values():
+            for part in parts:
+                check_part(self._folder, part)
+        here = environment()
+        if here != {key: found.get(key) for key in here} and not found["complete"]:
+            others = [each for each in found.get("continued_with", []) if each != here]
+            self._manifest["continued_with"] = [*others, here]
+        for path in sorted((self._folder / _UNFINISHED).glob("*")):
+            number, _, digest = path.name.partition("-")
+            content = path.read_bytes()
+            next_one = number.isdecimal() and int(number) == self.there
+            if next_one and hashlib.sha256(content).hexdigest()[:16] == digest:
+                self._kept[self.there] = path
+            else:  # in a part already, or torn when power was lost, or after such a one
+                path.unlink()
+
+    def _release(self) -> None:
+        """Unlock; where nothing is there, leave nothing."""
+        if self._lock is not None:
+            if not self.there and not self._manifest["complete"]:
+                for name in ("tables", _UNFINISHED):
+                    shutil.rmtree(self._folder / name, ignore_errors=True)
+                (self._folder / MANIFEST).unlink(missing_ok=True)
+            (self._folder / _PART).unlink(missing_ok=True)
+            (self._folder / _LOCK).unlink(missing_ok=True)
+            self._lock.close()
+            self._lock = None
+        for folder in reversed(self._created):
+            with contextlib.suppress(OSError):  # it holds something: leave it
+                folder.rmdir()
+
+
+def part_of(batch: Sequence[Mapping[str, Any]], table: str) -> tuple[int, bytes]:
+    """Rows and Parquet content of a part: that table of some replications, one after another."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    buffer = io.BytesIO()
+    whole = pa.concat_tables([tables[table] for tables in batch])
+    pq.write_table(whole, buffer, compression="zstd")
+    return whole.num_rows, buffer.getvalue()
+
+
+def measures_in(packed: Packed) -> dict[str, float]:
+    """The measures of a replication, by name."""
+    rows = frame_of(unpack(packed)["replications"]).to_dict("records")
+    return {str(name): float(value) for name, value in rows[0].items()}
+
+
+def unfinished_text(folder: Path, there: int, settings: RunSettings) -> str:
+    """How far an unfinished run is, in words."""
+    of = (
+        f"{there:,} replications"
+        if settings.precision
+        else (f"{there:,} of {settings.replications:,} replications")
+    )
+    return f"{of} are kept in {folder}; the same command goes on from there"
+
+
+def kept_replications(folder: Path) -> int:
+    """Replications of an unfinished run that are there, those not yet in parts included."""
+    manifest = read_manifest(folder)
+    numbers = {int(path.name.partition("-")[0]) for path in (folder / _UNFINISHED).glob("[0-9]*-*")}
+    registered = _registered(manifest)
+    return registered + sum(number >= registered for number in numbers)
+
+
+def being_written(folder: Path) -> bool:
+    """Whether a process is writing into the folder now (where the system has such locks)."""
+    try:
+        with (folder / _LOCK).open() as lock:
+            return not _try_lock(lock)
+    except OSError:
+        return False
+
+
+def _registered(manifest: Mapping[str, Any]) -> int:
+    """Replications in parts: the table `replications` has one row for each."""
+    return sum(part["rows"] for part in manifest["parts"]["replications"])
+
+
+def _locked(folder: Path) -> Any:
+    """The folder's lock file, locked. The system unlocks it when the process ends, however."""
+    path = folder / _LOCK
+    lock = path.open("w")
+    # The lock file of a process that has just ended may be locked here and removed there
+    if _try_lock(lock) and path.exists() and os.path.samestat(os.fstat(lock.fileno()), path.stat()):
+        return lock
+    lock.close()
+    raise RunError(f"another process is writing into {folder}")
+
+
+def _try_lock(file: Any) -> bool:
+    try:
+        import fcntl
+    except ImportError:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
