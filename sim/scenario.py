@@ -441,13 +441,6 @@ class CallCentre(Opening):
             yield "weekday_calls", "must not be 0 on every day"
         if not any(self.call_times[self.opens // 60 : -(-self.closes // 60)]):
             yield "call_times", "must not be 0 in every opening hour"
-        longest = float(self.redial_delay_minutes.quantiles(np.array([1.0]))[0])
-        if longest == 0 and self.redial_probability == 1 and self.attempts_per_day > 1000:
-            yield (
-                "redial_delay_minutes",
-                "must not be 0 where everybody redials (redial_probability = 1) more than 1,000 "
-                "times a day (attempts_per_day): the telephones would never be done",
-            )
 
     def takes_calls(self, day: date) -> bool:
         """Whether the centre is open on that date."""
