@@ -7,20 +7,37 @@ out of the difference. The first scenario is the base of every difference.
 
 from __future__ import annotations
 
+import hashlib
+import itertools
+import json
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from sim import __version__
 from sim.experiment.answer import reason_counts
 from sim.experiment.coverage import SCOPES, Scope
+from sim.experiment.crews import OnCompiling, OnDays
 from sim.experiment.measures import measure
-from sim.experiment.results import Run, scenario_data
-from sim.experiment.settings import SettingsError
+from sim.experiment.results import (
+    Run,
+    RunError,
+    default_folder,
+    json_text,
+    open_run,
+    scenario_data,
+    scenario_digest,
+)
+from sim.experiment.runs import Order, carry_out_all
+from sim.experiment.settings import DEFAULT_ENGINE, RunSettings, SettingsError
+from sim.experiment.sources import Source, check_folder, put
 from sim.experiment.statistics import (
     Estimate,
     common_numbers_gain,
@@ -31,6 +48,9 @@ from sim.model.records import REASONS
 from sim.scenario import Scenario
 from sim.scenario_errors import dotted, shown
 
+MANIFEST = "comparison.json"
+
+_TABLES = ("differences", "changes", "reasons")
 _NO_CHANGE = ("title", "description", "sources")
 """What a scenario says about itself, which changes nothing in it."""
 
@@ -176,29 +196,193 @@ def comparison(runs: Mapping[str, Run], replications: int | None = None) -> Comp
 
     Raises SettingsError where their random numbers or their days are not the same.
     """
-    if len(runs) < 2:
-        raise SettingsError("a comparison needs two scenarios or more")
-    base, first = next(iter(runs.items()))
-    for name, run in runs.items():
-        if run.settings.seed != first.settings.seed:
-            raise SettingsError(
-                f"{base} has seed {first.settings.seed} and {name} has seed {run.settings.seed}: "
-                "only with one seed do the same people have the same luck; simulate one of them "
-                "again with the seed of the other"
-            )
-        if run.settings.until != first.settings.until:
-            ends = [r.settings.until or "the horizon" for r in (first, run)]
-            raise SettingsError(
-                f"{base} was simulated until {ends[0]} and {name} until {ends[1]}: simulate one of "
-                "them again with the --until of the other"
-            )
-        if replications is not None and run.settings.replications < replications:
-            raise SettingsError(
-                f"{name} has {run.settings.replications:,} replications, fewer than the "
-                f"{replications:,} to be compared"
-            )
-    fewest = min(run.settings.replications for run in runs.values())
+    settings = {name: run.settings for name, run in runs.items()}
+    check_comparable(settings, replications)
+    fewest = min(each.replications for each in settings.values())
     return Comparison(dict(runs), replications or fewest)
+
+
+def check_comparable(settings: Mapping[str, RunSettings], replications: int | None = None) -> None:
+    """Raise SettingsError for runs that do not have the same people on the same days."""
+    if len(settings) < 2:
+        raise SettingsError("a comparison needs two scenarios or more")
+    base, first = next(iter(settings.items()))
+    for name, each in settings.items():
+        if each.seed != first.seed:
+            raise SettingsError(
+                f"{base} has seed {first.seed} and {name} has seed {each.seed}: only with one seed "
+                "do the same people have the same luck; simulate one of them again with the seed "
+                "of the other"
+            )
+        if each.until != first.until:
+            ends = [s.until.isoformat() if s.until else "the horizon" for s in (first, each)]
+            raise SettingsError(
+                f"{base} is simulated to {ends[0]} and {name} to {ends[1]}: simulate one of them "
+                "again with the --until of the other"
+            )
+        if replications is not None and each.replications < replications:
+            raise SettingsError(
+                f"{name} has {each.replications:,} replications, fewer than the {replications:,} "
+                "to be compared"
+            )
+
+
+# Making ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ComparisonPlan:
+    """A comparison to be made: runs that are there, and runs that are to be made."""
+
+    sides: dict[str, Run | Order]
+    replications: int
+    folder: Path
+
+    @property
+    def orders(self) -> list[Order]:
+        """The runs to be made."""
+        return [side for side in self.sides.values() if isinstance(side, Order)]
+
+    @property
+    def days(self) -> int:
+        """Days to simulate."""
+        return sum(order.days for order in self.orders)
+
+    def carry_out(
+        self,
+        fresh: bool = False,
+        on_days: OnDays = lambda days: None,
+        on_compiling: OnCompiling = lambda: None,
+    ) -> Comparison:
+        """Make the runs, through one queue, compare, and write the tables into the folder."""
+        _check_comparison_folder(self.folder, self._identity())
+        made = iter(carry_out_all(self.orders, fresh, on_days, on_compiling))
+        runs = {
+            name: side if isinstance(side, Run) else next(made)[0]
+            for name, side in self.sides.items()
+        }
+        found = comparison(runs, self.replications)
+        for name in _TABLES:
+            text = getattr(found, name).to_csv(index=False, lineterminator="\n")
+            put(self.folder / f"{name}.csv", text.encode())
+        folders = {name: str(run.folder) for name, run in runs.items()}
+        manifest = json_text({**self._identity(), "folders": folders}, indent=1)
+        put(self.folder / MANIFEST, f"{manifest}\n".encode())
+        return found
+
+    def _identity(self) -> dict[str, Any]:
+        return {
+            "vaxsim": __version__,
+            "replications": self.replications,
+            "runs": {name: _identity_of(side) for name, side in self.sides.items()},
+        }
+
+
+def side_of(path: str | Path) -> Run | Source:
+    """A finished run from its folder, or a scenario from its file. Raises RunError."""
+    path = Path(path)
+    return open_run(path) if path.is_dir() else Source.of(path)
+
+
+def settings_for(
+    sides: Sequence[Run | Source],
+    seed: int | None = None,
+    until: date | None = None,
+    engine: str = DEFAULT_ENGINE,
+    workers: int | None = None,
+    scheduler: str | None = None,
+) -> RunSettings:
+    """Settings for the scenarios that are to be run: what is left open is as in the first run.
+
+    Raises SettingsError for a seed or a last day that is not that of the runs.
+    """
+    runs = [side for side in sides if isinstance(side, Run)]
+    like = runs[0].settings if runs else RunSettings()
+    for run in runs:
+        if seed not in (None, run.settings.seed):
+            raise SettingsError(f"{run.folder} has seed {run.settings.seed} and not {seed}")
+        if until not in (None, run.settings.until):
+            end = run.settings.until or "the horizon"
+            raise SettingsError(f"{run.folder} is simulated to {end} and not to {until}")
+    return RunSettings(
+        like.seed if seed is None else seed,
+        engine=engine,
+        workers=workers,
+        until=until or like.until,
+        scheduler=scheduler,
+    )
+
+
+def plan_comparison(
+    sides: Sequence[Run | Source],
+    settings: RunSettings,
+    replications: int | None = None,
+    out: Path | None = None,
+) -> ComparisonPlan:
+    """A comparison of runs and of scenarios that are to be run with these settings.
+
+    `replications`: how many are compared; None: as many as all runs have. Raises SettingsError
+    where runs and settings do not fit together, ScenarioError for a scenario that cannot be.
+    """
+    root = out or Path()
+    done = [side.settings.replications for side in sides if isinstance(side, Run)]
+    number = replications or min(done, default=settings.replications)
+    wanted = replace(settings, replications=number)
+    named: dict[str, Run | Order] = {}
+    for side in sides:
+        name = side.folder.resolve().name if isinstance(side, Run) else side.name
+        if isinstance(side, Source):
+            wanted.check_against(side.scenario)
+            folder = root / default_folder(side.name, side.scenario, wanted)
+            if any(isinstance(each, Order) and each.folder == folder for each in named.values()):
+                raise SettingsError(f"{side.name} is given twice: a comparison needs two scenarios")
+            named[_new(name, named)] = Order(side.scenario, wanted, folder, side.data)
+        else:
+            named[_new(name, named)] = side
+    check_comparable({name: side.settings for name, side in named.items()}, replications)
+    plan = ComparisonPlan(named, number, root)
+    if out is None:
+        digest = hashlib.sha256(json_text(plan._identity()).encode()).hexdigest()[:8]
+        folder = Path("runs") / f"compare-{'-'.join(named)[:80]}-{digest}"
+        plan = replace(plan, folder=folder)
+    return plan
+
+
+def _new(name: str, taken: Mapping[str, object]) -> str:
+    """The name, with a number where it is taken."""
+    names = itertools.chain([name], (f"{name} ({i})" for i in itertools.count(2)))
+    return next(each for each in names if each not in taken)
+
+
+def _identity_of(side: Run | Order) -> dict[str, Any]:
+    scenario = (
+        scenario_digest(side.scenario)
+        if isinstance(side, Order)
+        else side.manifest["scenario_sha256"]
+    )
+    settings = side.settings
+    return {
+        "scenario_sha256": scenario,
+        "seed": settings.seed,
+        "replications": settings.replications,
+        "engine": settings.engine,
+        "until": settings.until and settings.until.isoformat(),
+    }
+
+
+def _check_comparison_folder(folder: Path, identity: Mapping[str, Any]) -> None:
+    """Raise RunError if the folder holds anything but this comparison."""
+    own = {MANIFEST, "pictures", "runs", *(f"{name}.csv" for name in _TABLES)}
+    if not check_folder(folder, own, MANIFEST):
+        return
+    try:
+        found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise RunError(
+            f"{folder / MANIFEST} is damaged: remove it, or name another --out"
+        ) from None
+    if {key: found.get(key) for key in identity} != identity:
+        raise RunError(f"{folder} holds another comparison: name another folder with --out")
 
 
 # What changed ---------------------------------------------------------------------------------

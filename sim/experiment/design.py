@@ -23,12 +23,10 @@ from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from sim.experiment.settings import SettingsError
+from sim.experiment.settings import DEFAULT_MAX_POINTS, SettingsError
 from sim.scenario_files import parsed_value, schema_at
 
 DESIGNS = ("grid", "lhs", "sobol")
-MAX_POINTS = 1000
-"""Points of a sweep unless more are allowed explicitly."""
 POINTS_PER_FACTOR = 10
 """Default size of a drawn design (Loeppky, Sacks and Welch, Technometrics 51, 2009)."""
 
@@ -232,7 +230,7 @@ def make_design(
     kind: str = "grid",
     points: int | None = None,
     seed: int = 1,
-    max_points: int = MAX_POINTS,
+    max_points: int = DEFAULT_MAX_POINTS,
 ) -> Design:
     """The points of a design. The seed matters for `lhs` and `sobol` alone.
 

@@ -121,6 +121,15 @@ def measure(name: str) -> Measure:
     raise KeyError(name)
 
 
+def known_measures(scenario: Scenario) -> list[str]:
+    """Names of all measures of a scenario, those of its stations included."""
+    return [
+        pattern.format(name=station)
+        for pattern in MEASURES
+        for station in (station_names(scenario) if "{name}" in pattern else ("",))
+    ]
+
+
 # One replication ------------------------------------------------------------------------------
 
 

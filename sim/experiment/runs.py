@@ -70,8 +70,9 @@ def carry_out_all(
         order.settings.check_against(order.scenario)
     found = [finished_run(o.folder, o.scenario, o.settings, fresh) for o in orders]
     works = [_Work(order, fresh) for order, run in zip(orders, found, strict=True) if run is None]
+    there = sum(o.days for o, run in zip(orders, found, strict=True) if run is not None)
     if works:
-        _simulate(works, on_days, on_compiling)
+        _simulate(works, lambda days: on_days(there + days), on_compiling)
     made = ((work.run, work.simulated) for work in works)
     return [(run, False) if run is not None else next(made) for run in found]
 

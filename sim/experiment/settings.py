@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 DEFAULT_SEED = 1
 DEFAULT_REPLICATIONS = 10
 DEFAULT_ENGINE = "compiled"
+DEFAULT_MAX_POINTS = 1000
+"""Points of a sweep unless more are allowed explicitly."""
 DEFAULT_MOST = 1000
 """Replications at most, where a precision is asked for."""
 DEFAULT_PRECISION_OF = ("first_doses_by_deadline", "fully_vaccinated_by_deadline")
@@ -127,14 +129,10 @@ class RunSettings:
 
 
 def _check_measure(name: str, scenario: Scenario) -> None:
-    from sim.experiment.measures import MEASURES, station_names
+    from sim.experiment.measures import known_measures
     from sim.scenario_errors import did_you_mean
 
-    known = [
-        measure.format(name=station)
-        for measure in MEASURES
-        for station in (station_names(scenario) if "{name}" in measure else ("",))
-    ]
+    known = known_measures(scenario)
     if name not in known:
         raise SettingsError(f"precision: there is no measure {name!r}{did_you_mean(name, known)}")
 

@@ -1,0 +1,78 @@
+"""Where scenarios come from: a file, or a scenario made by a program; and where results go."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from sim.experiment.results import RunError
+from sim.scenario import Scenario
+from sim.scenario_files import file_data, load_scenario, raw_scenario, scenario_from_data
+
+
+@dataclass(frozen=True)
+class Source:
+    """A scenario that can be had with further values changed."""
+
+    origin: Path | Scenario
+    overrides: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, origin: str | Path | Scenario, overrides: Sequence[str] = ()) -> Source:
+        """From the path of a scenario file, or from a scenario."""
+        return cls(origin if isinstance(origin, Scenario) else Path(origin), tuple(overrides))
+
+    @property
+    def name(self) -> str:
+        """A short name: that of the file."""
+        return self.origin.stem if isinstance(self.origin, Path) else "scenario"
+
+    @cached_property
+    def data(self) -> dict[str, Any]:
+        """What the files say, with the overrides. Raises ScenarioError."""
+        if isinstance(self.origin, Path):
+            return raw_scenario(self.origin, self.overrides)
+        return file_data(self.scenario)
+
+    @cached_property
+    def scenario(self) -> Scenario:
+        """The scenario. Raises ScenarioError."""
+        return self.changed(())
+
+    def changed(self, overrides: Sequence[str]) -> Scenario:
+        """The scenario with more values changed. Raises ScenarioError."""
+        overrides = [*self.overrides, *overrides]
+        if isinstance(self.origin, Path):
+            return load_scenario(self.origin, overrides)
+        return scenario_from_data(file_data(self.origin), overrides) if overrides else self.origin
+
+
+def put(path: Path, content: bytes) -> None:
+    """Write a file that is whole or absent. Raises RunError if it cannot be written."""
+    temporary = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def check_folder(folder: Path, own: set[str], what: str) -> bool:
+    """Whether results of this kind are in the folder (`what` is their file); False if it is free.
+
+    Raises RunError if it holds anything but `own` names.
+    """
+    try:
+        names = {path.name for path in folder.iterdir()} if folder.exists() else set()
+    except NotADirectoryError:
+        raise RunError(f"{folder} is a file: name a folder for the results with --out") from None
+    except OSError as error:
+        raise RunError(f"{folder} cannot be used: {error.strerror}") from None
+    if names - own:
+        raise RunError(f"{folder} holds other files: name a new folder for the results with --out")
+    return what in names

@@ -1,0 +1,350 @@
+"""A sweep: one scenario at many points, all through one queue, as one folder of results.
+
+    sweep/
+      sweep.json                               what was varied, and a digest of every table
+      tables/points/part-00000.parquet         a row a point: the values of the factors
+      tables/replications/part-00000.parquet   a row a replication: point, factors, measures
+      points/0000/                             the run of each point, with all its tables
+      pictures/
+
+The runs are like any other: each can be shown, drawn, verified. A sweep that was stopped goes on
+with the same command. All points have the same seed, so the same people with the same luck.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from sim import __version__
+from sim.experiment.crews import OnCompiling, OnDays
+from sim.experiment.design import Design
+from sim.experiment.measures import measure
+from sim.experiment.results import (
+    Run,
+    RunError,
+    check_part,
+    json_text,
+    open_run,
+    scenario_digest,
+)
+from sim.experiment.runs import Order, carry_out_all
+from sim.experiment.settings import RunSettings, SettingsError
+from sim.experiment.sources import Source, check_folder, put
+from sim.experiment.statistics import mean_interval
+from sim.scenario import Scenario
+from sim.scenario_errors import ScenarioError, did_you_mean
+from sim.scenario_files import file_data, scenario_from_data
+
+FORMAT = 1
+MANIFEST = "sweep.json"
+
+_OWN = {MANIFEST, MANIFEST + ".part", "tables", "points", "pictures"}
+_PROBLEMS_SHOWN = 3
+
+
+# Reading --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A finished sweep. Tables are read when asked for, and checked against their digests."""
+
+    folder: Path
+    manifest: dict[str, Any]
+
+    @cached_property
+    def scenario(self) -> Scenario:
+        """The scenario that was varied."""
+        return scenario_from_data(self.manifest["scenario"])
+
+    @property
+    def seed(self) -> int:
+        """The seed of every point."""
+        return int(self.manifest["seed"])
+
+    @property
+    def n(self) -> int:
+        """Replications of each point."""
+        return int(self.manifest["replications"])
+
+    @property
+    def design(self) -> str:
+        """grid, lhs or sobol."""
+        return str(self.manifest["design"]["kind"])
+
+    @property
+    def factors(self) -> list[str]:
+        """Dotted paths of what is varied."""
+        return list(self.manifest["design"]["factors"])
+
+    @cached_property
+    def points(self) -> pd.DataFrame:
+        """A row a point: `point` and the value of each factor."""
+        return self._table("points")
+
+    @cached_property
+    def replications(self) -> pd.DataFrame:
+        """A row a replication: `point`, the factors, `replication`, and every measure."""
+        return self._table("replications")
+
+    @property
+    def measures(self) -> list[str]:
+        """Names of all measures."""
+        columns = map(str, self.replications.columns)
+        return [name for name in columns if name not in ("point", "replication", *self.factors)]
+
+    def estimates(self, name: str) -> pd.DataFrame:
+        """One measure at every point: the columns of `points`, mean, low, high (95 %) and n.
+
+        A day that is not reached in some replication has no mean; `n` says in how many it is.
+        Raises RunError for an unknown measure.
+        """
+        if name not in self.measures:
+            raise RunError(f"there is no measure {name!r}{did_you_mean(name, self.measures)}")
+        rows = []
+        for _, values in self.replications.groupby("point", sort=True)[name]:
+            found = mean_interval(values.to_numpy())
+            late = measure(name).unit == "days" and bool(values.isna().any())
+            numbers = (None,) * 3 if late else (found.mean, found.low, found.high)
+            rows.append((*(math.nan if x is None else x for x in numbers), found.n))
+        columns = pd.DataFrame(rows, columns=["mean", "low", "high", "n"])
+        return pd.concat([self.points, columns], axis=1)
+
+    def run(self, point: int) -> Run:
+        """The run of a point, with all its tables."""
+        if point not in self.points.index:
+            raise RunError(f"there is no point {point}: the sweep has 0 to {len(self.points) - 1}")
+        return open_run(_point_folder(self.folder, point))
+
+    def _table(self, name: str) -> pd.DataFrame:
+        import pyarrow.parquet as pq
+
+        content = check_part(self.folder, self.manifest["tables"][name])
+        frame: pd.DataFrame = pq.read_table(io.BytesIO(content)).to_pandas()
+        return frame
+
+
+def open_sweep(folder: str | Path) -> Sweep:
+    """A finished sweep from its folder. Raises RunError where there is none."""
+    folder = Path(folder)
+    if not (folder / MANIFEST).is_file():
+        raise RunError(f"{folder} is no sweep: it has no {MANIFEST}")
+    manifest = _read_manifest(folder)
+    if not manifest["complete"]:
+        raise RunError(f"{folder} holds an unfinished sweep: give its command again to finish it")
+    return Sweep(folder, manifest)
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise RunError(f"{path} is damaged: it is not JSON") from None
+    if not isinstance(manifest, dict) or not {"format", "complete"} <= set(manifest):
+        raise RunError(f"{path} is not the manifest of a sweep")
+    if manifest["format"] != FORMAT:
+        raise RunError(
+            f"{folder} was written in format {manifest['format']} by vaxsim "
+            f"{manifest.get('vaxsim', '?')}; vaxsim {__version__} reads format {FORMAT}"
+        )
+    return manifest
+
+
+def _point_folder(folder: Path, point: int) -> Path:
+    return folder / "points" / f"{point:04d}"
+
+
+# Making ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class SweepPlan:
+    """A sweep to be made: every point is known to be possible."""
+
+    source: Source
+    design: Design
+    settings: RunSettings
+    orders: tuple[Order, ...]
+    folder: Path
+
+    @property
+    def days(self) -> int:
+        """Days to simulate."""
+        return sum(order.days for order in self.orders)
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """What determines the tables."""
+        return _identity(self.source.scenario, self.design, self.settings)
+
+    def carry_out(
+        self,
+        fresh: bool = False,
+        on_days: OnDays = lambda days: None,
+        on_compiling: OnCompiling = lambda: None,
+    ) -> tuple[Sweep, bool]:
+        """The sweep, and whether any of it was simulated now.
+
+        Raises RunError if the folder cannot be used.
+        """
+        started = check_folder(self.folder, _OWN, MANIFEST)
+        if started:
+            self._check_same(_read_manifest(self.folder), fresh)
+            if not fresh and _read_manifest(self.folder)["complete"]:
+                return open_sweep(self.folder), False
+        manifest = {
+            **self.identity,
+            "complete": False,
+            "title": self.source.scenario.title,
+            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "scenario": self.source.data,
+        }
+        _write_manifest(self.folder, manifest)
+        try:
+            made = carry_out_all(self.orders, fresh, on_days, on_compiling)
+        except BaseException as error:
+            finished = sum((order.folder / "manifest.json").is_file() for order in self.orders)
+            if finished:
+                error.add_note(
+                    f"of the sweep, {finished:,} of {len(self.orders):,} points are begun or done; "
+                    "the same command goes on from there"
+                )
+            if not started and not any(self.folder.glob("points/*")):
+                (self.folder / MANIFEST).unlink(missing_ok=True)
+                for folder in (self.folder / "points", self.folder):
+                    if folder.is_dir() and not any(folder.iterdir()):
+                        folder.rmdir()
+            raise
+        tables = self._tables([run for run, _ in made])
+        manifest["tables"] = {name: _put_table(self.folder, name, t) for name, t in tables.items()}
+        manifest["complete"] = True
+        _write_manifest(self.folder, manifest)
+        return Sweep(self.folder, manifest), True
+
+    def _check_same(self, found: Mapping[str, Any], fresh: bool) -> None:
+        differing = [key for key, value in self.identity.items() if found.get(key) != value]
+        if fresh:
+            differing = [key for key in differing if key != "vaxsim"]
+        if differing:
+            words = {"scenario_sha256": "another scenario", "design": "other points"}
+            what = (
+                words.get(key, f"{key} {found.get(key)} and not {self.identity[key]}")
+                for key in differing
+            )
+            raise RunError(
+                f"{self.folder} holds another sweep ({'; '.join(what)}): "
+                "name another folder with --out"
+            )
+
+    def _tables(self, runs: Sequence[Run]) -> dict[str, pd.DataFrame]:
+        values = [_plain(self.design.values(i)) for i in range(len(runs))]
+        points = pd.DataFrame([{"point": i, **value} for i, value in enumerate(values)])
+        for path in map(str, points.columns):
+            if points[path].dtype == object:  # numbers and text together
+                points[path] = points[path].map(str)
+        replications = []
+        for point, run in enumerate(runs):
+            table = run.table("replications")
+            levels = points.loc[[point] * len(table)].reset_index(drop=True)
+            replications.append(pd.concat([levels, table], axis=1))
+        return {"points": points, "replications": pd.concat(replications, ignore_index=True)}
+
+
+def plan_sweep(
+    source: Source, design: Design, settings: RunSettings, out: Path | None = None
+) -> SweepPlan:
+    """The sweep of a scenario over a design.
+
+    Raises SettingsError with the first points that the scenario does not allow, and why.
+    """
+    scenarios, problems = [], []
+    for point in range(len(design.points)):
+        try:
+            scenario = source.changed(design.overrides(point))
+            settings.check_against(scenario)
+            scenarios.append(scenario)
+        except (ScenarioError, SettingsError) as error:
+            values = ", ".join(f"{path} = {v}" for path, v in _plain(design.values(point)).items())
+            problems.append(
+                f"point {point} ({values}) cannot be:\n  " + f"{error}".replace("\n", "\n  ")
+            )
+    if problems:
+        more = len(problems) - _PROBLEMS_SHOWN
+        raise SettingsError(
+            "\n".join(problems[:_PROBLEMS_SHOWN])
+            + (f"\nand {more:,} more points" if more > 0 else "")
+        )
+    folder = out or _default_folder(source, design, settings)
+    orders = tuple(
+        Order(scenario, settings, _point_folder(folder, point), file_data(scenario))
+        for point, scenario in enumerate(scenarios)
+    )
+    return SweepPlan(source, design, settings, orders, folder)
+
+
+def _identity(scenario: Scenario, design: Design, settings: RunSettings) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "vaxsim": __version__,
+        "scenario_sha256": scenario_digest(scenario),
+        "seed": settings.seed,
+        "replications": settings.replications,
+        "engine": settings.engine,
+        "until": settings.until and settings.until.isoformat(),
+        "design": {
+            "kind": design.kind,
+            "factors": [factor.path for factor in design.factors],
+            "points": [list(_plain(design.values(i)).values()) for i in range(len(design.points))],
+        },
+    }
+
+
+def _default_folder(source: Source, design: Design, settings: RunSettings) -> Path:
+    text = json_text(_identity(source.scenario, design, settings))
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    name = f"sweep-{source.name}-{digest}-s{settings.seed}-r{settings.replications}"
+    return Path("runs") / name
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values as tables and JSON hold them: numbers and text."""
+    return {
+        path: value
+        if isinstance(value, bool | int | float | str)
+        else value.isoformat()
+        if isinstance(value, date)
+        else json_text(value)
+        for path, value in values.items()
+    }
+
+
+def _put_table(folder: Path, name: str, frame: pd.DataFrame) -> dict[str, Any]:
+    """Write a table; what the manifest says of it."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    buffer = io.BytesIO()
+    table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    pq.write_table(table, buffer, compression="zstd")
+    content, file = buffer.getvalue(), f"tables/{name}/part-00000.parquet"
+    put(folder / file, content)
+    digest = hashlib.sha256(content).hexdigest()
+    return {"file": file, "rows": len(frame), "bytes": len(content), "sha256": digest}
+
+
+def _write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    put(folder / MANIFEST, (json_text(manifest, indent=1) + "\n").encode())

@@ -1,0 +1,329 @@
+"""A sweep as a table for the terminal, as data for programs, and as pictures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from sim.experiment.design import Design
+from sim.experiment.measures import as_date, known_measures, measure
+from sim.experiment.settings import SettingsError
+from sim.experiment.sweep import Sweep
+from sim.presentation import style
+from sim.presentation.figures import new_figure
+from sim.presentation.terminal import amount, percent, table
+from sim.scenario import Scenario
+from sim.scenario_errors import did_you_mean
+
+DEFAULT_MEASURES = ("first_doses_by_deadline", "fully_vaccinated_by_deadline")
+
+_ROWS_SHOWN = 60
+_BEST_SHOWN = 20
+_MOST_PANELS = 9
+_COLOURS = "cividis"
+
+
+def chosen_measures(names: Sequence[str] | None, scenario: Scenario) -> list[str]:
+    """The measures to show. Raises SettingsError for one that there is not."""
+    known = known_measures(scenario)
+    for name in names or ():
+        if name not in known:
+            raise SettingsError(
+                f"--measure {name}: there is no such measure{did_you_mean(name, known)}"
+            )
+    return list(dict.fromkeys(names or DEFAULT_MEASURES))
+
+
+def chosen_axes(names: Sequence[str] | None, design: Design) -> list[str] | None:
+    """The factors that span the heat map. Raises SettingsError unless they are two of a grid."""
+    if names is None:
+        return None
+    paths = [factor.path for factor in design.factors]
+    names = [name.strip() for name in names]
+    for name in names:
+        if name not in paths:
+            raise SettingsError(f"--axes {name}: it is not varied; choose of {', '.join(paths)}")
+    if len(names) != 2 or names[0] == names[1]:
+        raise SettingsError("--axes: name two factors, PATH,PATH, the horizontal one first")
+    if design.kind != "grid":
+        raise SettingsError("--axes is for a grid: points of other designs are no table")
+    return names
+
+
+# Text and data --------------------------------------------------------------------------------
+
+
+def sweep_text(sweep: Sweep, measures: Sequence[str]) -> str:
+    """A line a point: the values of the factors, and each measure with its interval."""
+    n, points = sweep.n, len(sweep.points)
+    estimates = {name: sweep.estimates(name) for name in measures}
+    labels = short_names(sweep.factors)
+    lines = [
+        f"{points:,} points of {n:,} replication{'s' * (n > 1)} with seed {sweep.seed}: "
+        "the same people with the same luck in each.",
+        *table([(labels[path], path) for path in sweep.factors], "<<"),
+        "",
+    ]
+    order = list(range(points))
+    if points > _ROWS_SHOWN:
+        first = estimates[measures[0]]["mean"]
+        order = list(first.sort_values(ascending=False, kind="stable").index[:_BEST_SHOWN])
+        lines.append(f"The {len(order)} points with the highest {measures[0]}:")
+    rows = [
+        (
+            "point",
+            *labels.values(),
+            *(cell for name in measures for cell in (name, "95 % interval")),
+        )
+    ]
+    for point in order:
+        cells = [
+            cell
+            for name in measures
+            for cell in _cells(sweep, name, estimates[name].loc[point].to_dict())
+        ]
+        rows.append(
+            (str(point), *(shown(v) for v in sweep.points.loc[point, sweep.factors]), *cells)
+        )
+    lines += table(rows, ">" * (1 + len(labels) + 2 * len(measures)))
+    lines += ["", f"Results: {sweep.folder}"]
+    return "\n".join(lines)
+
+
+def short_names(paths: Sequence[str]) -> dict[str, str]:
+    """The last parts of each path, as many as it takes to tell them apart (at least two)."""
+    parts = [path.split(".") for path in paths]
+    longest = max(map(len, parts))
+    for length in range(2, longest + 1):
+        names = [".".join(part[-length:]) for part in parts]
+        if len(set(names)) == len(names):
+            return dict(zip(paths, names, strict=True))
+    return {path: path for path in paths}
+
+
+def shown(value: Any) -> str:
+    """The value of a factor."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _cells(sweep: Sweep, name: str, row: dict[Any, Any]) -> tuple[str, str]:
+    unit = measure(name).unit
+    if math.isnan(row["mean"]):
+        if unit == "days" and row["n"]:
+            return f"in {row['n']} of {sweep.n}", ""
+        return "–", ""
+    mean = _value(sweep, row["mean"], unit)
+    if math.isnan(row["low"]):
+        return mean, "one replication"
+    if row["low"] == row["high"]:
+        return mean, "the same in all"
+    return mean, f"{_value(sweep, row['low'], unit)} – {_value(sweep, row['high'], unit)}"
+
+
+def _value(sweep: Sweep, value: float, unit: str) -> str:
+    if unit == "days" and "campaign.first_day" not in sweep.factors:
+        day = as_date(sweep.scenario, value)
+        return f"{day.day} {day:%b %Y}"
+    return amount(max(value, 0.0), unit)
+
+
+def sweep_data(sweep: Sweep) -> dict[str, Any]:
+    """The sweep as one JSON object: every measure at every point."""
+    found = {name: sweep.estimates(name) for name in sweep.measures}
+    points = []
+    for point in sweep.points.index:
+        measures = {
+            name: {key: _plain(frame.loc[point, key]) for key in ("mean", "low", "high", "n")}
+            for name, frame in found.items()
+        }
+        factors = {path: _plain(sweep.points.loc[point, path]) for path in sweep.factors}
+        points.append({"point": int(point), "factors": factors, "measures": measures})
+    return {
+        "sweep": str(sweep.folder),
+        "title": sweep.scenario.title,
+        "design": sweep.design,
+        "seed": sweep.seed,
+        "replications": sweep.n,
+        "factors": sweep.factors,
+        "points": points,
+    }
+
+
+def _plain(value: Any) -> Any:
+    value = value.item() if isinstance(value, np.generic) else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+# Pictures -------------------------------------------------------------------------------------
+
+
+def pictures(
+    sweep: Sweep, measures: Sequence[str], axes: Sequence[str] | None = None
+) -> Iterator[tuple[str, Figure]]:
+    """A picture a measure, by its name."""
+    with mpl.rc_context(style.SETTINGS):
+        for name in measures:
+            yield name, picture(sweep, name, axes)
+
+
+def picture(sweep: Sweep, name: str, axes: Sequence[str] | None = None) -> Figure:
+    """One measure over the factors.
+
+    A grid of one factor is a line with its interval, of two a heat map, of more a heat map for
+    each combination of the others (their mean, if there are many or `axes` are named). Points of
+    another design are drawn against each factor.
+    """
+    if sweep.design != "grid":
+        return _scatter(sweep, name)
+    if len(sweep.factors) == 1:
+        return _line(sweep, name)
+    return _heat_maps(sweep, name, list(axes or sweep.factors[:2]), named=axes is not None)
+
+
+def _title(sweep: Sweep, name: str) -> str:
+    n = sweep.n
+    meaning = measure(name).meaning
+    return f"{name}: {meaning} (mean of {n:,} replication{'s' * (n > 1)})"
+
+
+def _line(sweep: Sweep, name: str) -> Figure:
+    figure = new_figure(_title(sweep, name), sweep.scenario.title, 3.8)
+    axes = figure.subplots()
+    frame, path = sweep.estimates(name), sweep.factors[0]
+    x, labels = _places(frame[path])
+    _errors(axes, x, frame, "-o")
+    if labels is not None:
+        axes.set_xticks(x, labels)
+    axes.set_xlabel(path)
+    _measure_axis(axes, name)
+    return figure
+
+
+def _scatter(sweep: Sweep, name: str) -> Figure:
+    columns = min(len(sweep.factors), 2)
+    rows = math.ceil(len(sweep.factors) / columns)
+    figure = new_figure(_title(sweep, name), sweep.scenario.title, 0.9 + 2.9 * rows)
+    panels = np.atleast_1d(figure.subplots(rows, columns, sharey=True)).ravel()
+    frame = sweep.estimates(name)
+    for axes, path in zip(panels, sweep.factors, strict=False):
+        x, labels = _places(frame[path])
+        _errors(axes, x, frame, "o")
+        if labels is not None:
+            axes.set_xticks(range(len(labels)), labels)
+        axes.set_xlabel(path)
+    for axes in panels[::columns]:
+        _measure_axis(axes, name)
+    for axes in panels[len(sweep.factors) :]:
+        axes.set_axis_off()
+    return figure
+
+
+def _errors(axes: Axes, x: Any, frame: pd.DataFrame, form: str) -> None:
+    below, above = frame["mean"] - frame["low"], frame["high"] - frame["mean"]
+    axes.errorbar(
+        x, frame["mean"], yerr=[below.fillna(0), above.fillna(0)],
+        fmt=form, ms=4, capsize=3, lw=1.2, color=style.BLUE,
+    )  # fmt: skip
+
+
+def _places(values: pd.Series[Any]) -> tuple[Any, list[str] | None]:
+    """Where values lie on an axis: numbers where they are, others in order of their first."""
+    if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
+        return values.to_numpy(), None
+    codes, names = pd.factorize(values)
+    return codes, [str(name) for name in names]
+
+
+def _measure_axis(axes: Axes, name: str) -> None:
+    unit = measure(name).unit
+    if unit == "share":
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{100 * y:g} %"))
+    else:
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:,g}"))
+        axes.set_ylabel("days after campaign.first_day" if unit == "days" else unit)
+    axes.yaxis.set_major_locator(MaxNLocator(6))
+
+
+def _heat_maps(sweep: Sweep, name: str, axes: list[str], named: bool) -> Figure:
+    frame = sweep.estimates(name)
+    others = [path for path in sweep.factors if path not in axes]
+    panels = frame.groupby(others, sort=False) if others else None
+    maps: list[tuple[str, pd.DataFrame]]
+    note = ""
+    if panels is None:
+        maps = [("", frame)]
+    elif named or panels.ngroups > _MOST_PANELS:
+        maps = [("", frame)]
+        note = f"mean over the values of {', '.join(others)}"
+    else:
+        labels = short_names(others)
+        maps = [
+            (
+                ", ".join(f"{labels[path]} = {shown(here[path].iloc[0])}" for path in others),
+                here,
+            )
+            for _, here in panels
+        ]
+    tables = [(title, _crossed(here, axes)) for title, here in maps]
+    columns = min(len(tables), 3)
+    rows = math.ceil(len(tables) / columns)
+    height = 1.1 + rows * (0.8 + 0.32 * max(len(tables[0][1]), 3))
+    subtitle = " – ".join(text for text in (sweep.scenario.title, note) if text)
+    figure = new_figure(_title(sweep, name), subtitle, height)
+    grid = np.atleast_1d(figure.subplots(rows, columns, sharex=True, sharey=True)).ravel()
+    values = np.concatenate([crossed.to_numpy().ravel() for _, crossed in tables])
+    known = values[~np.isnan(values)]
+    low, high = (known.min(), known.max()) if known.size else (0.0, 1.0)
+    scale = Normalize(low, high if high > low else low + 1)
+    for place, (title, crossed) in zip(grid, tables, strict=False):
+        _heat_map(place, crossed, scale, name)
+        place.set_title(title)
+    for place in grid[len(tables) :]:
+        place.set_axis_off()
+    figure.supxlabel(axes[0], fontsize=9)
+    figure.supylabel(axes[1], fontsize=9)
+    if high > low:
+        bar = figure.colorbar(ScalarMappable(scale, _COLOURS), ax=list(grid), pad=0.02)
+        unit = measure(name).unit
+        bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: _short(y, unit)))
+        bar.set_label("" if unit == "share" else unit)
+    return figure
+
+
+def _crossed(frame: pd.DataFrame, axes: list[str]) -> pd.DataFrame:
+    """Means by the levels of two factors, in their order; the second grows upwards."""
+    crossed = frame.pivot_table(
+        index=axes[1], columns=axes[0], values="mean", sort=False, dropna=False
+    )
+    levels = [list(dict.fromkeys(frame[path])) for path in axes]
+    return crossed.reindex(index=levels[1], columns=levels[0])
+
+
+def _heat_map(axes: Axes, crossed: pd.DataFrame, scale: Normalize, name: str) -> None:
+    values = crossed.to_numpy(dtype=np.float64)
+    axes.imshow(values, cmap=_COLOURS, norm=scale, aspect="auto", origin="lower")
+    axes.set_xticks(range(values.shape[1]), [shown(x) for x in crossed.columns])
+    axes.set_yticks(range(values.shape[0]), [shown(y) for y in crossed.index])
+    axes.grid(visible=False)
+    if values.size > 120:
+        return
+    for (row, column), value in np.ndenumerate(values):
+        text = "–" if np.isnan(value) else _short(value, measure(name).unit)
+        ink = "black" if np.isnan(value) or scale(value) > 0.5 else "white"
+        axes.text(column, row, text, ha="center", va="center", color=ink, fontsize=7)
+
+
+def _short(value: float, unit: str) -> str:
+    if unit == "share":
+        return percent(value)
+    return f"{value:,.0f}" if abs(value) >= 10 or value == round(value) else f"{value:.2g}"
