@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sim import __version__
-from sim.experiment.crews import AHEAD, OnDays, WorkersLostError
+from sim.experiment.crews import AHEAD, ClusterError, OnDays, WorkersLostError
 from sim.experiment.packing import Packed, pack
 from sim.experiment.replications import Task, replicate
 from sim.experiment.settings import RunSettings
@@ -23,10 +23,6 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 5
 """How long to wait for the scheduler, and then for its first worker."""
-
-
-class ClusterError(Exception):
-    """A cluster that cannot be used, and why."""
 
 
 class Cluster:

@@ -22,7 +22,6 @@ from multiprocessing import connection
 from pathlib import Path
 from typing import Any, Protocol
 
-from sim.compilation import when_compiling
 from sim.experiment.packing import Packed, pack
 from sim.experiment.replications import Task, replicate
 from sim.experiment.settings import RunSettings
@@ -64,6 +63,16 @@ class WorkersLostError(Exception):
     """Workers ended again and again; the message names the replications they had in hand."""
 
 
+class ClusterError(Exception):
+    """A cluster that cannot be used, and why."""
+
+
+def _when_compiling(tell: OnCompiling) -> None:
+    from sim.compilation import when_compiling  # loads numba, which not every process needs
+
+    when_compiling(tell)
+
+
 class ThisThread:
     """No workers: a task is done when it is given."""
 
@@ -72,7 +81,7 @@ class ThisThread:
     def __init__(self, on_days: OnDays, on_compiling: OnCompiling) -> None:
         self._on_days = on_days
         self._days = 0
-        when_compiling(on_compiling)
+        _when_compiling(on_compiling)
 
     def submit(self, task: Task) -> Future[Packed]:
         """Simulate a task."""
@@ -104,7 +113,7 @@ class Threads:
         self._lock = threading.Lock()
         self._stopped = False
         self._executor = ThreadPoolExecutor(workers)
-        when_compiling(on_compiling)
+        _when_compiling(on_compiling)
 
     def submit(self, task: Task) -> Future[Packed]:
         """Give out a task."""
@@ -256,7 +265,7 @@ _shared: _Shared
 def _begin(shared: _Shared) -> None:
     global _shared
     _shared = shared
-    when_compiling(shared.on_compiling)
+    _when_compiling(shared.on_compiling)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

@@ -88,6 +88,7 @@ def verify(
     run: Run,
     replications: Sequence[int] | None = None,
     workers: int | None = None,
+    scheduler: str | None = None,
     on_days: OnDays = lambda days: None,
     on_compiling: OnCompiling = lambda: None,
 ) -> Verification:
@@ -102,7 +103,7 @@ def verify(
     difference: Difference | None = None
     batch: list[dict[str, Any]] = []
     stored = _stored(run, numbers)
-    with closing(do_work(tasks, workers, on_days, on_compiling)) as results:
+    with closing(do_work(tasks, workers, on_days, on_compiling, scheduler=scheduler)) as results:
         for task, packed in results:
             now = unpack(packed)
             compared.append(task.replication)
