@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from textwrap import fill
 from typing import Any
 
 import matplotlib as mpl
@@ -18,10 +19,11 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from sim.experiment.design import Design
 from sim.experiment.measures import as_date, known_measures, measure
 from sim.experiment.settings import SettingsError
+from sim.experiment.statistics import Estimate
 from sim.experiment.sweep import Sweep
 from sim.presentation import style
 from sim.presentation.figures import new_figure
-from sim.presentation.terminal import amount, percent, table
+from sim.presentation.terminal import amount, interval, percent, table
 from sim.scenario import Scenario
 from sim.scenario_errors import did_you_mean
 
@@ -30,6 +32,7 @@ DEFAULT_MEASURES = ("first_doses_by_deadline", "fully_vaccinated_by_deadline")
 _ROWS_SHOWN = 60
 _BEST_SHOWN = 20
 _MOST_PANELS = 9
+_TICKS = 12
 _COLOURS = "cividis"
 
 
@@ -123,11 +126,10 @@ def _cells(sweep: Sweep, name: str, row: dict[Any, Any]) -> tuple[str, str]:
             return f"in {row['n']} of {sweep.n}", ""
         return "–", ""
     mean = _value(sweep, row["mean"], unit)
-    if math.isnan(row["low"]):
-        return mean, "one replication"
-    if row["low"] == row["high"]:
-        return mean, "the same in all"
-    return mean, f"{_value(sweep, row['low'], unit)} – {_value(sweep, row['high'], unit)}"
+    if unit == "days" and row["low"] < row["high"]:
+        return mean, f"{_value(sweep, row['low'], unit)} – {_value(sweep, row['high'], unit)}"
+    low, high = (None if math.isnan(row[end]) else row[end] for end in ("low", "high"))
+    return mean, interval(Estimate(row["mean"], low, high, row["n"]), unit)
 
 
 def _value(sweep: Sweep, value: float, unit: str) -> str:
@@ -202,8 +204,8 @@ def _line(sweep: Sweep, name: str) -> Figure:
     frame, path = sweep.estimates(name), sweep.factors[0]
     x, labels = _places(frame[path])
     _errors(axes, x, frame, "-o")
-    if labels is not None:
-        axes.set_xticks(x, labels)
+    if labels is not None or len(x) <= _TICKS:
+        axes.set_xticks(x, labels or [shown(value) for value in x])
     axes.set_xlabel(path)
     _measure_axis(axes, name)
     return figure
@@ -220,7 +222,9 @@ def _scatter(sweep: Sweep, name: str) -> Figure:
         _errors(axes, x, frame, "o")
         if labels is not None:
             axes.set_xticks(range(len(labels)), labels)
-        axes.set_xlabel(path)
+        elif pd.api.types.is_integer_dtype(frame[path]):
+            axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        axes.set_xlabel(_wrapped(path, 44))
     for axes in panels[::columns]:
         _measure_axis(axes, name)
     for axes in panels[len(sweep.factors) :]:
@@ -251,25 +255,25 @@ def _measure_axis(axes: Axes, name: str) -> None:
     else:
         axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:,g}"))
         axes.set_ylabel("days after campaign.first_day" if unit == "days" else unit)
-    axes.yaxis.set_major_locator(MaxNLocator(6))
+    axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
 
 
 def _heat_maps(sweep: Sweep, name: str, axes: list[str], named: bool) -> Figure:
     frame = sweep.estimates(name)
     others = [path for path in sweep.factors if path not in axes]
     panels = frame.groupby(others, sort=False) if others else None
-    maps: list[tuple[str, pd.DataFrame]]
+    maps: list[tuple[list[str], pd.DataFrame]]
     note = ""
     if panels is None:
-        maps = [("", frame)]
+        maps = [([], frame)]
     elif named or panels.ngroups > _MOST_PANELS:
-        maps = [("", frame)]
+        maps = [([], frame)]
         note = f"mean over the values of {', '.join(others)}"
     else:
         labels = short_names(others)
         maps = [
             (
-                ", ".join(f"{labels[path]} = {shown(here[path].iloc[0])}" for path in others),
+                [f"{labels[path]} = {shown(here[path].iloc[0])}" for path in others],
                 here,
             )
             for _, here in panels
@@ -277,7 +281,7 @@ def _heat_maps(sweep: Sweep, name: str, axes: list[str], named: bool) -> Figure:
     tables = [(title, _crossed(here, axes)) for title, here in maps]
     columns = min(len(tables), 3)
     rows = math.ceil(len(tables) / columns)
-    height = 1.1 + rows * (0.8 + 0.32 * max(len(tables[0][1]), 3))
+    height = 1.1 + rows * (0.9 + 0.15 * len(others) + 0.32 * max(len(tables[0][1]), 3))
     subtitle = " – ".join(text for text in (sweep.scenario.title, note) if text)
     figure = new_figure(_title(sweep, name), subtitle, height)
     grid = np.atleast_1d(figure.subplots(rows, columns, sharex=True, sharey=True)).ravel()
@@ -287,17 +291,27 @@ def _heat_maps(sweep: Sweep, name: str, axes: list[str], named: bool) -> Figure:
     scale = Normalize(low, high if high > low else low + 1)
     for place, (title, crossed) in zip(grid, tables, strict=False):
         _heat_map(place, crossed, scale, name)
-        place.set_title(title)
+        place.set_title("\n".join(fill(line, 76 // columns) for line in title), fontsize=9)
     for place in grid[len(tables) :]:
         place.set_axis_off()
     figure.supxlabel(axes[0], fontsize=9)
-    figure.supylabel(axes[1], fontsize=9)
+    figure.supylabel(_wrapped(axes[1], 12 * round(height)), fontsize=9)
     if high > low:
         bar = figure.colorbar(ScalarMappable(scale, _COLOURS), ax=list(grid), pad=0.02)
         unit = measure(name).unit
         bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: _short(y, unit)))
         bar.set_label("" if unit == "share" else unit)
     return figure
+
+
+def _wrapped(path: str, width: int) -> str:
+    """A path on lines of about this many signs, broken after its dots."""
+    lines = [""]
+    for part in path.replace(".", ".\n").split("\n"):
+        if lines[-1] and len(lines[-1]) + len(part) > width:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(lines)
 
 
 def _crossed(frame: pd.DataFrame, axes: list[str]) -> pd.DataFrame:
