@@ -65,11 +65,23 @@ def arrow_table(name: str, frame: pd.DataFrame) -> Any:
         "category": pa.string(),
     }
     schema = pa.schema([(column, arrow_types[kind]) for column, kind in types.items()])
-    table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
+    table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False, nthreads=1)
     return table.replace_schema_metadata(None)
 
 
 def frame_of(table: Any) -> pd.DataFrame:
     """An Arrow table as a frame with the types of `sim.model.records.TABLES`."""
-    frame: pd.DataFrame = table.to_pandas(date_as_object=False)
+    frame: pd.DataFrame = table.to_pandas(date_as_object=False, use_threads=False)
     return frame
+
+
+def table_in(content: bytes, columns: list[str] | None = None) -> Any:
+    """The Arrow table in a Parquet file's bytes.
+
+    Read without Arrow's threads: a pool of them can abort the process at its end (Arrow's issue
+    34314), and for parts of this size they gain nothing.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    return pq.read_table(pa.BufferReader(content), columns=columns, use_threads=False)

@@ -14,7 +14,6 @@ same platform, differ in `created_at` alone. `run_writer.py` writes.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ import pandas as pd
 from sim import __version__
 from sim.experiment.coverage import Scope, coverage_curve
 from sim.experiment.measures import estimates
-from sim.experiment.packing import TABLE_NAMES, frame_of
+from sim.experiment.packing import TABLE_NAMES, frame_of, table_in
 from sim.experiment.settings import DEFAULT_REPLICATIONS, Precision, RunSettings
 from sim.experiment.statistics import Estimate
 from sim.scenario import Scenario
@@ -124,14 +123,11 @@ class Run:
 
     def parts(self, name: str, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
         """A table part by part, each with all rows of at most 50 replications."""
-        import pyarrow.parquet as pq
-
         if name not in TABLE_NAMES:
             raise RunError(f"there is no table {name!r}; a run has {', '.join(TABLE_NAMES)}")
         for part in self.manifest["parts"][name]:
             content = check_part(self.folder, part)
-            table = pq.read_table(io.BytesIO(content), columns=columns and list(columns))
-            yield frame_of(table)
+            yield frame_of(table_in(content, list(columns) if columns else None))
 
     def table(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """A whole table (see `sim.model.records.TABLES` for its columns, or `replications`)."""

@@ -30,6 +30,7 @@ from sim import __version__
 from sim.experiment.crews import OnCompiling, OnDays
 from sim.experiment.design import Design
 from sim.experiment.measures import measure
+from sim.experiment.packing import table_in
 from sim.experiment.results import (
     Run,
     RunError,
@@ -128,10 +129,8 @@ class Sweep:
         return open_run(_point_folder(self.folder, point))
 
     def _table(self, name: str) -> pd.DataFrame:
-        import pyarrow.parquet as pq
-
         content = check_part(self.folder, self.manifest["tables"][name])
-        frame: pd.DataFrame = pq.read_table(io.BytesIO(content)).to_pandas()
+        frame: pd.DataFrame = table_in(content).to_pandas(use_threads=False)
         return frame
 
 
@@ -338,7 +337,9 @@ def _put_table(folder: Path, name: str, frame: pd.DataFrame) -> dict[str, Any]:
     import pyarrow.parquet as pq
 
     buffer = io.BytesIO()
-    table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    table = pa.Table.from_pandas(frame, preserve_index=False, nthreads=1).replace_schema_metadata(
+        None
+    )
     pq.write_table(table, buffer, compression="zstd")
     content, file = buffer.getvalue(), f"tables/{name}/part-00000.parquet"
     put(folder / file, content)

@@ -10,7 +10,7 @@ from typing import Any
 
 from sim import __version__
 from sim.experiment.crews import OnCompiling, OnDays
-from sim.experiment.packing import TABLE_NAMES, frame_of, unpack
+from sim.experiment.packing import TABLE_NAMES, frame_of, table_in, unpack
 from sim.experiment.replications import Task
 from sim.experiment.results import REPLICATIONS_PER_PART, Run, check_part
 from sim.experiment.run_writer import environment, part_of
@@ -132,19 +132,14 @@ def _flat(versions: dict[str, Any]) -> dict[str, str]:
 
 def _stored(run: Run, numbers: Sequence[int]) -> Iterator[dict[str, Any]]:
     """The Arrow tables of these replications, in order, one part in memory at a time."""
-    import pyarrow as pa
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
     loaded, tables = -1, {}
     for number in numbers:
         index = number // REPLICATIONS_PER_PART
         if index != loaded:
             parts = {name: run.manifest["parts"][name][index] for name in TABLE_NAMES}
-            tables = {
-                name: pq.read_table(pa.BufferReader(check_part(run.folder, part)))
-                for name, part in parts.items()
-            }
+            tables = {name: table_in(check_part(run.folder, part)) for name, part in parts.items()}
             loaded = index
         yield {
             name: table.filter(pc.equal(table["replication"], number))
