@@ -78,10 +78,12 @@ def frame_of(table: Any) -> pd.DataFrame:
 def table_in(content: bytes, columns: list[str] | None = None) -> Any:
     """The Arrow table in a Parquet file's bytes.
 
-    Read without Arrow's threads: a pool of them can abort the process at its end (Arrow's issue
-    34314), and for parts of this size they gain nothing.
+    Read without Arrow's threads, neither for columns nor for buffering ahead: one that still runs
+    while the interpreter ends aborts the process (Arrow's issue 34314; `read_table` has them in
+    either case). For parts of this size they gain nothing.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    return pq.read_table(pa.BufferReader(content), columns=columns, use_threads=False)
+    file = pq.ParquetFile(pa.BufferReader(content), pre_buffer=False)
+    return file.read(columns=columns, use_threads=False)
