@@ -1,0 +1,179 @@
+"""Python functions that read like the command line: `load_scenario`, `run`, `sweep`, `compare`.
+
+    >>> from sim import compare, load_scenario, open_run, run, sweep
+
+A scenario is the path of a file, or what `load_scenario` gives. Results are written into folders
+as by the command line (below `runs/` unless `out` names another), so a run that is there is not
+simulated again; tables are pandas data frames.
+
+    >>> plan = load_scenario("scenarios/plan.toml", ["call_centre.pools.thai.agents=60"])
+    >>> plan.call_centre.pools["thai"].agents
+    60
+
+Many replications are shared out among processes. A script must then guard what it runs, as all
+that start processes must: `if __name__ == "__main__":`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from sim.experiment.comparison import Comparison, plan_comparison, settings_for, side_of
+from sim.experiment.design import factor, make_design
+from sim.experiment.results import Run, default_folder, open_run
+from sim.experiment.runs import carry_out
+from sim.experiment.settings import (
+    DEFAULT_ENGINE,
+    DEFAULT_MAX_POINTS,
+    DEFAULT_REPLICATIONS,
+    DEFAULT_SEED,
+    RunSettings,
+    SettingsError,
+)
+from sim.experiment.sources import Source
+from sim.experiment.sweep import Sweep, open_sweep, plan_sweep
+from sim.scenario import Scenario
+from sim.scenario_files import load_scenario
+
+__all__ = [
+    "Comparison",
+    "Run",
+    "Scenario",
+    "Sweep",
+    "compare",
+    "load_scenario",
+    "open_run",
+    "open_sweep",
+    "run",
+    "sweep",
+]
+
+
+def run(
+    scenario: str | Path | Scenario,
+    replications: int = DEFAULT_REPLICATIONS,
+    seed: int = DEFAULT_SEED,
+    workers: int | None = None,
+    out: str | Path | None = None,
+    engine: str = DEFAULT_ENGINE,
+    until: date | str | None = None,
+    fresh: bool = False,
+) -> Run:
+    """Simulate a scenario, as `vaxsim run` does.
+
+        >>> result = run("scenarios/plan.toml", replications=2, until="2021-06-05")
+        >>> result.table("replications")["doses_delivered"].tolist()
+        [56000.0, 56000.0]
+        >>> result.estimates["doses_delivered"].mean
+        56000.0
+        >>> result.coverage("first").columns.tolist()
+        ['replication', 'date', 'persons', 'share']
+
+    `until`: last day simulated, a date or its text. Raises ScenarioError, SettingsError (a
+    setting that cannot be) and RunError (a folder that cannot be used).
+    """
+    source = Source.of(scenario)
+    settings = RunSettings(seed, replications, engine, workers, _date(until))
+    settings.check_against(source.scenario)
+    folder = Path(out) if out else default_folder(source.name, source.scenario, settings)
+    return carry_out(source.scenario, settings, folder, source.data, fresh)[0]
+
+
+def sweep(
+    scenario: str | Path | Scenario,
+    vary: Mapping[str, str | Sequence[Any]],
+    replications: int = DEFAULT_REPLICATIONS,
+    seed: int = DEFAULT_SEED,
+    design: str = "grid",
+    points: int | None = None,
+    max_points: int = DEFAULT_MAX_POINTS,
+    workers: int | None = None,
+    out: str | Path | None = None,
+    engine: str = DEFAULT_ENGINE,
+    until: date | str | None = None,
+    fresh: bool = False,
+) -> Sweep:
+    """Simulate a scenario at many points, as `vaxsim sweep` does.
+
+    `vary` maps dotted paths to values, written as on the command line or one by one.
+
+        >>> found = sweep(
+        ...     "scenarios/plan.toml",
+        ...     {"call_centre.pools.thai.agents": [20, 40], "call_centre.lines": "60:120:60"},
+        ...     replications=2,
+        ...     until="2021-05-29",
+        ... )
+        >>> found.points
+           point  call_centre.pools.thai.agents  call_centre.lines
+        0      0                             20                 60
+        1      1                             20                120
+        2      2                             40                 60
+        3      3                             40                120
+        >>> found.estimates("calls_answered")[["mean", "low", "high"]].shape
+        (4, 3)
+        >>> found.replications.shape[0]  # a row a point and replication
+        8
+
+    Raises as `run` does; SettingsError also names the points that the scenario does not allow.
+    """
+    source = Source.of(scenario)
+    factors = [factor(path, values, source.data) for path, values in vary.items()]
+    chosen = make_design(factors, design, points, seed, max_points)
+    settings = RunSettings(seed, replications, engine, workers, _date(until))
+    plan = plan_sweep(source, chosen, settings, Path(out) if out else None)
+    return plan.carry_out(fresh)[0]
+
+
+def compare(
+    *scenarios: str | Path | Scenario | Run,
+    replications: int | None = None,
+    seed: int | None = None,
+    workers: int | None = None,
+    out: str | Path | None = None,
+    engine: str = DEFAULT_ENGINE,
+    until: date | str | None = None,
+    fresh: bool = False,
+) -> Comparison:
+    """Compare scenarios in which the same people have the same luck, as `vaxsim compare` does.
+
+    Each is a scenario, a run, or the path of either; the first is the base of all differences.
+
+        >>> found = compare(
+        ...     "scenarios/plan.toml",
+        ...     load_scenario("scenarios/plan.toml", ["call_centre.lines=60"]),
+        ...     replications=2,
+        ...     until="2021-05-29",
+        ... )
+        >>> found.changes
+           scenario               path base value
+        0  scenario  call_centre.lines  120    60
+        >>> rows = found.differences.set_index("measure")
+        >>> bool(rows.loc["calls_blocked", "difference"] > 0)
+        True
+
+    Raises as `run` does; SettingsError also for runs of different seeds or last days.
+    """
+    sides = [
+        side
+        if isinstance(side, Run)
+        else Source.of(side)
+        if isinstance(side, Scenario)
+        else side_of(side)
+        for side in scenarios
+    ]
+    settings = settings_for(sides, seed, _date(until), engine, workers)
+    return plan_comparison(sides, settings, replications, Path(out) if out else None).carry_out(
+        fresh
+    )
+
+
+def _date(day: date | str | None) -> date | None:
+    try:
+        return date.fromisoformat(day) if isinstance(day, str) else day
+    except ValueError:
+        raise SettingsError(
+            f"until {day}: not a date; write it as YYYY-MM-DD, for example 2021-08-14"
+        ) from None
