@@ -1,23 +1,19 @@
 """Claims about comparisons: the same people on both sides, paired differences, what has changed."""
 
-import csv
 import json
 import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
-import tomlkit
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from small_campaign import SMALL, small_scenario
-from test_cli import refused, vaxsim
 from test_plots import texts
 
 from sim.experiment.comparison import Comparison, comparison, scenario_changes
-from sim.experiment.results import Run, open_run
+from sim.experiment.results import Run
 from sim.experiment.runs import carry_out
 from sim.experiment.settings import RunSettings, SettingsError
 from sim.experiment.statistics import common_numbers_gain, mean_interval
@@ -347,6 +343,3 @@ def test_curves_end_at_the_coverage_of_the_run(
     curve = figures["coverage"].axes[0].lines[0]
     last = runs["base"].table("replications")["first_doses_by_end"] / 1000
     assert np.asarray(curve.get_ydata())[-1] == pytest.approx(np.median(last))
-
-
-__all__ = ["csv", "open_run", "pd", "refused", "tomlkit", "vaxsim"]

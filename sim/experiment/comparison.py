@@ -381,7 +381,8 @@ def _check_comparison_folder(folder: Path, identity: Mapping[str, Any]) -> None:
         raise RunError(
             f"{folder / MANIFEST} is damaged: remove it, or name another --out"
         ) from None
-    if {key: found.get(key) for key in identity} != identity:
+    # as text, since the order of the runs matters
+    if json_text({key: found.get(key) for key in identity}) != json_text(identity):
         raise RunError(f"{folder} holds another comparison: name another folder with --out")
 
 
