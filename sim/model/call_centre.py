@@ -22,6 +22,7 @@ from sim.engine.contract import (
     CallOutcome,
     Engine,
 )
+from sim.model.audit import check_calls
 from sim.model.order import by_time
 from sim.model.population import (
     NEVER,
@@ -143,6 +144,7 @@ class CallCentre:
         due = due[by_time(self._next_us[due])]
         day = self._engine_input(due)
         result = self._engine.call_centre_day(day)
+        check_calls(result)
         self._attempts[due] += result.attempts
 
         self._next_day[due] = NEVER

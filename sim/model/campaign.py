@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from sim.engine.contract import Engine
 from sim.model.appointment_book import AppointmentBook
+from sim.model.audit import CampaignError
 from sim.model.call_centre import CallCentre
 from sim.model.capacity import home_weights
 from sim.model.dose_supply import DoseSupply
@@ -47,10 +48,6 @@ from sim.random_streams import RandomStreams
 from sim.scenario import Scenario
 
 Int64Array = NDArray[np.int64]
-
-
-class CampaignError(AssertionError):
-    """An invariant of the model is broken: a fault of the program, not of the scenario."""
 
 
 def simulate(

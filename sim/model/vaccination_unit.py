@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.engine.contract import Engine, PatientOutcome, StationKind, UnitSession, UnitSessionResult
+from sim.model.audit import check_sessions
 from sim.model.capacity import open_by_day, slots_by_day
 from sim.model.order import by_place_and_time
 from sim.model.population import NEVER, Population, Setback, Status
@@ -173,6 +174,7 @@ class VaccinationUnits:
         visits = self._visits(today, due[~stays_away], arrival_us[~stays_away], turn_day)
         sessions = self._sessions(today, visits, vials, per_vial)
         results = {n: self._engine.unit_session(session) for n, session in sessions.items()}
+        check_sessions(sessions.values(), results.values())
 
         opened, used, discarded = (np.zeros_like(vials) for _ in range(3))
         for number, result in results.items():
