@@ -103,8 +103,12 @@ MEASURES: dict[str, Measure] = {
     "latest_exit_minutes": Measure("min", "last patient's exit after closing, latest of all"),
     "station_{name}_mean_wait_minutes": Measure("min", "mean wait at the station"),
     "station_{name}_max_queue": Measure("persons", "longest queue at the station in any unit"),
-    "station_{name}_utilisation": Measure("share", "time in use, of the time staffed"),
-    "staff_hours_{name}": Measure("h", "staff on duty at the station, all units"),
+    "station_{name}_utilisation": Measure(
+        "share", "time in use (overtime included), of the time staffed on days with a session"
+    ),
+    "staff_hours_{name}": Measure(
+        "h", "staff on duty within opening hours on days with a session, all units"
+    ),
 }
 """Every measure by name; {name} stands for the name of a station."""
 
