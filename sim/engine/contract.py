@@ -56,7 +56,7 @@ were processed in order of row). busy[pool] += 1; the attempt is answered with w
 arrival; the completion is due at now + handle time; the caller's outcome is ANSWERED.
 
 *Redial*, after the k-th attempt of the day (k from 1) was blocked or abandoned at time t:
-    1. attempts_before + k >= attempts_allowed  → LOST (gave up for good);
+    1. attempts_before + k >= attempts_allowed  → LOST (no attempt left);
     2. word 1 >= redial_threshold               → LOST;
     3. k >= attempts_per_day                    → CARRIED (calls again another day);
     4. t + delay >= closes_us                   → CARRIED;
@@ -134,7 +134,10 @@ BoolArray = NDArray[np.bool_]
 
 
 class CallOutcome(IntEnum):
-    """What the day has brought a caller (one per row)."""
+    """What the day has brought a caller (one per row).
+
+    LOST: does not mean to call again; the model may still have some of them try another day.
+    """
 
     ANSWERED = 0
     LOST = 1

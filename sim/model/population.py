@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,10 +92,6 @@ class Population:
     def size(self) -> int:
         """Number of people."""
         return int(self.group.size)
-
-    def needs(self, people: NDArray[Any]) -> NDArray[np.int8]:
-        """Number of the next dose of these people (1 or 2)."""
-        return np.asarray((self.doses[people] + 1).astype(np.int8))
 
 
 class DemandCurve:
