@@ -603,7 +603,10 @@ class Appointments(Part):
     """How slots are given and what people make of them."""
 
     stock_rule: Literal["announced", "on_hand", "ignore"]
-    """Book against announced deliveries, only against stock on hand, or without looking."""
+    """Book against announced deliveries, only against stock on hand, or without looking. Stock on
+    hand is promised to whoever books first, for any day of the window: people whose turn comes
+    later can so take doses that those whose turn it is would need (a shorter window prevents it).
+    """
     window_days: PositiveInt
     """How many days ahead appointments can be made."""
     home_unit_tolerance_days: Days
@@ -836,6 +839,13 @@ class Scenario(Part):
                 )
         if _least(delivery.delay_days) < 0:
             yield f"{path}.delay_days", "must not be negative: say an earlier `arrives`"
+        days_left = (last - delivery.arrives).days
+        if delivery.arrives <= last and _least(delivery.delay_days) >= days_left + 0.5:
+            yield (
+                f"{path}.delay_days",
+                f"the doses can never come by campaign.horizon, {last}: with `arrives` on "
+                f"{delivery.arrives} the least delay must not exceed {days_left} days",
+            )
         if (
             _least(delivery.fraction_delivered) < 0
             or _quantile(delivery.fraction_delivered, 1.0) > 10
