@@ -37,10 +37,22 @@ from sim.scenario_errors import (
 )
 
 LARGEST_FILE_BYTES = 1_000_000
+SET_BY_OPTION = "set by --set"
+"""Source of a value that an override sets."""
+_WITHOUT_SOURCE = ("title", "description", "sources")
+"""Keys at the top that need no source."""
+
+
+def changed_in(file: str) -> str:
+    """Source of a value that a file changes without giving a source."""
+    return f"changed in {Path(file).name}; no source given"
+
 
 __all__ = [
+    "SET_BY_OPTION",
     "Problem",
     "ScenarioError",
+    "changed_in",
     "file_data",
     "leaf_values",
     "load_scenario",
@@ -133,7 +145,10 @@ def _merged(layers: list[Layer], overrides: Sequence[str]) -> tuple[dict[str, An
     problems: list[Problem] = []
     for layer in layers:
         problems += _remove(data, layer)
-        data = merge(data, layer.settings)
+        below, data = data, merge(data, layer.settings)
+        if layer.text is not None:
+            problems += _idle_sources(layer, data)
+            data = merge(data, _sources_of_changes(layer, below, data))
     for text in overrides:
         layer_or_problem = _override(text, data)
         if isinstance(layer_or_problem, Problem):
@@ -141,6 +156,8 @@ def _merged(layers: list[Layer], overrides: Sequence[str]) -> tuple[dict[str, An
         else:
             layers.append(layer_or_problem)
             data = merge(data, layer_or_problem.settings)
+            if layer_or_problem.set_path[0] == "sources":
+                problems += _idle_sources(layer_or_problem, data)
     return data, problems
 
 
@@ -301,12 +318,24 @@ def _override(text: str, data: Mapping[str, Any]) -> Layer | Problem:
     if unknown:
         return Problem(name, None, "", None, unknown)
     value = parsed_value(written.strip())
+    there = entry(inherited, path)
+    if _is_empty(value) and isinstance(there, Mapping):
+        message = "an empty table changes nothing: set single values in it"
+        if there:
+            removed = dotted((*path, next(iter(there))))
+            message += f', or take entries away by remove = ["{removed}"] in a file that extends'
+        return Problem(name, None, "", None, message)
     settings = _nested(inherited, path, value)
-    if isinstance(data.get("sources", {}), Mapping):
+    if path[0] not in _WITHOUT_SOURCE and isinstance(data.get("sources", {}), Mapping):
         changed = entry(settings, path) if entry(settings, path) is not None else value
-        sources = {f"{dotted(path)}{leaf}": "set by --set" for leaf in _leaf_endings(changed)}
+        sources = {f"{dotted(path)}{leaf}": SET_BY_OPTION for leaf in _leaf_endings(changed)}
         settings = merge(settings, {"sources": sources})
     return Layer(name, settings, set_path=path)
+
+
+def _is_empty(value: Any) -> bool:
+    """Whether it is a table that says nothing, nor do the tables in it."""
+    return isinstance(value, Mapping) and all(map(_is_empty, value.values()))
 
 
 def parsed_value(text: str) -> Any:
@@ -402,18 +431,97 @@ def _leaf_endings(data: Any) -> Iterator[str]:
 def source_of(scenario: Scenario, path: str) -> str | None:
     """Where the value at the dotted path comes from: the most specific pattern of `[sources]`.
 
-    A value that a unit inherits has the source that it has at the unit's type.
+    A value that a unit inherits has the source that it has at the unit's type. A value changed by
+    an override has the source SET_BY_OPTION, one changed by a file without a source `changed_in`.
     """
     keys = split_key(path)
-    source = _source(scenario.sources, keys)
-    if source is None and len(keys) > 2 and keys[0] == "units" and keys[1] in scenario.units:
-        source = _source(scenario.sources, ("unit_types", scenario.units[keys[1]].type, *keys[2:]))
-    return source
+    kind = None
+    if keys[0] == "units" and len(keys) > 1 and keys[1] in scenario.units:
+        kind = scenario.units[keys[1]].type
+    return _source(scenario.sources, keys, kind)
 
 
-def _source(sources: Mapping[str, str], keys: tuple[str, ...]) -> str | None:
-    matching = [pattern for pattern in sources if _matches(tuple(pattern.split(".")), keys)]
-    return sources[max(matching, key=_specificity)] if matching else None
+def _source(sources: Mapping[str, str], keys: tuple[str, ...], kind: str | None) -> str | None:
+    """The source of a value; `kind` is the type of the unit that has it, if one has."""
+    places = [keys]
+    if kind is not None and len(keys) > 2:
+        places.append(("unit_types", kind, *keys[2:]))
+    for place in places:
+        matching = [pattern for pattern in sources if _matches(tuple(pattern.split(".")), place)]
+        if matching:
+            return sources[max(matching, key=_specificity)]
+    return None
+
+
+def _texts(sources: Any) -> dict[str, str]:
+    """The sources that are texts, as all must be."""
+    if not isinstance(sources, Mapping):
+        return {}
+    return {key: text for key, text in sources.items() if isinstance(text, str)}
+
+
+def _sources_of_changes(
+    layer: Layer, below: Mapping[str, Any], data: Mapping[str, Any]
+) -> dict[str, Any]:
+    """`sources` for what a file changes in those below it.
+
+    What it changes has the source that the file itself gives, or none: never that of the value
+    below, even if a pattern there is more specific.
+    """
+    if not below:
+        return {}
+    own, merged = _texts(layer.data.get("sources")), _texts(data.get("sources"))
+    before = with_inherited_units(below)
+    found = {}
+    for path, value in leaf_values(layer.settings):
+        keys = split_key(path)
+        unchanged = entry(before, keys) == value
+        if unchanged or keys[0] in _WITHOUT_SOURCE or keys[-1] == "title":
+            continue
+        kind = entry(data, ("units", keys[1], "type")) if keys[0] == "units" and keys[1:] else None
+        kind = kind if isinstance(kind, str) else None
+        source = _source(own, keys, kind) or changed_in(layer.name)
+        if _source(merged, keys, kind) != source:
+            found[path] = source
+    return {"sources": found} if found else {}
+
+
+def _idle_sources(layer: Layer, data: Mapping[str, Any]) -> Iterator[Problem]:
+    """Patterns of a layer's own `[sources]` that match no value of the merged data."""
+    paths: list[tuple[str, ...]] | None = None
+    for pattern in _texts(layer.data.get("sources")):
+        keys = tuple(pattern.split("."))
+        whole = with_inherited_units(data)
+        if "*" not in pattern and _is_value(entry(whole, keys)):
+            continue
+        paths = list(_value_paths(whole)) if paths is None else paths
+        if any(_matches(keys, path) for path in paths):
+            continue
+        line = layer.lines.get(("sources", pattern))
+        near = did_you_mean(pattern, map(dotted, paths)) or ": a value's dotted path is meant"
+        if isinstance(entry(whole, keys), Mapping):
+            near = f"; did you mean {pattern}.*, or {pattern}.** with the tables in it?"
+        key = dotted(("sources", pattern))
+        yield Problem(layer.name, line, key, None, f"matches no value{near}")
+
+
+def _is_value(found: Any) -> bool:
+    return found is not None and list(_leaf_endings(found)) == [""]
+
+
+def _value_paths(data: Any, path: tuple[str, ...] = (), whole: Any = None) -> Iterator[Any]:
+    """Paths of all values of scenario data, those left out (with a default) included."""
+    whole = data if whole is None else whole
+    if isinstance(data, Mapping):
+        node = schema_node(path, whole) or {}
+        known = [*data, *(key for key in node.get("properties", {}) if key not in data)]
+        for key in known:
+            yield from _value_paths(data.get(key), (*path, key), whole)
+    elif isinstance(data, list) and data and all(isinstance(item, Mapping) for item in data):
+        for i, item in enumerate(data):
+            yield from _value_paths(item, (*path, str(i)), whole)
+    else:
+        yield path
 
 
 def _matches(pattern: tuple[str, ...], keys: tuple[str, ...]) -> bool:

@@ -202,6 +202,32 @@ CASES = [
         ),
     ),
     bad(
+        # 1 June and 183 days are 1 December; with 182.4, rounded to 182, it would come in time
+        "delivery whose least delay is past the horizon",
+        "[deliveries.june]\ndelay_days = { distribution = 'uniform', low = 182.5, high = 200 } #1",
+        (
+            "deliveries.june.delay_days",
+            None,
+            "can never come by campaign.horizon, 2021-11-30: with `arrives` on 2021-06-01 the "
+            "least delay must not exceed 182 days",
+        ),
+    ),
+    bad(
+        "source of a value that is not there",
+        "[call_centre]\nlines = 90\n[sources]\n'call_centre.line' = 'counted' #1",
+        ('sources."call_centre.line"', None, "matches no value; did you mean call_centre.lines?"),
+    ),
+    bad(
+        "source of a table",
+        "[sources]\n'groups.thai' = 'census' #1",
+        ('sources."groups.thai"', None, "did you mean groups.thai.*, or groups.thai.** with"),
+    ),
+    bad(
+        "source of something removed",
+        "remove = ['deliveries.august']\n[sources]\n'deliveries.august.*' = 'press' #1",
+        ('sources."deliveries.august.*"', None, "matches no value"),
+    ),
+    bad(
         "turn after the horizon",
         "[groups.migrant]\nturn_from = 2022-08-01 #1",
         ("groups.migrant.turn_from", "2022-08-01", "not be after campaign.horizon, 2021-11-30"),
@@ -753,6 +779,20 @@ def test_empty_file(tmp_path: Path) -> None:
         ("campaign.deadline=2021-05-01", "campaign.deadline = 2021-05-01: must not be before"),
         ("groups.thai.first_calls.0.mean_days=0", "groups.thai.first_calls.0.mean_days = 0: must"),
         ("title=7", "title = 7: must be text in quotes"),
+        ("sources=3", "sources = 3: must be a table"),
+        ("sources.campaign=3", "sources.campaign = 3: must be text in quotes"),
+        ('sources."campaign.foo"=x', "matches no value; did you mean campaign.horizon?"),
+        ("units=3", "units = 3: must be a table"),
+        (
+            "call_centre.pools={}",
+            "nothing: set single values in it, or take entries away by remove",
+        ),
+        ("deliveries={}", 'by remove = ["deliveries.june"] in a file that extends'),
+        ("units={}", "an empty table changes nothing"),
+        ("units.hospital_01.stations={}", "an empty table changes nothing"),
+        ("unit_types.hospital.stations={}", "an empty table changes nothing"),
+        ("call_centre={pools={}}", "an empty table changes nothing"),
+        ("deliveries.june.delay_days=1000", "deliveries.june.delay_days = 1000: the doses can nev"),
     ],
 )
 def test_wrong_override_names_itself_and_the_remedy(override: str, said: str) -> None:

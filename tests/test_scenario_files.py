@@ -302,10 +302,53 @@ def test_overridden_value_has_the_override_as_its_source() -> None:
 # Sources ------------------------------------------------------------------------------------
 
 
+def test_value_changed_without_a_source_does_not_keep_the_plans(upon_plan: Any) -> None:
+    scenario = load_scenario(
+        upon_plan(
+            "[call_centre]\nlines = 130\nattempts_per_day = 5\n"
+            "[units.hospital_01.stations]\nvaccination.staff = 9\n"
+            "[deliveries.more]\nvaccine = 'astrazeneca'\narrives = 2021-07-15\ndoses = 5\n"
+        )
+    )
+    changed = "changed in what_if.toml; no source given"
+    staff = "units.{}.stations.vaccination.staff"
+    assert source_of(scenario, "call_centre.lines") == changed
+    assert source_of(scenario, staff.format("hospital_01")) == changed
+    assert source_of(scenario, staff.format("hospital_02")) != changed
+    assert source_of(scenario, "deliveries.more.doses") == changed
+    # said again, not changed
+    assert source_of(scenario, "call_centre.attempts_per_day") == "assumed"
+
+
+def test_source_of_the_file_that_changes_a_value_holds_before_more_specific_ones_below(
+    upon_plan: Any,
+) -> None:
+    text = "[call_centre]\nlines = {}\n[sources]\n'call_centre.*' = '{}'\n"
+    upon_plan("[call_centre]\nlines = 130\n", "middle.toml")
+    path = upon_plan("")
+    path.write_text('extends = "middle.toml"\n' + text.format(140, "counted"))
+    assert source_of(load_scenario(path), "call_centre.lines") == "counted"
+    assert source_of(load_scenario(path), "call_centre.at_closing") == "assumed"
+
+
+def test_source_of_a_value_that_is_left_out_is_no_mistake(upon_plan: Any) -> None:
+    # the default holds, and somebody says why
+    path = upon_plan("[sources]\n'deliveries.*.delay_days' = 'assumed: on time'\n")
+    assert source_of(load_scenario(path), "deliveries.june.delay_days") == "assumed: on time"
+
+
+def test_sources_below_may_be_of_what_a_file_removes(upon_plan: Any) -> None:
+    upon_plan("[sources]\n'deliveries.august.doses' = 'announcement'\n", "middle.toml")
+    path = upon_plan("")
+    path.write_text('extends = "middle.toml"\nremove = ["deliveries.august"]\n')
+    assert "august" not in load_scenario(path).deliveries
+    assert scenario_from_data(raw_scenario(path)) == load_scenario(path)
+
+
 def needs_source(key: str) -> bool:
     """Everything but names and descriptions: numbers, dates, times, lists, policy choices."""
     first, last = key.split(".")[0], key.split(".")[-1]
-    return first not in ("title", "description") and last not in ("title", "province")
+    return first not in ("title", "description") and last != "title"
 
 
 @pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
