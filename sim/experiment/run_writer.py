@@ -66,7 +66,9 @@ def finished_run(
     vaxsim has made.
     """
     try:
-        if not folder.exists() or (folder.is_dir() and not set(os.listdir(folder)) - {_LOCK}):
+        if not folder.exists() or (
+            folder.is_dir() and not set(os.listdir(folder)) - {_LOCK, _PART}
+        ):
             return None
         if not folder.is_dir():
             raise RunError(f"{folder} is a file: name a folder for the results with --out")
@@ -82,7 +84,12 @@ def finished_run(
             f"{folder} holds another run ({'; '.join(differing.values())}): "
             f"name another folder with --out{hint}"
         )
-    return None if fresh or not found["complete"] else open_run(folder)
+    if fresh or not found["complete"]:
+        return None
+    if not being_written(folder):  # left by a process that was killed when all was done
+        with contextlib.suppress(OSError):
+            (folder / _LOCK).unlink(missing_ok=True)
+    return open_run(folder)
 
 
 def _differences(
@@ -180,12 +187,12 @@ class RunWriter:
         """Keep the tables of the next replication."""
         if replication != self.there:
             raise ValueError(f"replication {replication} after {self.there} others")
+        self._write_parts_if_full()  # where a process has ended just before it did
         digest = hashlib.sha256(packed).hexdigest()
         file = f"{_UNFINISHED}/{replication:06d}-{digest[:16]}"
         self._replace(file, packed)
         self._kept[replication] = self._folder / file
-        if len(self._kept) == results.REPLICATIONS_PER_PART:
-            self._write_parts()
+        self._write_parts_if_full()
 
     def finish(self, **results: Any) -> Run:
         """Write what is left and declare the run complete with the replications that are there."""
@@ -196,6 +203,10 @@ class RunWriter:
         self._manifest |= {"complete": True, "replications": self.there, **results}
         self._write_manifest()
         return Run(self._folder, self._manifest)
+
+    def _write_parts_if_full(self) -> None:
+        if len(self._kept) == results.REPLICATIONS_PER_PART:
+            self._write_parts()
 
     def _write_parts(self) -> None:
         batch = [unpack(path.read_bytes()) for path in self._kept.values()]
@@ -249,10 +260,9 @@ class RunWriter:
         if self._fresh or not (self._folder / MANIFEST).is_file():
             for name in ("tables", _UNFINISHED):
                 shutil.rmtree(self._folder / name, ignore_errors=True)
+            self._write_manifest()
         else:
             self._go_on()
-        if not self._manifest["complete"]:
-            self._write_manifest()
 
     def _go_on(self) -> None:
         """Take over what is there; notice what is damaged."""
@@ -267,6 +277,7 @@ class RunWriter:
         if here != {key: found.get(key) for key in here} and not found["complete"]:
             others = [each for each in found.get("continued_with", []) if each != here]
             self._manifest["continued_with"] = [*others, here]
+            self._write_manifest()
         for path in sorted((self._folder / _UNFINISHED).glob("*")):
             number, _, digest = path.name.partition("-")
             content = path.read_bytes()

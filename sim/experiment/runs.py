@@ -93,14 +93,17 @@ class _Work:
 
     def __enter__(self) -> _Work:
         self._writer.__enter__()
-        if self._algorithm:
-            for measures in self._writer.measures():
-                self._algorithm.add(measures)
-        self._finish_if_done()
         return self
 
     def __exit__(self, *error: Any) -> None:
         self._writer.__exit__(*error)
+
+    def go_on(self) -> None:
+        """Look at what is there already."""
+        if self._algorithm:
+            for measures in self._writer.measures():
+                self._algorithm.add(measures)
+        self._finish_if_done()
 
     @property
     def days_there(self) -> int:
@@ -154,6 +157,7 @@ def _simulate(works: Sequence[_Work], on_days: OnDays, on_compiling: OnCompiling
         nonlocal days_there
         for work in works:
             held.enter_context(work)
+            work.go_on()
             days_there += work.days_there
             yield from work.tasks()
 

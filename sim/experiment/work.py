@@ -31,6 +31,8 @@ TaskT = TypeVar("TaskT", bound=Task)
 
 LOSSES_ALLOWED = 3
 """How often a task is given out again after the loss of a worker."""
+LOSSES_TOGETHER = 2
+"""How often together with others: who was at fault cannot be known then."""
 
 FEW = 6
 """Tasks a worker up to which threads, which start at once, are done before processes."""
@@ -71,15 +73,16 @@ def do_work(
 
 @dataclass
 class _Given(Generic[TaskT]):
-    """A task given out, and how often workers were lost meanwhile."""
+    """A task taken from the queue, and how often workers were lost while it was given out."""
 
     task: TaskT
-    future: Future[Packed]
+    future: Future[Packed] | None = None
     losses: int = 0
 
     @property
     def done(self) -> bool:
-        return self.future.done() and self.future.exception() is None
+        future = self.future
+        return future is not None and future.done() and future.exception() is None
 
 
 def _share_out(tasks: Iterable[TaskT], crew: Crew) -> Generator[tuple[TaskT, Packed], None, None]:
@@ -87,39 +90,47 @@ def _share_out(tasks: Iterable[TaskT], crew: Crew) -> Generator[tuple[TaskT, Pac
     given: deque[_Given[TaskT]] = deque()
     days = 0
     while True:
+        while len(given) < crew.ahead and (task := next(waiting, None)) is not None:
+            given.append(_Given(task))
+        if not given:
+            return
         try:
-            while len(given) < crew.ahead and (task := next(waiting, None)) is not None:
-                given.append(_Given(task, Future()))
-                given[-1].future = crew.submit(task)
-            if not given:
-                return
-            while not given[0].future.done():
-                wait([given[0].future], timeout=0.2)
+            head = _give_out(given, crew)
+            while not head.done():
+                wait([head], timeout=0.2)
                 crew.report(days + _days_done(given))
-            result = given[0].future.result()
+            result = head.result()
         except BrokenExecutor:
-            _give_out_again(given, crew, days)
+            _note_loss(given)
+            crew.renew(days + _days_done(given))
             continue
         task = given.popleft().task
         days += task.days
         yield task, result
 
 
+def _give_out(given: deque[_Given[TaskT]], crew: Crew) -> Future[Packed]:
+    """Give out what is not given out; the first alone if workers were lost with it repeatedly."""
+    first = given[0]
+    for each in [first] if first.losses >= LOSSES_TOGETHER else given:
+        if each.future is None:
+            each.future = crew.submit(each.task)
+    assert first.future is not None
+    return first.future
+
+
+def _note_loss(given: deque[_Given[TaskT]]) -> None:
+    """Take back what is unfinished. Raises WorkersLostError if that cannot go on."""
+    for each in given:
+        if each.future is not None and not each.done:
+            each.future = None
+            each.losses += 1
+    if given[0].losses > LOSSES_ALLOWED:
+        raise WorkersLostError(
+            f"replication {given[0].task.replication} has ended its worker {given[0].losses} "
+            "times, perhaps for want of memory: try fewer --workers"
+        )
+
+
 def _days_done(given: Iterable[_Given[TaskT]]) -> int:
     return sum(each.task.days for each in given if each.done)
-
-
-def _give_out_again(given: deque[_Given[TaskT]], crew: Crew, days: int) -> None:
-    """Replace lost workers and give them what is unfinished; who lost them cannot be known."""
-    unfinished = [each for each in given if not each.done]
-    for each in unfinished:
-        each.losses += 1
-    suspects = [each.task.replication for each in unfinished if each.losses > LOSSES_ALLOWED]
-    if suspects:
-        raise WorkersLostError(
-            f"workers have ended {LOSSES_ALLOWED + 1} times, perhaps for want of memory: try fewer "
-            f"--workers. They were at work on replications {', '.join(map(str, suspects))}"
-        )
-    crew.renew(days + _days_done(given))
-    for each in unfinished:
-        each.future = crew.submit(each.task)
