@@ -365,8 +365,11 @@ def compare(
 
 @app.command()
 def show(folder: RunFolder, as_json: Json = False) -> None:
-    """Summarise a run, finished or not: what it is, what is missing, its answer."""
+    """Summarise a run, finished or not: what it is, what is missing, its answer; or a sweep."""
     with _errors_reported():
+        if (folder / "sweep.json").is_file():
+            _show_sweep(folder, as_json)
+            return
         from sim.experiment.answer import answer
         from sim.experiment.catalogue import run_state
         from sim.experiment.results import RunError, open_run
@@ -389,6 +392,17 @@ def show(folder: RunFolder, as_json: Json = False) -> None:
             print(f"\n{answer_text(done, answer(done))}")
             if done.settings.precision:
                 print(precision_text(done))
+
+
+def _show_sweep(folder: Path, as_json: bool) -> None:
+    from sim.experiment.sweep import open_sweep
+    from sim.presentation.sweep_view import DEFAULT_MEASURES, sweep_data, sweep_text
+
+    found = open_sweep(folder)
+    if as_json:
+        _print_json(sweep_data(found))
+    else:
+        print(sweep_text(found, DEFAULT_MEASURES))
 
 
 @app.command()

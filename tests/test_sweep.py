@@ -205,6 +205,15 @@ def test_short_names_are_as_long_as_it_takes_to_tell_them_apart() -> None:
     assert list(sweep_view.short_names(paths[:2]).values()) == ["b.staff", "c.staff"]
 
 
+def test_a_sweep_is_shown_and_its_points_are_runs(grid: Sweep) -> None:
+    result = vaxsim("show", str(grid.folder))
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("6 points of 2 replications with seed 1")
+    assert json.loads(vaxsim("show", str(grid.folder), "--json").stdout)["factors"] == grid.factors
+    assert vaxsim("show", str(grid.folder / "points" / "0004")).exit_code == 0
+    assert "is no run but a sweep: its runs are in" in refused(vaxsim("plot", str(grid.folder)))
+
+
 # Stopped and resumed --------------------------------------------------------------------------
 
 
@@ -354,6 +363,7 @@ def test_same_comparison_again_is_the_same_and_another_is_refused() -> None:
     )
     assert first.exit_code == again.exit_code == 0
     assert first.stdout == again.stdout
+    assert "is no run but a comparison" in refused(vaxsim("show", "both"))
     assert "holds another comparison" in refused(
         compared("agents.toml", "small.toml", "--replications", "2", "--out", "both")
     )

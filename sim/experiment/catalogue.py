@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sim.experiment.results import MANIFEST, RunError, check_part, read_manifest, settings_of
+from sim.experiment.results import (
+    MANIFEST,
+    RunError,
+    check_is_run,
+    check_part,
+    read_manifest,
+    settings_of,
+)
 from sim.experiment.run_writer import being_written, kept_replications
 
 
@@ -51,10 +58,7 @@ class RunState:
 
 def run_state(folder: Path) -> RunState:
     """How the run in a folder stands. Raises RunError where there is none, or it is unreadable."""
-    if not folder.is_dir():
-        raise RunError(f"{folder} is no run: there is no such folder")
-    if not (folder / MANIFEST).is_file():
-        raise RunError(f"{folder} is no run: it has no {MANIFEST}")
+    check_is_run(folder)
     manifest = read_manifest(folder)
     settings_of(manifest)
     return RunState(folder, manifest, kept_replications(folder), being_written(folder))

@@ -27,6 +27,7 @@ from sim.experiment.coverage import SCOPES, Scope
 from sim.experiment.crews import OnCompiling, OnDays
 from sim.experiment.measures import measure
 from sim.experiment.results import (
+    COMPARISON_MANIFEST,
     Run,
     RunError,
     default_folder,
@@ -47,8 +48,6 @@ from sim.experiment.statistics import (
 from sim.model.records import REASONS
 from sim.scenario import Scenario
 from sim.scenario_errors import dotted, shown
-
-MANIFEST = "comparison.json"
 
 _TABLES = ("differences", "changes", "reasons")
 _NO_CHANGE = ("title", "description", "sources")
@@ -267,7 +266,7 @@ class ComparisonPlan:
             put(self.folder / f"{name}.csv", text.encode())
         folders = {name: str(run.folder) for name, run in runs.items()}
         manifest = json_text({**self._identity(), "folders": folders}, indent=1)
-        put(self.folder / MANIFEST, f"{manifest}\n".encode())
+        put(self.folder / COMPARISON_MANIFEST, f"{manifest}\n".encode())
         return found
 
     def _identity(self) -> dict[str, Any]:
@@ -372,14 +371,14 @@ def _identity_of(side: Run | Order) -> dict[str, Any]:
 
 def _check_comparison_folder(folder: Path, identity: Mapping[str, Any]) -> None:
     """Raise RunError if the folder holds anything but this comparison."""
-    own = {MANIFEST, "pictures", "runs", *(f"{name}.csv" for name in _TABLES)}
-    if not check_folder(folder, own, MANIFEST):
+    own = {COMPARISON_MANIFEST, "pictures", "runs", *(f"{name}.csv" for name in _TABLES)}
+    if not check_folder(folder, own, COMPARISON_MANIFEST):
         return
     try:
-        found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        found = json.loads((folder / COMPARISON_MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise RunError(
-            f"{folder / MANIFEST} is damaged: remove it, or name another --out"
+            f"{folder / COMPARISON_MANIFEST} is damaged: remove it, or name another --out"
         ) from None
     # as text, since the order of the runs matters
     if json_text({key: found.get(key) for key in identity}) != json_text(identity):

@@ -152,13 +152,26 @@ class Run:
         return estimates(self.table("replications"))
 
 
+SWEEP_MANIFEST = "sweep.json"
+COMPARISON_MANIFEST = "comparison.json"
+
+
+def check_is_run(folder: Path) -> None:
+    """Raise RunError for a folder that holds no run, finished or not."""
+    if not folder.is_dir():
+        raise RunError(f"{folder} is no run: there is no such folder")
+    if (folder / SWEEP_MANIFEST).is_file():
+        raise RunError(f"{folder} is no run but a sweep: its runs are in {folder / 'points'}")
+    if (folder / COMPARISON_MANIFEST).is_file():
+        raise RunError(f"{folder} is no run but a comparison: {COMPARISON_MANIFEST} names its runs")
+    if not (folder / MANIFEST).is_file():
+        raise RunError(f"{folder} is no run: it has no {MANIFEST}")
+
+
 def open_run(folder: str | Path) -> Run:
     """A finished run from its folder. Raises RunError where there is none, or it is damaged."""
     folder = Path(folder)
-    if not folder.is_dir():
-        raise RunError(f"{folder} is no run: there is no such folder")
-    if not (folder / MANIFEST).is_file():
-        raise RunError(f"{folder} is no run: it has no {MANIFEST}")
+    check_is_run(folder)
     manifest = read_manifest(folder)
     if not manifest.get("complete"):
         raise RunError(f"{folder} holds an unfinished run: vaxsim run {folder} finishes it")

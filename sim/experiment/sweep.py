@@ -32,6 +32,7 @@ from sim.experiment.design import Design
 from sim.experiment.measures import measure
 from sim.experiment.packing import table_in
 from sim.experiment.results import (
+    SWEEP_MANIFEST,
     Run,
     RunError,
     check_part,
@@ -48,9 +49,8 @@ from sim.scenario_errors import ScenarioError, did_you_mean
 from sim.scenario_files import file_data, scenario_from_data
 
 FORMAT = 1
-MANIFEST = "sweep.json"
 
-_OWN = {MANIFEST, MANIFEST + ".part", "tables", "points", "pictures"}
+_OWN = {SWEEP_MANIFEST, SWEEP_MANIFEST + ".part", "tables", "points", "pictures"}
 _PROBLEMS_SHOWN = 3
 
 
@@ -137,8 +137,8 @@ class Sweep:
 def open_sweep(folder: str | Path) -> Sweep:
     """A finished sweep from its folder. Raises RunError where there is none."""
     folder = Path(folder)
-    if not (folder / MANIFEST).is_file():
-        raise RunError(f"{folder} is no sweep: it has no {MANIFEST}")
+    if not (folder / SWEEP_MANIFEST).is_file():
+        raise RunError(f"{folder} is no sweep: it has no {SWEEP_MANIFEST}")
     manifest = _read_manifest(folder)
     if not manifest["complete"]:
         raise RunError(f"{folder} holds an unfinished sweep: give its command again to finish it")
@@ -146,7 +146,7 @@ def open_sweep(folder: str | Path) -> Sweep:
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
-    path = folder / MANIFEST
+    path = folder / SWEEP_MANIFEST
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -200,7 +200,7 @@ class SweepPlan:
 
         Raises RunError if the folder cannot be used.
         """
-        started = check_folder(self.folder, _OWN, MANIFEST)
+        started = check_folder(self.folder, _OWN, SWEEP_MANIFEST)
         if started:
             self._check_same(_read_manifest(self.folder), fresh)
             if not fresh and _read_manifest(self.folder)["complete"]:
@@ -223,7 +223,7 @@ class SweepPlan:
                     "the same command goes on from there"
                 )
             if not started and not any(self.folder.glob("points/*")):
-                (self.folder / MANIFEST).unlink(missing_ok=True)
+                (self.folder / SWEEP_MANIFEST).unlink(missing_ok=True)
                 for folder in (self.folder / "points", self.folder):
                     if folder.is_dir() and not any(folder.iterdir()):
                         folder.rmdir()
@@ -348,4 +348,4 @@ def _put_table(folder: Path, name: str, frame: pd.DataFrame) -> dict[str, Any]:
 
 
 def _write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
-    put(folder / MANIFEST, (json_text(manifest, indent=1) + "\n").encode())
+    put(folder / SWEEP_MANIFEST, (json_text(manifest, indent=1) + "\n").encode())
