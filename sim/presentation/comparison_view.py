@@ -91,7 +91,7 @@ def _differences(comparison: Comparison, name: str) -> list[str]:
             ]
             rows.append(("everyone is fully vaccinated", *of, "", "", ""))
         title = heading.format(**words)
-        alike += [f"all of {title.lower()}"] if len(labels) == len(measures) else labels
+        alike += [f'all of "{title}"'] if len(labels) == len(measures) else labels
         if len(rows) > start:
             headings[start] = title
     lines = table(rows, "<>>>>>")
@@ -104,7 +104,7 @@ def _differences(comparison: Comparison, name: str) -> list[str]:
         ("The same in every replication", alike),
     ):
         if labels:
-            out += fill(f"{title}: {'; '.join(labels)}", 98, subsequent_indent="  ").split("\n")
+            out += _filled(f"{title}: {'; '.join(labels)}")
     return out
 
 
@@ -183,7 +183,13 @@ def _gain(comparison: Comparison, name: str) -> list[str]:
     sentence = f"{note}; for {label}, about {middle}{between} instead of {n:,}."
     if n < _FEW:
         sentence += f" From {_replications(n)} that is known only roughly."
-    return fill(sentence, 98, subsequent_indent="  ").split("\n")
+    return _filled(sentence)
+
+
+def _filled(text: str) -> list[str]:
+    """Lines of a long text; a number and its % stay together."""
+    lines = fill(text.replace(" %", "\xa0%"), 98, subsequent_indent="  ")
+    return lines.replace("\xa0", " ").split("\n")
 
 
 def _reasons(comparison: Comparison) -> list[str]:
