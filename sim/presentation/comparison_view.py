@@ -78,6 +78,8 @@ def _differences(comparison: Comparison, name: str) -> list[str]:
     for heading, measures in SHOWN:
         start, labels = len(rows), []
         for key, label in measures:
+            if key not in rows_of:  # runs of a version that did not have it
+                continue
             row, text = rows_of[key], label.format(**words).rstrip("*")
             if start > 1 and row["difference"] == row["low"] == row["high"] == 0:
                 labels.append(text.strip())
@@ -117,7 +119,7 @@ def _by_measure(comparison: Comparison, name: str) -> dict[str, dict[str, Any]]:
 def _reached(comparison: Comparison, name: str, key: str) -> bool:
     """Whether the day comes in some replication of the base or of the other scenario."""
     tables = [comparison.measures(scenario) for scenario in (comparison.base, name)]
-    return any(bool(table[key].notna().any()) for table in tables)
+    return any(key in table and bool(table[key].notna().any()) for table in tables)
 
 
 def _cells(
@@ -171,7 +173,7 @@ def _gain(comparison: Comparison, name: str) -> list[str]:
     note = "* replications of each scenario that independent seeds need for the same precision"
     rows = _by_measure(comparison, name)
     labels = {key: label for _, measures in SHOWN for key, label in measures}
-    finite = [key for key in labels if math.isfinite(rows[key]["independent"])]
+    finite = [key for key in labels if key in rows and math.isfinite(rows[key]["independent"])]
     if not finite:
         return [f"{note}: unknown here, since no difference varies"]
     key = _HEADLINE if _HEADLINE in finite else finite[0]
