@@ -23,90 +23,133 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.compilation import kernel
+from sim.compilation import inlined_kernel, kernel
 from sim.model.population import HeldBy
 from sim.scenario import Scenario
 
 Int64Array = NDArray[np.int64]
 UNLIMITED = 2**40
+_NOTHING = int(HeldBy.NOTHING)
 _NO_DOSE = int(HeldBy.NO_DOSE)
 _NO_SLOT = int(HeldBy.NO_SLOT)
 
 
-@kernel
-def _next_free(jump, place, day):  # type: ignore[no-untyped-def]
+# Kernels. Slots are by ledger (one for all doses, or one each for first and second), place (units,
+# districts, everywhere) and day. Doses are promised to _FIRST or _SECOND doses from a day on, which
+# `from_day` has by vaccine; its third row says from when on _TWO doses are left on every day.
+_FIRST, _SECOND, _TWO = 0, 1, 2
+
+
+@inlined_kernel
+def _next_free(jump, ledger, place, day):  # type: ignore[no-untyped-def]
     """First day >= `day` with a free slot at the place (last column: none). Halves paths."""
-    row = jump[place]
-    while row[day] != day:
-        row[day] = row[row[day]]
-        day = row[day]
+    after = jump[ledger, place, day]
+    while after != day:
+        after = jump[ledger, place, after]
+        jump[ledger, place, day] = after
+        day = after
+        after = jump[ledger, place, day]
     return day
 
 
-@kernel
-def _take_slot(free, jump, place, day):  # type: ignore[no-untyped-def]
-    free[place, day] -= 1
-    if free[place, day] == 0:
-        jump[place, day] = day + 1
+@inlined_kernel
+def _take_slot(free, jump, ledger, place, day):  # type: ignore[no-untyped-def]
+    free[ledger, place, day] -= 1
+    if free[ledger, place, day] == 0:
+        jump[ledger, place, day] = day + 1
 
 
 @kernel
-def _promise(left, first_day, vaccine, day):  # type: ignore[no-untyped-def]
-    """Promise a dose for `day`; `first_day[v]` moves past every day that cannot promise more."""
+def _settle(left, pending, made, soonest, least_from, from_day, vaccine):  # type: ignore[no-untyped-def]
+    """Take the pending promises of a vaccine from its doses left, and see what is left.
+
+    made, soonest: number and first day of the pending promises; least_from: the fewest doses left
+    on any day from each day on.
+    """
     days = left.shape[1]
-    row = left[vaccine]
-    least = row[day] - 1
-    for d in range(day, days):
-        row[d] -= 1
-        least = min(least, row[d])
-    if least <= 0:
-        d = days - 1
-        while row[d] > 0:
-            d -= 1
-        first_day[vaccine] = max(first_day[vaccine], d + 1)
+    promised = 0
+    for day in range(days):
+        promised += pending[vaccine, day]
+        pending[vaccine, day] = 0
+        left[vaccine, day] -= promised
+    made[vaccine] = 0
+    soonest[vaccine] = days - 1
+    from_day[_SECOND, vaccine] = from_day[_TWO, vaccine] = days
+    least = UNLIMITED
+    for day in range(days - 1, -1, -1):
+        least = min(least, left[vaccine, day])
+        least_from[vaccine, day] = least
+        if least >= 1:
+            from_day[_SECOND, vaccine] = day
+        if least >= 2:
+            from_day[_TWO, vaccine] = day
+
+
+@inlined_kernel
+def _promise(left, pending, made, soonest, least_from, from_day, vaccine, day):  # type: ignore[no-untyped-def]
+    """Promise a dose for a day. Returns whether `from_day` may have changed.
+
+    Promises stay pending while they cannot change it: two doses are left on all days they touch.
+    """
+    pending[vaccine, day] += 1
+    made[vaccine] += 1
+    soonest[vaccine] = min(soonest[vaccine], day)
+    if least_from[vaccine, soonest[vaccine]] - made[vaccine] >= 2:
+        return False
+    _settle(left, pending, made, soonest, least_from, from_day, vaccine)
+    return True
 
 
 @kernel
-def _first_dose_days(left, first_day, reserve_vaccine, reserve_after, out):  # type: ignore[no-untyped-def]
-    """Days from which first doses can be promised: a second one can be set aside with them."""
-    days = left.shape[1]
-    for vaccine in range(left.shape[0]):
+def _first_dose_days(from_day, days, reserve_vaccine, reserve_after):  # type: ignore[no-untyped-def]
+    """Days from which first doses can be promised: a second one can be set aside with them.
+
+    Returns the first of these days.
+    """
+    soonest = days
+    for vaccine in range(from_day.shape[1]):
+        first_from = from_day[_SECOND, vaccine]
         other = reserve_vaccine[vaccine]
-        out[vaccine] = first_day[vaccine]
-        if other < 0:
-            continue
-        second_from = first_day[other]
-        if other == vaccine:  # two doses of it are needed
-            second_from = days
-            while second_from > 0 and left[vaccine, second_from - 1] >= 2:
-                second_from -= 1
-        if second_from == days:
-            out[vaccine] = days
-        else:
-            out[vaccine] = max(first_day[vaccine], second_from - reserve_after[vaccine])
+        if other >= 0:
+            second_from = from_day[_TWO if other == vaccine else _SECOND, other]
+            if second_from == days:
+                first_from = days
+            else:
+                first_from = max(first_from, second_from - reserve_after[vaccine])
+        from_day[_FIRST, vaccine] = first_from
+        soonest = min(soonest, first_from)
+    return soonest
 
 
-@kernel
-def _vaccine_for(first_day, choices, day):  # type: ignore[no-untyped-def]
-    """The first vaccine among `choices` that can be promised for the day, or -1."""
-    for vaccine in choices:
-        if vaccine >= 0 and day >= first_day[vaccine]:
+@inlined_kernel
+def _vaccine_for(from_day, first_choices, wanted, day):  # type: ignore[no-untyped-def]
+    """The vaccine wanted, or (-1) the first choice for a first dose, that the day has; or -1."""
+    if wanted >= 0:
+        return wanted if day >= from_day[_SECOND, wanted] else -1
+    for choice in range(first_choices.shape[1]):
+        vaccine = first_choices[day, choice]
+        if vaccine >= 0 and day >= from_day[_FIRST, vaccine]:
             return vaccine
     return -1
 
 
-@kernel
-def _earliest(jump, place, day, latest, first_day, choices, by_day):  # type: ignore[no-untyped-def]
-    """First day in day ... latest with a slot at the place and a dose, or -1.
-
-    `choices` is int8[days, V] (by_day) or int8[1, V]: vaccines in order of preference.
-    """
-    day = _next_free(jump, place, day)
+@inlined_kernel
+def _earliest(jump, ledger, place, day, latest, from_day, first_choices, wanted):  # type: ignore[no-untyped-def]
+    """First day in day ... latest with a slot at the place and a dose, or -1."""
+    day = _next_free(jump, ledger, place, day)
     while day <= latest:
-        if _vaccine_for(first_day, choices[day if by_day else 0], day) >= 0:
+        if _vaccine_for(from_day, first_choices, wanted, day) >= 0:
             return day
-        day = _next_free(jump, place, day + 1)
+        day = _next_free(jump, ledger, place, day + 1)
     return -1
+
+
+@kernel
+def _member_with_slot(free, members, pointers, ledger, place, day):  # type: ignore[no-untyped-def]
+    """The unit listed first in the place with a free slot that day (free slots never come back)."""
+    while free[ledger, members[place, pointers[ledger, place, day]], day] == 0:
+        pointers[ledger, place, day] += 1
+    return members[place, pointers[ledger, place, day]]
 
 
 @kernel
@@ -124,10 +167,10 @@ def _book(  # type: ignore[no-untyped-def]
     members,
     pointers,
     left,
-    first_day,
     reserve_vaccine,
     reserve_after,
     booked,
+    promised,
     out_day,
     out_unit,
     out_slot,
@@ -135,96 +178,88 @@ def _book(  # type: ignore[no-untyped-def]
     out_held,
     just_look,
 ):
-    """Go through the candidates in order (arrays over candidates; places: units, districts, all).
+    """Go through the candidates in order (arrays over candidates).
 
-    free, jump and pointers have a ledger of slots for all doses, or one each for first and second.
     wanted: the vaccine of a second dose, or -1 for a first dose (first_choices[day] then). With
     `just_look` nothing is taken and only `out_held` is written.
     """
-    units = districts.shape[0]
+    units = districts.size
     everywhere = free.shape[1] - 1
-    days = left.shape[1]
-    single = np.full((1, first_choices.shape[1]), -1, dtype=first_choices.dtype)
-    begin_day = np.empty_like(first_day)
-    _first_dose_days(left, first_day, reserve_vaccine, reserve_after, begin_day)
-    for i in range(homes.shape[0]):
-        home = homes[i]
+    vaccines, days = left.shape
+    pending = np.zeros((vaccines, days), dtype=np.int64)
+    made = np.empty(vaccines, dtype=np.int64)
+    soonest_made = np.empty(vaccines, dtype=np.int64)
+    least_from = np.empty((vaccines, days), dtype=np.int64)
+    from_day = np.empty((3, vaccines), dtype=np.int64)
+    for vaccine in range(vaccines):
+        _settle(left, pending, made, soonest_made, least_from, from_day, vaccine)
+    first_soonest = _first_dose_days(from_day, days, reserve_vaccine, reserve_after)
+    for i in range(homes.size):
+        home = np.int64(homes[i])
         district = units + districts[home]
-        second = wanted[i] >= 0
+        vaccine = np.int64(wanted[i])
+        second = vaccine >= 0
         ledger = free.shape[0] - 1 if second else 0
-        slots, jumps = free[ledger], jump[ledger]
-        if second:
-            single[0, 0] = wanted[i]
-            soonest = first_day[wanted[i]]
-        else:
-            soonest = begin_day.min()
-        choices = single if second else first_choices
-        dose_day = first_day if second else begin_day
-        begin = max(earliest[i], soonest)
-        out_day[i] = -1
+        begin = min(np.int64(earliest[i]), days)
+        end = min(np.int64(latest[i]), days - 1)
+        soonest = from_day[_SECOND, vaccine] if second else first_soonest
         best = -1
-        if begin <= latest[i]:
-            best = _earliest(jumps, everywhere, begin, latest[i], dose_day, choices, not second)
-        slot_day = _next_free(jumps, everywhere, earliest[i])
+        if max(begin, soonest) <= end:
+            best = _earliest(
+                jump, ledger, everywhere, max(begin, soonest), end, from_day, first_choices, vaccine
+            )
+        slot_day = _next_free(jump, ledger, everywhere, begin)
+        out_day[i] = -1
         if best < 0:
             # A free slot without a dose: doses hold the person back; otherwise, if a dose could
             # be promised in the window, slots do; if neither could, doses.
-            if slot_day <= latest[i] or soonest > latest[i]:
-                out_held[i] = _NO_DOSE
-            else:
-                out_held[i] = _NO_SLOT
+            out_held[i] = _NO_DOSE if slot_day <= end or soonest > end else _NO_SLOT
             continue
         if just_look:
-            out_held[i] = 0
+            out_held[i] = _NOTHING
             continue
-        limit = min(best + tolerance, latest[i])
-        day = _earliest(jumps, home, best, limit, dose_day, choices, not second)
+        end = min(best + tolerance, end)
         unit = home
+        day = _earliest(jump, ledger, home, best, end, from_day, first_choices, vaccine)
         if day < 0:
-            day = _earliest(jumps, district, best, limit, dose_day, choices, not second)
-            if day >= 0:
-                unit = _member_with_slot(slots, members, pointers[ledger], district, day)
-            else:
-                day = best
-                unit = _member_with_slot(slots, members, pointers[ledger], everywhere, day)
-        vaccine = _vaccine_for(dose_day, choices[0 if second else day], day)
-        _promise(left, first_day, vaccine, day)
-        if reserve_vaccine[vaccine] >= 0 and not second:
+            place = district
+            day = _earliest(jump, ledger, district, best, end, from_day, first_choices, vaccine)
+            if day < 0:
+                place, day = everywhere, best
+            unit = _member_with_slot(free, members, pointers, ledger, place, day)
+        vaccine = _vaccine_for(from_day, first_choices, vaccine, day)
+        news = _promise(left, pending, made, soonest_made, least_from, from_day, vaccine, day)
+        other = reserve_vaccine[vaccine]
+        if other >= 0 and not second:
             due = min(day + reserve_after[vaccine], days - 1)
-            _promise(left, first_day, reserve_vaccine[vaccine], due)
-        _first_dose_days(left, first_day, reserve_vaccine, reserve_after, begin_day)
+            news |= _promise(left, pending, made, soonest_made, least_from, from_day, other, due)
+        if news:
+            first_soonest = _first_dose_days(from_day, days, reserve_vaccine, reserve_after)
         out_slot[i] = booked[unit, day]
         booked[unit, day] += 1
-        _take_slot(slots, jumps, unit, day)
-        _take_slot(slots, jumps, units + districts[unit], day)
-        _take_slot(slots, jumps, everywhere, day)
+        promised[vaccine, unit, day] += 1
+        _take_slot(free, jump, ledger, unit, day)
+        _take_slot(free, jump, ledger, units + districts[unit], day)
+        _take_slot(free, jump, ledger, everywhere, day)
         out_day[i] = day
         out_unit[i] = unit
         out_vaccine[i] = vaccine
-        out_held[i] = 0
-        if day > deadline >= earliest[i]:
+        out_held[i] = _NOTHING
+        if day > deadline >= begin:
             # Wanted before the deadline: a free slot without a dose, or no slot soon enough?
             doses_hold = best > deadline and (slot_day <= deadline or soonest > deadline)
             out_held[i] = _NO_DOSE if doses_hold else _NO_SLOT
-
-
-@kernel
-def _member_with_slot(free, members, pointers, place, day):  # type: ignore[no-untyped-def]
-    """The unit listed first in the place with a free slot that day (free slots never come back)."""
-    while free[members[place, pointers[place, day]], day] == 0:
-        pointers[place, day] += 1
-    return members[place, pointers[place, day]]
 
 
 @dataclass(frozen=True)
 class Bookings:
     """Outcome of one pass over candidates (arrays over candidates; day -1: none)."""
 
-    day: Int64Array
-    unit: Int64Array
-    slot: Int64Array
-    vaccine: Int64Array
-    held_by: Int64Array
+    day: NDArray[np.int16]
+    unit: NDArray[np.int16]
+    slot: NDArray[np.int32]
+    vaccine: NDArray[np.int8]
+    held_by: NDArray[np.int8]
 
 
 class AppointmentBook:
@@ -285,18 +320,21 @@ class AppointmentBook:
 
         homes, earliest, latest, wanted: arrays over candidates (unit; first and last possible day;
         the vaccine of a second dose or -1). first_choices: int64[days, V], vaccines for first
-        doses on each day. doses_left: int64[V, days], to promise up to each day (changed in
-        place). reserve: for each vaccine the one to set aside with a first dose (-1: none), and
-        after how many days.
+        doses on each day. doses_left: int64[V, days], to promise up to each day. reserve: for each
+        vaccine the one to set aside with a first dose (-1: none), and after how many days.
         """
-        days = doses_left.shape[1]
-        first_day = np.array([_first_day_to_promise(row) for row in doses_left], dtype=np.int64)
-        out = [np.full(homes.size, -1, dtype=np.int64) for _ in range(5)]
-        arguments = (
-            homes.astype(np.int64),
-            np.minimum(earliest, days).astype(np.int64),
-            np.minimum(latest, days - 1).astype(np.int64),
-            wanted.astype(np.int64),
+        bookings = Bookings(
+            day=np.full(homes.size, -1, dtype=np.int16),
+            unit=np.full(homes.size, -1, dtype=np.int16),
+            slot=np.full(homes.size, -1, dtype=np.int32),
+            vaccine=np.full(homes.size, -1, dtype=np.int8),
+            held_by=np.zeros(homes.size, dtype=np.int8),
+        )
+        _book(
+            homes.astype(np.int16, copy=False),
+            earliest.astype(np.int16, copy=False),
+            latest.astype(np.int16, copy=False),
+            wanted.astype(np.int8, copy=False),
             first_choices,
             self._tolerance,
             self._deadline,
@@ -305,22 +343,17 @@ class AppointmentBook:
             self._districts,
             self._members,
             self._pointers,
-            doses_left,
-            first_day,
+            doses_left.copy(),
             *reserve,
             self.booked,
-            *out,
+            self.promised,
+            bookings.day,
+            bookings.unit,
+            bookings.slot,
+            bookings.vaccine,
+            bookings.held_by,
             just_look,
         )
-        _book(*arguments)
-        bookings = Bookings(*out)
-        if not just_look:
-            made = bookings.day >= 0
-            np.add.at(
-                self.promised,
-                (bookings.vaccine[made], bookings.unit[made], bookings.day[made]),
-                1,
-            )
         return bookings
 
     def may_have(self, earliest: int, latest: int, doses_left: Int64Array) -> bool:
@@ -332,7 +365,10 @@ class AppointmentBook:
         days = doses_left.shape[1]
         soonest = min(_first_day_to_promise(row) for row in doses_left)
         begin, latest = max(earliest, soonest), min(latest, days - 1)
-        return begin <= latest and int(_next_free(self._jump[0], -1, begin)) <= latest
+        return (
+            begin <= latest
+            and int(_next_free(self._jump, 0, self._jump.shape[1] - 1, begin)) <= latest
+        )
 
     def promised_until(self, today: int) -> Int64Array:
         """int64[V, days]: doses promised for days after today, up to each day."""
