@@ -39,13 +39,19 @@ from sim.scenario_errors import (
 LARGEST_FILE_BYTES = 1_000_000
 SET_BY_OPTION = "set by --set"
 """Source of a value that an override sets."""
+_NO_SOURCE = "; no source given"
 _WITHOUT_SOURCE = ("title", "description", "sources")
 """Keys at the top that need no source."""
 
 
 def changed_in(file: str) -> str:
     """Source of a value that a file changes without giving a source."""
-    return f"changed in {Path(file).name}; no source given"
+    return f"changed in {Path(file).name}{_NO_SOURCE}"
+
+
+def is_changed(source: str) -> bool:
+    """Whether it is the source of a value that was changed without giving one."""
+    return source == SET_BY_OPTION or source.endswith(_NO_SOURCE)
 
 
 __all__ = [
@@ -54,6 +60,7 @@ __all__ = [
     "ScenarioError",
     "changed_in",
     "file_data",
+    "is_changed",
     "leaf_values",
     "load_scenario",
     "parsed_value",

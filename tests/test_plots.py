@@ -1,5 +1,6 @@
 """Claims about the pictures: what they show, that nothing is cut off, the same bytes each time."""
 
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,17 @@ from sim.presentation import plots, style
 NAMES = ["coverage", "doses", "call_centre", "reasons", "unit_day"]
 
 
-def made_up_run(folder: Path, scenario: Any, empty: bool = False) -> Run:
+def made_up_run(
+    folder: Path,
+    scenario: Any,
+    empty: bool = False,
+    change: Callable[[dict[str, pd.DataFrame]], None] = lambda tables: None,
+) -> Run:
     settings = RunSettings(replications=3)
     with RunWriter(folder, scenario, settings) as writer:
         for replication in range(3):
             tables = made_up_tables(scenario, replication)
+            change(tables)
             if empty:
                 tables = {
                     name: frame if name in ("reasons", "stock") else frame.iloc[:0]
@@ -135,6 +142,38 @@ def test_doses_are_compared_with_the_slots_of_the_staff(figures: dict[str, Figur
     assert {"+500", "+400"} <= {text.get_text() for text in below.texts}
 
 
+def test_line_at_nought_is_not_hidden_by_the_axis(figures: dict[str, Figure]) -> None:
+    right = figures["coverage"].axes[1]
+    _, full = right.lines[:2]
+    # nobody is fully vaccinated before 28 June: the line runs along the lower end of the axes
+    assert full.get_ydata()[0] == 0 == right.get_ylim()[0]
+    assert not full.get_clip_on()
+    assert full.get_zorder() > right.spines["bottom"].get_zorder()
+
+
+def test_only_stock_that_can_be_seen_is_in_the_legend(
+    run: Run, figures: dict[str, Figure], tmp_path: Path
+) -> None:
+    def legend(figure: Figure) -> list[str]:
+        found = figure.axes[1].get_legend()
+        return [text.get_text() for text in found.get_texts()] if found else []
+
+    assert legend(figures["doses"]) == ["in the provincial store"]  # the units keep none overnight
+
+    def stocked(tables: dict[str, pd.DataFrame]) -> None:
+        stock = tables["stock"]
+        stock.loc[stock["place"] == "north", "on_hand"] = 50
+
+    def empty(tables: dict[str, pd.DataFrame]) -> None:
+        tables["stock"]["on_hand"] = 0
+
+    both = made_up_run(tmp_path / "both", small_scenario(), change=stocked)
+    assert legend(plots.doses(both)) == ["in the provincial store", "at the units"]
+    none = made_up_run(tmp_path / "none", small_scenario(), change=empty)
+    assert legend(plots.doses(none)) == []
+    assert "no doses in the evening of any day" in texts(plots.doses(none))
+
+
 def test_call_centre_shows_outcomes_and_people(figures: dict[str, Figure]) -> None:
     above, below = figures["call_centre"].axes
     # a day: 17 answered, 7 abandoned, 8 blocked and one more in each further replication
@@ -190,7 +229,10 @@ def test_a_campaign_in_which_nothing_happens_has_pictures_too(tmp_path: Path) ->
     run = made_up_run(tmp_path / "run", small_scenario(), empty=True)
     assert [name for name, _ in plots.pictures(run)] == NAMES
     assert "nobody called" in texts(plots.call_centre(run))
-    assert "no session was held" in texts(plots.unit_day(run))
+    day = plots.unit_day(run)
+    assert "no sessions" in texts(day)
+    assert "A day at north\nA small campaign" in day.get_suptitle()  # nothing of a date
+    assert not day.axes[0].axison
 
 
 def test_drawing_leaves_matplotlib_as_it_was(run: Run) -> None:

@@ -8,6 +8,7 @@ from datetime import date
 import pandas as pd
 
 from sim.experiment.coverage import SCOPES, Scope
+from sim.experiment.plan_arithmetic import slots_by_day
 from sim.experiment.results import Run
 from sim.experiment.statistics import Estimate, mean_interval, proportion_interval
 from sim.model.records import REASONS
@@ -23,9 +24,9 @@ class Answer:
     """the deadline, or the last day simulated where that was earlier"""
     deadline_simulated: bool
     replications: int
-    successes: int
-    """replications in which everyone is fully vaccinated by the deadline"""
-    probability: Estimate
+    successes: dict[Scope, int]
+    """replications in which everyone has a first dose, or is fully vaccinated, by the deadline"""
+    probability: dict[Scope, Estimate]
     """of that; with the Wilson interval"""
     persons: dict[Scope, Estimate]
     """vaccinated as of that day"""
@@ -40,21 +41,25 @@ def answer(run: Run) -> Answer:
     simulated = until is None or until >= campaign.deadline
     counts = reason_counts(run)
     persons = {scope: counts[scope]["vaccinated"] for scope in SCOPES}
-    successes = int((persons["full"] == run.scenario.target).sum()) if simulated else 0
-    n = run.settings.replications
+    target, n = run.scenario.target, run.settings.replications
+    successes = {s: int((persons[s] == target).sum()) if simulated else 0 for s in SCOPES}
     return Answer(
-        target=run.scenario.target,
+        target=target,
         as_of=campaign.deadline if simulated or until is None else until,
         deadline_simulated=simulated,
         replications=n,
         successes=successes,
-        probability=proportion_interval(successes, n if simulated else 0),
-        persons={scope: mean_interval(persons[scope].to_numpy()) for scope in SCOPES},
+        probability={s: proportion_interval(successes[s], n if simulated else 0) for s in SCOPES},
+        persons={scope: _mean_persons(persons[scope], target) for scope in SCOPES},
         reasons={
-            scope: {name: mean_interval(counts[scope][name].to_numpy()) for name in REASONS}
+            scope: {name: _mean_persons(counts[scope][name], target) for name in REASONS}
             for scope in SCOPES
         },
     )
+
+
+def _mean_persons(counts: pd.Series, target: int) -> Estimate:
+    return mean_interval(counts.to_numpy()).within(0, target)
 
 
 def reason_counts(run: Run) -> dict[Scope, pd.DataFrame]:
@@ -68,3 +73,35 @@ def reason_counts(run: Run) -> dict[Scope, pd.DataFrame]:
         .fillna(0)
         for scope in SCOPES
     }
+
+
+def months(run: Run) -> pd.DataFrame:
+    """Slots and doses by month, to the deadline or the last day simulated (means).
+
+    One row a month with slots or doses: month (YYYY-MM), last_day, slots (those of open days,
+    overbooking and walk-ins included), given (doses), unused (slots less doses given), on_hand
+    (doses in closed vials in the evening of the last day).
+    """
+    campaign, n = run.scenario.campaign, run.settings.replications
+    last = pd.Timestamp(min(campaign.deadline, run.settings.until or campaign.horizon))
+    slots = slots_by_day(run.scenario)
+    stock = sum_over_replications(run, "stock", ["date"], ["administered", "on_hand"])
+    stock = stock.set_index("date")
+    by_day = pd.DataFrame(
+        {"slots": slots, "given": stock["administered"] / n, "on_hand": stock["on_hand"] / n}
+    ).fillna(0.0)[:last]
+    by_day["last_day"] = pd.to_datetime(by_day.index)
+    by_month = by_day.groupby(by_day["last_day"].dt.strftime("%Y-%m"))
+    table = by_month.agg({"last_day": "last", "slots": "sum", "given": "sum", "on_hand": "last"})
+    table.insert(3, "unused", table["slots"] - table["given"])
+    table = table[(table["slots"] > 0) | (table["given"] > 0) | (table["on_hand"] > 0)]
+    return table.rename_axis("month").reset_index()
+
+
+def sum_over_replications(run: Run, name: str, keys: list[str], values: list[str]) -> pd.DataFrame:
+    """A table summed over replications and everything else but the keys, part by part."""
+    parts = [
+        part.groupby(keys, as_index=False)[values].sum()
+        for part in run.parts(name, [*keys, *values])
+    ]
+    return pd.concat(parts).groupby(keys, as_index=False)[values].sum()

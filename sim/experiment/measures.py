@@ -30,6 +30,11 @@ class Measure:
     unit: str
     meaning: str
 
+    @property
+    def range(self) -> tuple[float, float]:
+        """Least and greatest value that makes sense: no count, time or share is below 0."""
+        return 0.0, 1.0 if self.unit == "share" else math.inf
+
 
 _END = "at the end of the simulation"
 
@@ -276,19 +281,22 @@ def station_names(scenario: Scenario) -> list[str]:
 
 
 def estimates(replications: pd.DataFrame) -> dict[str, Estimate]:
-    """Mean and interval of every measure over the rows of a `replications` table.
+    """`estimate` of every measure over the rows of a `replications` table."""
+    names = map(str, replications.columns.drop("replication"))
+    return {name: estimate(name, replications[name]) for name in names}
+
+
+def estimate(name: str, values: pd.Series) -> Estimate:
+    """Mean and interval of a measure, the interval within the range of the measure.
 
     A day that is not reached in some replication has no mean (that of the others would be too
-    early); `n` says in how many it is reached.
+    early); `n` says in how many it is reached. An interval of few replications can be so wide that
+    it leaves the range: what is impossible is cut off.
     """
-    found = {}
-    for name in replications.columns.drop("replication"):
-        values = replications[name]
-        estimate = mean_interval(values.to_numpy())
-        if measure(str(name)).unit == "days" and values.isna().any():
-            estimate = Estimate(None, None, None, estimate.n)
-        found[str(name)] = estimate
-    return found
+    found = mean_interval(values.to_numpy())
+    if measure(name).unit == "days" and values.isna().any():
+        return Estimate(None, None, None, found.n)
+    return found.within(*measure(name).range)
 
 
 # Small arithmetic -----------------------------------------------------------------------------

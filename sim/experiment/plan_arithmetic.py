@@ -13,9 +13,10 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
-from sim.model.capacity import capacity_table
+from sim.model.capacity import capacity_table, open_by_day
+from sim.model.capacity import slots_by_day as appointments_by_day
 from sim.model.shifts import staff_steps, staff_time_us
-from sim.scenario import HOUR_US, MINUTE_US, CallCentre, Delivery, Pool, Scenario
+from sim.scenario import HOUR_US, MINUTE_US, CallCentre, Constant, Delivery, Pool, Scenario
 
 
 def capacity(scenario: Scenario) -> pd.DataFrame:
@@ -44,55 +45,73 @@ def people(scenario: Scenario) -> pd.DataFrame:
 
 
 def deliveries(scenario: Scenario) -> pd.DataFrame:
-    """One row a delivery, in order of arrival: vaccine, arrives, doses, usable.
+    """One row a delivery, in order of arrival: vaccine, arrives, in_time, doses, usable.
 
     `arrives` and `usable` are expected values: delay, fraction delivered, storage loss and extra
-    doses drawn from vials are taken at their means.
+    doses drawn from vials are taken at their means. Doses expected after the horizon (`arrives` is
+    then the day after it) are not `in_time`, and none of them is usable.
     """
     rows = []
+    after = scenario.campaign.horizon + timedelta(days=1)
     for name, delivery in scenario.deliveries.items():
+        delay = delivery.delay_days.mean() + 0.5
+        in_time = delay < (after - delivery.arrives).days
         rows.append(
             {
                 "delivery": name,
                 "vaccine": delivery.vaccine,
-                "arrives": delivery.arrives + timedelta(days=round(delivery.delay_days.mean())),
+                "arrives": delivery.arrives + timedelta(math.floor(delay)) if in_time else after,
+                "in_time": in_time,
                 "doses": delivery.doses,
-                "usable": _usable_doses(scenario, delivery),
+                "usable": _usable_doses(scenario, delivery) if in_time else 0,
             }
         )
-    columns = ["delivery", "vaccine", "arrives", "doses", "usable"]
+    columns = ["delivery", "vaccine", "arrives", "in_time", "doses", "usable"]
     return pd.DataFrame(rows, columns=columns).sort_values("arrives", kind="stable")
 
 
 def _usable_doses(scenario: Scenario, delivery: Delivery) -> int:
+    """Doses of whole vials; of the expected loss a fraction of a vial is not lost."""
     vaccine = scenario.vaccines[delivery.vaccine]
-    delivered = delivery.doses * delivery.fraction_delivered.mean() * (1 - vaccine.storage_loss)
-    per_vial = vaccine.doses_per_vial + vaccine.extra_doses_per_vial
-    return math.floor(delivered / vaccine.doses_per_vial * per_vial + 1e-6)
+    delivered = delivery.doses * delivery.fraction_delivered.mean()
+    vials = math.floor(delivered / vaccine.doses_per_vial + 1e-9)
+    vials -= math.floor(vials * vaccine.storage_loss + 1e-9)
+    return vials * (vaccine.doses_per_vial + vaccine.extra_doses_per_vial)
+
+
+def deliveries_vary(scenario: Scenario) -> bool:
+    """Whether chance decides when some delivery comes, or how much of it."""
+    return any(
+        not isinstance(uncertain, Constant)
+        for delivery in scenario.deliveries.values()
+        for uncertain in (delivery.delay_days, delivery.fraction_delivered)
+    )
 
 
 def slots_by_day(scenario: Scenario) -> pd.Series:
     """Appointments that all open units can take on each day (overbooking and walk-ins included)."""
     campaign = scenario.campaign
-    slots = capacity(scenario).groupby("unit")["slots_per_day"].first()
-    dates = pd.date_range(campaign.first_day, campaign.horizon, freq="D")
-    total = np.zeros(len(dates))
-    for name, unit in scenario.units.items():
-        a_day = slots[name] * (1 + scenario.appointments.overbooking) + unit.walk_ins_per_day
-        for i, day in enumerate(dates):
-            if day.date() >= campaign.vaccination_from and unit.is_open(day.date()):
-                total[i] += a_day
-    return pd.Series(total, index=dates)
+    walk_ins = np.array([unit.walk_ins_per_day for unit in scenario.units.values()])
+    return pd.Series(
+        appointments_by_day(scenario).sum(axis=0) + walk_ins @ open_by_day(scenario),
+        index=pd.date_range(campaign.first_day, campaign.horizon, freq="D"),
+    )
 
 
 @dataclass(frozen=True)
 class Ceiling:
-    """What doses, slots and turns allow at most, whatever the staffing, the bookings, the luck."""
+    """What doses (as expected), slots and turns allow at most, whatever the bookings."""
 
     first_by_deadline: int
     full_by_deadline: int
     first_in_all: int
     """by the horizon, if every dose is a first dose"""
+
+
+def ceiling_is_certain(scenario: Scenario) -> bool:
+    """Whether the ceiling holds whatever the luck: chance brings no more doses or walk-ins."""
+    walk_ins = any(unit.walk_ins_per_day for unit in scenario.units.values())
+    return not walk_ins and not deliveries_vary(scenario)
 
 
 def ceiling(scenario: Scenario) -> Ceiling:
@@ -164,32 +183,66 @@ class TelephoneLoad:
 def telephone_load(scenario: Scenario) -> TelephoneLoad:
     """Every expected booking and inquiry answered once: no repeated or abandoned call."""
     centre = scenario.call_centre
-    days = (centre.last_day - centre.first_day).days + 1
-    open_days = sum(centre.takes_calls(centre.first_day + timedelta(days=d)) for d in range(days))
+    open_days = _open_days(centre)
     hours = open_days * (centre.closes - centre.opens) / 60
-    table = people(scenario)
-    bookings = float(table["by_telephone"].sum())
-    willing = float((table["willing"] - table["already_vaccinated"]).sum())
-    inquiries = willing * centre.inquiries_per_person
-    needed = (
-        bookings * centre.booking_call_minutes.mean()
-        + inquiries * centre.inquiry_call_minutes.mean()
-    ) / 60
-    available = open_days * sum(_agent_hours(pool, centre) for pool in centre.pools.values())
+    by_language = languages(scenario)
+    needed = float(by_language["hours_needed"].sum())
     return TelephoneLoad(
         days=open_days,
         hours=hours,
-        calls=bookings + inquiries,
+        calls=float(by_language["calls"].sum()),
         hours_needed=needed,
-        hours_available=available,
+        hours_available=open_days
+        * sum(_on_duty(pool, centre)[1] for pool in centre.pools.values()),
         agents_needed=needed / hours if hours else math.inf,
     )
 
 
-def _agent_hours(pool: Pool, centre: CallCentre) -> float:
+def languages(scenario: Scenario) -> pd.DataFrame:
+    """One row a language: language, calls, hours_needed, agents, hours_available.
+
+    calls: bookings and inquiries, each answered once (expected); hours_needed: agents' hours for
+    them. agents: most on duty at once who speak the language; hours_available: theirs, through
+    all opening days. Who speaks several languages counts in each.
+    """
+    centre = scenario.call_centre
+    table = people(scenario)
+    willing = table["willing"] - table["already_vaccinated"]
+    inquiries = willing * centre.inquiries_per_person
+    minutes = (
+        table["by_telephone"] * centre.booking_call_minutes.mean()
+        + inquiries * centre.inquiry_call_minutes.mean()
+    )
+    spoken = np.array([group.language for group in scenario.groups.values()])
+    days = _open_days(centre)
+    rows = []
+    for language in scenario.languages:
+        speakers = [
+            _on_duty(pool, centre) for pool in centre.pools.values() if language in pool.languages
+        ]
+        rows.append(
+            {
+                "language": language,
+                "calls": float((table["by_telephone"] + inquiries)[spoken == language].sum()),
+                "hours_needed": float(minutes[spoken == language].sum()) / 60,
+                "agents": sum(agents for agents, _ in speakers),
+                "hours_available": days * sum(hours for _, hours in speakers),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _open_days(centre: CallCentre) -> int:
+    days = (centre.last_day - centre.first_day).days + 1
+    return sum(centre.takes_calls(centre.first_day + timedelta(days=d)) for d in range(days))
+
+
+def _on_duty(pool: Pool, centre: CallCentre) -> tuple[int, float]:
+    """Most agents on duty at once on an opening day, and their hours in all."""
     times, numbers = staff_steps(pool.agents, pool.shifts, pool.breaks, centre.opens, centre.closes)
     opens_us, closes_us = centre.opens * MINUTE_US, centre.closes * MINUTE_US
-    return staff_time_us(times, numbers, opens_us, closes_us) / HOUR_US
+    hours = staff_time_us(times, numbers, opens_us, closes_us) / HOUR_US
+    return int(numbers.max(initial=0)) if hours else 0, hours
 
 
 def last_possible_start(scenario: Scenario) -> date | None:

@@ -37,6 +37,13 @@ class Estimate:
             return None
         return (self.high - self.low) / 2
 
+    def within(self, least: float, most: float) -> Estimate:
+        """The same with the interval cut to what is possible; the mean stays within it."""
+        if self.mean is None or self.low is None or self.high is None:
+            return self
+        low, high = max(self.low, min(least, self.mean)), min(self.high, max(most, self.mean))
+        return Estimate(self.mean, low, high, self.n)
+
 
 def mean_interval(values: ArrayLike, confidence: float = CONFIDENCE) -> Estimate:
     """Student-t interval of the mean of independent observations.

@@ -29,7 +29,7 @@ import pandas as pd
 from sim import __version__
 from sim.experiment.crews import OnCompiling, OnDays
 from sim.experiment.design import Design
-from sim.experiment.measures import measure
+from sim.experiment.measures import estimate
 from sim.experiment.packing import table_in
 from sim.experiment.results import (
     SWEEP_MANIFEST,
@@ -43,7 +43,6 @@ from sim.experiment.results import (
 from sim.experiment.runs import Order, carry_out_all
 from sim.experiment.settings import RunSettings, SettingsError
 from sim.experiment.sources import Source, check_folder, put
-from sim.experiment.statistics import mean_interval
 from sim.scenario import Scenario
 from sim.scenario_errors import ScenarioError, did_you_mean
 from sim.scenario_files import file_data, scenario_from_data
@@ -115,9 +114,8 @@ class Sweep:
             raise RunError(f"there is no measure {name!r}{did_you_mean(name, self.measures)}")
         rows = []
         for _, values in self.replications.groupby("point", sort=True)[name]:
-            found = mean_interval(values.to_numpy())
-            late = measure(name).unit == "days" and bool(values.isna().any())
-            numbers = (None,) * 3 if late else (found.mean, found.low, found.high)
+            found = estimate(name, values)
+            numbers = (found.mean, found.low, found.high)
             rows.append((*(math.nan if x is None else x for x in numbers), found.n))
         columns = pd.DataFrame(rows, columns=["mean", "low", "high", "n"])
         return pd.concat([self.points, columns], axis=1)

@@ -191,7 +191,7 @@ REASONS: dict[str, str] = {
     "turn_too_late": "the group's turn comes after this date",
     "never_reached_call_centre": "called, never got through (gave up, or still trying)",
     "no_dose": "no dose to book, or none left on the day",
-    "no_slot": "no earlier slot: staff of the units too few, or not served on the day",
+    "no_slot": "the slots up to this date were taken, or not served on the day",
     "not_shown_up": "missed the appointment",
     "interval_not_over": "had the first dose; the interval to the second is not over",
     "still_waiting": "has not registered yet, or has an appointment later than this date",

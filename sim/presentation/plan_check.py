@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import fnmatch
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from sim.experiment import plan_arithmetic as arithmetic
-from sim.presentation.terminal import count, on, percent, table
+from sim.presentation.terminal import count, on, percent, table, warnings
 from sim.scenario import Scenario
-from sim.scenario_files import source_of
+from sim.scenario_files import is_changed, source_of
 
 _PATTERNS = (
     "districts.*",
@@ -29,14 +30,14 @@ _PATTERNS = (
 def check_text(scenario: Scenario, raw: Mapping[str, Any]) -> str:
     """The page. `raw` is the scenario as its files say it (units not filled in)."""
     sections = (
-        [scenario.title],
+        [scenario.title, *(f"Warning: {text}" for text in warnings(scenario))],
         _people(scenario),
         _doses(scenario),
         _capacity(scenario),
         _calendar(scenario),
         _telephone(scenario),
         _ceiling(scenario),
-        _assumptions(scenario, raw),
+        *_unsourced(scenario, raw),
     )
     return "\n\n".join("\n".join(section) for section in sections)
 
@@ -47,6 +48,7 @@ def check_data(scenario: Scenario, raw: Mapping[str, Any]) -> dict[str, Any]:
     ceiling = arithmetic.ceiling(scenario)
     return {
         "title": scenario.title,
+        "warnings": warnings(scenario),
         "target": scenario.target,
         "deadline": scenario.campaign.deadline.isoformat(),
         "groups": _records(arithmetic.people(scenario)),
@@ -55,10 +57,11 @@ def check_data(scenario: Scenario, raw: Mapping[str, Any]) -> dict[str, Any]:
         "slots_per_day": _slots_a_day(scenario),
         "calendar": _records(arithmetic.calendar(scenario)),
         "call_centre": {key: _plain(value) for key, value in vars(load).items()},
+        "languages": _records(arithmetic.languages(scenario)),
         "ceiling": vars(ceiling),
         "sources": [
-            {"key": key, "values": values, "source": source}
-            for (key, source), values in _sources(scenario, raw).items()
+            {"key": entry.key, "values": entry.values, "source": entry.source}
+            for entry in _entries(scenario, raw)
         ],
     }
 
@@ -106,14 +109,18 @@ def _people(scenario: Scenario) -> list[str]:
 
 def _doses(scenario: Scenario) -> list[str]:
     frame = arithmetic.deliveries(scenario)
+    horizon = on(scenario.campaign.horizon)
     rows = [("delivery", "vaccine", "arrives", "doses", "usable")]
     rows += [
-        (row["delivery"], row["vaccine"], on(row["arrives"]), count(row["doses"]),
-         count(row["usable"]))
+        (row["delivery"], row["vaccine"],
+         on(row["arrives"]) if row["in_time"] else f"after {horizon}",
+         count(row["doses"]), count(row["usable"]))
         for row in frame.to_dict("records")
     ]  # fmt: skip
     usable, target = int(frame["usable"].sum()), scenario.target
-    rows.append(("together", "", "", count(frame["doses"].sum()), count(usable)))
+    in_time = frame.loc[frame["in_time"].astype(bool), "doses"].sum()
+    label = "together" if frame["in_time"].all() else f"together by {horizon}"
+    rows.append((label, "", "", count(in_time), count(usable)))
     lines = ["Doses (expected; usable: less losses, with extra doses drawn from vials)"]
     lines += table(rows, "<<>>>")
     share = percent(min(usable / target, 1.0))
@@ -184,11 +191,28 @@ def _calendar(scenario: Scenario) -> list[str]:
 
 def _telephone(scenario: Scenario) -> list[str]:
     load = arithmetic.telephone_load(scenario)
+    rows = [("language", "calls", "agents who speak it", "agent-hours needed", "available")]
+    rows += [
+        (
+            str(row["language"]),
+            count(row["calls"]),
+            count(row["agents"]),
+            count(row["hours_needed"]),
+            count(row["hours_available"]),
+        )
+        for row in arithmetic.languages(scenario).to_dict("records")
+    ]
     return [
         "Telephone (every expected call answered once, none abandoned or repeated)",
         f"  {load.days} days, {load.hours:,.0f} hours; {count(load.calls)} calls to book or to ask",
         f"  {count(load.hours_needed)} agent-hours needed ({load.agents_needed:.1f} agents always "
         f"busy), {count(load.hours_available)} available",
+        *table(rows, "<>>>>"),
+        *(
+            ["  agents who speak several languages count in each of them"]
+            if any(len(pool.languages) > 1 for pool in scenario.call_centre.pools.values())
+            else []
+        ),
     ]
 
 
@@ -201,7 +225,9 @@ def _ceiling(scenario: Scenario) -> list[str]:
         (f"first doses by {on(scenario.campaign.horizon)}", ceiling.first_in_all),
     ]
     return [
-        "At most, whatever the bookings (slots, doses and turns alone)",
+        "At most, whatever the bookings (slots, "
+        + ("expected doses" if arithmetic.deliveries_vary(scenario) else "doses")
+        + " and turns alone)",
         *table([(text, f"{number:,}", percent(number / target)) for text, number in rows], "<>>"),
     ]
 
@@ -209,38 +235,73 @@ def _ceiling(scenario: Scenario) -> list[str]:
 # Assumptions ----------------------------------------------------------------------------------
 
 
-def _assumptions(scenario: Scenario, raw: Mapping[str, Any]) -> list[str]:
-    rows = [
-        (key, _short(", ".join(values)), source)
-        for (key, source), values in _sources(scenario, raw).items()
-        if source.startswith("assumed") or source == _NO_SOURCE
-    ]
-    if not rows:
-        return ["Assumptions: none; every value has a source"]
-    return ["Assumptions (every other value has a source: --json lists them)", *table(rows, "<<<")]
-
-
 _NO_SOURCE = "no source given"
 
 
-def _sources(scenario: Scenario, raw: Mapping[str, Any]) -> dict[tuple[str, str], list[str]]:
-    """(pattern of keys, source) to the different values found there."""
-    found: dict[tuple[str, str], list[str]] = {}
-    for path, value, inner in _leaves(raw, ""):
+def _unsourced(scenario: Scenario, raw: Mapping[str, Any]) -> Iterator[list[str]]:
+    """What was changed without a source, and what is assumed."""
+    entries = list(_entries(scenario, raw))
+    changed = [entry for entry in entries if entry.changed]
+    assumed = [
+        entry
+        for entry in entries
+        if not entry.changed and (entry.source.startswith("assumed") or entry.source == _NO_SOURCE)
+    ]
+    if changed:
+        yield ["Changed without a source", *_lines(changed)]
+    if assumed:
+        yield ["Assumptions (every other value has a source: --json lists them)", *_lines(assumed)]
+    else:
+        yield ["Assumptions: none" + ("" if changed else "; every value has a source")]
+
+
+@dataclass
+class _Entry:
+    """Values that have one source."""
+
+    source: str
+    changed: bool
+    """by --set, or by a file that gives no source"""
+    paths: list[str]
+    values: list[str]
+
+    @property
+    def key(self) -> str:
+        """Path of the value, or the pattern of several."""
+        return self.paths[0] if len(self.paths) == 1 else _pattern(self.paths[0])
+
+
+def _lines(entries: list[_Entry]) -> list[str]:
+    return table([(e.key, _short(", ".join(e.values)), e.source) for e in entries], "<<<")
+
+
+def _entries(scenario: Scenario, raw: Mapping[str, Any]) -> Iterable[_Entry]:
+    """Everything with its source; things of one kind with the same source together."""
+    found: dict[tuple[str, str], _Entry] = {}
+    for path, value, inside in _leaves(raw, ""):
         if path.split(".")[0] in ("title", "description", "sources") or path.endswith(".title"):
             continue
-        source = source_of(scenario, path) or source_of(scenario, inner) or _NO_SOURCE
-        values = found.setdefault((_pattern(path), source), [])
-        if value not in values:
-            values.append(value)
-    return found
+        sources: dict[str, list[str]] = {}
+        for key, inner in inside.items():
+            source = source_of(scenario, inner) or source_of(scenario, path) or _NO_SOURCE
+            sources.setdefault(source, []).append(key)
+        changes_first = sorted(sources.items(), key=lambda item: not is_changed(item[0]))
+        words = [f"{', '.join(keys)}: {source}" for source, keys in changes_first]
+        source = next(iter(sources)) if len(sources) == 1 else "; ".join(words)
+        changed = any(is_changed(each) for each in sources)
+        entry = found.setdefault((_pattern(path), source), _Entry(source, changed, [], []))
+        entry.paths.append(path)
+        if value not in entry.values:
+            entry.values.append(value)
+    return found.values()
 
 
-def _leaves(node: Any, path: str) -> Iterator[tuple[str, str, str]]:
-    """(path, value in words, path of a value inside it) of every value; distributions whole."""
+def _leaves(node: Any, path: str) -> Iterator[tuple[str, str, dict[str, str]]]:
+    """(path, value in words, paths of the values in it by name); distributions are one value."""
     if isinstance(node, Mapping) and "distribution" in node:
-        inside = [f"{k} {_word(v)}" for k, v in node.items() if k != "distribution"]
-        yield path, f"{node['distribution']} ({', '.join(inside)})", f"{path}.distribution"
+        numbers = [f"{k} {_word(v)}" for k, v in node.items() if k != "distribution"]
+        inside = {str(key): f"{path}.{key}" for key in node}
+        yield path, f"{node['distribution']} ({', '.join(numbers)})", inside
     elif isinstance(node, Mapping):
         for key, value in node.items():
             yield from _leaves(value, f"{path}.{key}" if path else str(key))
@@ -248,7 +309,7 @@ def _leaves(node: Any, path: str) -> Iterator[tuple[str, str, str]]:
         for i, item in enumerate(node):
             yield from _leaves(item, f"{path}.{i}")
     else:
-        yield path, _word(node), path
+        yield path, _word(node), {path: path}
 
 
 def _word(value: Any) -> str:

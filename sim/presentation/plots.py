@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator, PercentFormatter
 
-from sim.experiment.answer import reason_counts
+from sim.experiment.answer import reason_counts, sum_over_replications
 from sim.experiment.coverage import SCOPES, Scope
 from sim.experiment.plan_arithmetic import capacity
 from sim.experiment.results import Run, RunError
@@ -33,7 +33,7 @@ from sim.presentation.figures import (
     thousands,
     x_of,
 )
-from sim.presentation.terminal import on
+from sim.presentation.terminal import on, replications
 
 _BAND = (0.05, 0.5, 0.95)
 _SCOPE_NAMES = {"first": "first dose", "full": "fully vaccinated"}
@@ -73,7 +73,10 @@ def coverage(run: Run) -> Figure:
             (left, campaign.population, campaign.vaccinated_before),
             (right, run.scenario.target, 0),
         ):
-            axes.plot(days, (median + before) / whole, color=colour, label=_SCOPE_NAMES[scope])
+            axes.plot(
+                days, (median + before) / whole, color=colour, label=_SCOPE_NAMES[scope],
+                clip_on=False, zorder=3,
+            )  # fmt: skip
             axes.fill_between(
                 days, (low + before) / whole, (high + before) / whole, color=colour, alpha=0.3, lw=0
             )
@@ -99,11 +102,11 @@ def doses(run: Run) -> Figure:
     """Doses given a day by type of unit, against the slots; below, the stock."""
     scenario, n = run.scenario, run.settings.replications
     types = {name: unit.type for name, unit in scenario.units.items()}
-    daily = _sum(run, "daily", ["date", "unit"], ["administered"])
+    daily = sum_over_replications(run, "daily", ["date", "unit"], ["administered"])
     daily["type"] = daily["unit"].map(types)
     given = daily.pivot_table(index="date", columns="type", values="administered", aggfunc="sum")
     given = given.reindex(columns=list(scenario.unit_types)).dropna(axis=1, how="all").fillna(0) / n
-    stock = _sum(run, "stock", ["date", "place"], ["on_hand", "delivered"])
+    stock = sum_over_replications(run, "stock", ["date", "place"], ["on_hand", "delivered"])
     stock["where"] = np.where(stock["place"] == PROVINCE_STORE, "store", "units")
     on_hand = stock.pivot_table(index="date", columns="where", values="on_hand", aggfunc="sum") / n
     delivered = stock.groupby("date")["delivered"].sum() / n
@@ -120,11 +123,17 @@ def doses(run: Run) -> Figure:
     above.set_ylim(0, 1.08 * max(slots, given.sum(axis=1).max() if len(given) else 0, 1))
     above.set_ylabel("doses a day")
     above.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(given.columns) + 1)
-    parts = [on_hand[place] for place in ("store", "units") if place in on_hand]
-    below.stackplot(
-        on_hand.index, *parts, colors=[style.STOCK, style.LIGHT_GREY],
-        labels=["in the provincial store", "at the units"],
-    )  # fmt: skip
+    places = {"store": "in the provincial store", "units": "at the units"}
+    visible = [place for place in places if place in on_hand and _matters(on_hand[place], on_hand)]
+    if visible:
+        below.stackplot(
+            on_hand.index, *(on_hand[place] for place in visible),
+            colors=[{"store": style.STOCK, "units": style.LIGHT_GREY}[place] for place in visible],
+            labels=[places[place] for place in visible],
+        )  # fmt: skip
+        below.legend(loc="upper right")
+    else:
+        say(below, "no doses in the evening of any day")
     arriving = delivered[delivered > 0]
     tops = on_hand.sum(axis=1).reindex(arriving.index)
     for day, number, top in zip(arriving.index, arriving, tops, strict=True):
@@ -135,7 +144,6 @@ def doses(run: Run) -> Figure:
     below.margins(y=0.25)
     below.set_ylim(bottom=0)
     below.set_ylabel("doses in the evening")
-    below.legend(loc="upper right")
     for axes in (above, below):
         axes.yaxis.set_major_formatter(thousands)
         deadline_line(axes, scenario.campaign.deadline, label=axes is below)
@@ -153,8 +161,9 @@ def call_centre(run: Run) -> Figure:
         "cut_off": "cut off at closing",
     }
     colours = (style.ANSWERED, style.ABANDONED, style.BLOCKED, style.CUT_OFF)
-    calls = _sum(run, "call_centre", ["date"], list(outcomes)).set_index("date") / n
-    people = _sum(run, "callers", ["date"], ["attempts", "callers", "answered"])
+    calls = sum_over_replications(run, "call_centre", ["date"], list(outcomes))
+    calls = calls.set_index("date") / n
+    people = sum_over_replications(run, "callers", ["date"], ["attempts", "callers", "answered"])
     people = people.set_index("date") / n
     people = people[people["attempts"] > 0]
 
@@ -230,35 +239,42 @@ def unit_day(run: Run, unit: str | None = None) -> Figure:
         unit = str(busiest["unit"].iloc[0]) if len(busiest) else next(iter(run.scenario.units))
     _check_unit(run, unit)
     here = table[table["unit"] == unit]
-    title = run.scenario.units[unit].title or unit
+    heading = f"A day at {run.scenario.units[unit].title or unit}"
+    if here.empty:
+        figure = _figure(run, heading, 1.6)
+        axes = figure.subplots()
+        axes.set_axis_off()
+        say(axes, "no sessions")
+        return figure
     stations = list(run.scenario.units[unit].stations)
-    when = f"{on(here['date'].iloc[0].date())}, the busiest session there" if len(here) else ""
-    figure = _figure(
-        run, f"A day at {title}", 1.1 + 1.15 * len(stations), f"{when} (replication 0)"
-    )
+    when = f"{on(here['date'].iloc[0].date())}, the busiest session there (replication 0)"
+    figure = _figure(run, heading, 1.1 + 1.15 * len(stations), when)
     panels: Sequence[Axes] = np.atleast_1d(figure.subplots(len(stations), 1, sharex=True)).tolist()
     for axes, station in zip(panels, stations, strict=True):
+        axes.set_title(station.replace("_", " "))
+        axes.set_ylabel("people")
         rows = here[here["station"] == station]
         axes.fill_between(
             rows["minute"], rows["waiting"], step="post", color=style.WAITING, label="waiting", lw=0
         )
         axes.step(rows["minute"], rows["in_service"], where="post", color=style.IN_SERVICE,
                   lw=1.2, label="being served (or seated)")  # fmt: skip
-        axes.set_title(station.replace("_", " "))
-        axes.set_ylabel("people")
         axes.set_ylim(bottom=0)
         axes.margins(y=0.15)
         axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
-        if rows.empty:
-            say(axes, "no session was held")
     panels[0].legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
-    panels[-1].xaxis.set_major_locator(MultipleLocator(60))
-    panels[-1].xaxis.set_major_formatter(FuncFormatter(lambda minute, _: f"{minute // 60:.0f}:00"))
     panels[-1].set_xlabel("time of day")
+    panels[-1].xaxis.set_major_locator(MultipleLocator(60))
+    panels[-1].xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x // 60:.0f}:00"))
     return figure
 
 
 # Parts of pictures ----------------------------------------------------------------------------
+
+
+def _matters(part: pd.Series, whole: pd.DataFrame) -> bool:
+    """Whether it could be seen in a stack: at least a hundredth of its highest."""
+    return bool(part.max() > 0.01 * whole.sum(axis=1).max())
 
 
 def _figure(run: Run, title: str, height: float, subtitle: str = "") -> Figure:
@@ -267,17 +283,7 @@ def _figure(run: Run, title: str, height: float, subtitle: str = "") -> Figure:
 
 
 def _replications(run: Run) -> str:
-    n = run.settings.replications
-    return "1 replication" if n == 1 else f"{n:,} replications"
-
-
-def _sum(run: Run, name: str, keys: list[str], values: list[str]) -> pd.DataFrame:
-    """A table summed over replications and everything else but the keys, part by part."""
-    parts = [
-        part.groupby(keys, as_index=False)[values].sum()
-        for part in run.parts(name, [*keys, *values])
-    ]
-    return pd.concat(parts).groupby(keys, as_index=False)[values].sum()
+    return replications(run.settings.replications)
 
 
 def _stack(axes: Axes, frame: pd.DataFrame, colours: Sequence[str], labels: dict[str, str]) -> None:

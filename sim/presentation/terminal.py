@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, timedelta
 
-from sim.experiment.answer import Answer
+from sim.experiment.answer import Answer, months
+from sim.experiment.coverage import SCOPES
 from sim.experiment.measures import as_date, measure
+from sim.experiment.plan_arithmetic import (
+    ceiling,
+    ceiling_is_certain,
+    deliveries_vary,
+    languages,
+)
 from sim.experiment.results import Run
 from sim.experiment.statistics import CONFIDENCE, Estimate
 from sim.model.records import REASONS
+from sim.scenario import Scenario
+from sim.scenario_errors import did_you_mean
 
 # Numbers --------------------------------------------------------------------------------------
 
@@ -17,6 +27,11 @@ from sim.model.records import REASONS
 def on(day: date) -> str:
     """14 August 2021."""
     return f"{day.day} {day:%B %Y}"
+
+
+def replications(n: int) -> str:
+    """1 replication, 10 replications."""
+    return "1 replication" if n == 1 else f"{n:,} replications"
 
 
 def count(number: float) -> str:
@@ -65,13 +80,18 @@ def signed(value: float, unit: str) -> str:
 
 def interval(estimate: Estimate, unit: str) -> str:
     """The confidence interval in words."""
-    if estimate.n <= 1 or estimate.low is None or estimate.high is None:
-        return "one replication: no interval" if estimate.n == 1 else ""
+    if estimate.low is None or estimate.high is None:
+        return ""
     if estimate.low == estimate.high:
         return "the same in all"
-    low, high = amount(max(estimate.low, 0.0), unit), amount(estimate.high, unit)
-    number, space, suffix = low.partition(" ")
-    return f"{number if high.endswith(space + suffix) else low} – {high}"
+    return between(estimate.low, estimate.high, unit)
+
+
+def between(low: float, high: float, unit: str) -> str:
+    """From low to high, the unit said once."""
+    begin, end = amount(low, unit), amount(high, unit)
+    number, space, suffix = begin.partition(" ")
+    return f"{number if end.endswith(space + suffix) else begin} – {end}"
 
 
 def table(rows: Iterable[Sequence[str]], align: str) -> list[str]:
@@ -87,6 +107,21 @@ def table(rows: Iterable[Sequence[str]], align: str) -> list[str]:
     ]
 
 
+# Warnings -------------------------------------------------------------------------------------
+
+
+def warnings(scenario: Scenario) -> list[str]:
+    """What is possible in a scenario and may be a mistake: callers whom nobody understands."""
+    table = languages(scenario)
+    spoken = list(table.loc[table["hours_available"] > 0, "language"])
+    return [
+        f"no agent speaks {row['language']}: {count(row['calls'])} calls to book or to ask cannot "
+        f"be answered{did_you_mean(row['language'], spoken)}"
+        for row in table.to_dict("records")
+        if row["calls"] >= 0.5 and row["language"] not in spoken
+    ]
+
+
 # The answer -----------------------------------------------------------------------------------
 
 _OBSTACLES = {
@@ -94,7 +129,7 @@ _OBSTACLES = {
     "never_reached_call_centre": "{} called and never got through",
     "turn_too_late": "for {} the group's turn comes later",
     "no_dose": "for {} there is no dose",
-    "no_slot": "for {} the units have no earlier slot",
+    "no_slot": "for {} the slots up to then are taken",
     "not_shown_up": "{} missed their appointment",
     "interval_not_over": "for {} the interval between the doses is not over",
     "still_waiting": "{} have not registered or have a later appointment",
@@ -105,7 +140,7 @@ def verdict(answer: Answer) -> str:
     """Yes, no or uncertain, and what stands in the way, in two sentences at most."""
     day = on(answer.as_of)
     first, full = answer.persons["first"].mean or 0.0, answer.persons["full"].mean or 0.0
-    n, successes = answer.replications, answer.successes
+    n, successes = answer.replications, answer.successes["full"]
     have = "have" if n == 1 else "have on average"
     state = (
         f"{count(first)} of {answer.target:,} people ({percent(first / answer.target)}) {have} "
@@ -117,7 +152,7 @@ def verdict(answer: Answer) -> str:
         times = "in the one replication" if n == 1 else f"in all {n:,} replications"
         return f"Yes: {times}, everyone is fully vaccinated by {day}."
     if successes:
-        chance = answer.probability
+        chance = answer.probability["full"]
         return (
             f"Uncertain: in {successes:,} of {n:,} replications everyone is fully vaccinated by "
             f"{day} (probability {percent(chance.low or 0)} to {percent(chance.high or 0)}); "
@@ -149,9 +184,39 @@ def _obstacles(answer: Answer) -> str:
 
 
 def answer_text(run: Run, answer: Answer) -> str:
-    """The printed answer: verdict, numbers with their uncertainty, reasons, where it all lies."""
-    lines = [verdict(answer), "", *_numbers(run), "", *_reasons(answer), "", *_where(run)]
-    return "\n".join(lines)
+    """The printed answer: verdict, how sure, numbers, slots and doses, reasons, where it all is."""
+    sections = (
+        [*(f"Warning: {text}" for text in warnings(run.scenario)), verdict(answer)],
+        _how_sure(run, answer),
+        _numbers(run),
+        _months(run, answer),
+        _reasons(answer),
+        _where(run),
+    )
+    return "\n\n".join("\n".join(section) for section in sections if section)
+
+
+_EVERYONE = {"first": "everyone has a first dose", "full": "everyone is fully vaccinated"}
+
+
+def _how_sure(run: Run, answer: Answer) -> list[str]:
+    """How often everyone is vaccinated in time, and how often that could be."""
+    if not answer.deadline_simulated:
+        return []
+    rows = []
+    limits = _limits(run) if ceiling_is_certain(run.scenario) else {}
+    for scope, name in zip(SCOPES, _CEILINGS, strict=True):
+        chance = answer.probability[scope]
+        could_be = between(chance.low or 0.0, chance.high or 0.0, "share")
+        if name in limits and limits[name] < answer.target:
+            could_be = f"impossible: at most {limits[name]:,}**"
+        often = f"in {answer.successes[scope]:,} of {replications(answer.replications)}"
+        rows.append((_EVERYONE[scope], often, could_be))
+    return [f"How likely by {on(answer.as_of)} (probability, {_level()})", *table(rows, "<<<")]
+
+
+def _level() -> str:
+    return f"{CONFIDENCE:.0%} interval".replace("%", " %")
 
 
 SHOWN: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
@@ -233,24 +298,63 @@ def label_words(run: Run) -> dict[str, str]:
 def _numbers(run: Run) -> list[str]:
     scenario = run.scenario
     words = label_words(run)
+    limits = _limits(run)
     rows: list[tuple[str, str, str]] = []
     headings: dict[int, str] = {}
     for heading, measures in SHOWN:
         headings[len(rows)] = heading.format(**words)
-        rows += [
-            (label.format(**words), *_shown(run, name, run.estimates[name]))
-            for name, label in measures
-        ]
+        for name, label in measures:
+            rows.append((label.format(**words), *_shown(run, name, run.estimates[name])))
+            if name in limits:
+                at_most = f"at most {limits[name]:,}**"
+                rows[-1] = (*rows[-1][:2], f"{rows[-1][2]}; {at_most}".removeprefix("; "))
     lines = table(rows, "<><")
-    level = f"mean, {CONFIDENCE:.0%} interval".replace("%", " %")
+    several = run.settings.replications > 1
+    explained = f"mean, {_level()}" if several else "one replication: no interval"
     out: list[str] = []
     for i, line in enumerate(lines):
         if i in headings:
-            out += [*([""] if out else []), headings[i] + (f" ({level})" if not i else "")]
+            out += [*([""] if out else []), headings[i] + (f" ({explained})" if not i else "")]
         out.append(line)
     before = scenario.campaign.vaccinated_before
     out.append(f"* with the {before:,} vaccinated before the campaign")
+    if limits:
+        doses = "expected doses" if deliveries_vary(scenario) else "doses"
+        out.append(f"** that slots, {doses} and turns allow, whatever the bookings")
     return out
+
+
+_CEILINGS = ("first_doses_by_deadline", "fully_vaccinated_by_deadline")
+
+
+def _limits(run: Run) -> dict[str, int]:
+    """The ceiling of those measures; none where the simulation ends before the deadline."""
+    campaign, until = run.scenario.campaign, run.settings.until
+    if until is not None and until < campaign.deadline:
+        return {}
+    found = ceiling(run.scenario)
+    return dict(zip(_CEILINGS, (found.first_by_deadline, found.full_by_deadline), strict=True))
+
+
+def _months(run: Run, answer: Answer) -> list[str]:
+    rows = [("", "slots", "doses given", "slots unused", "doses left at the end")]
+    found = months(run)
+    for row in found.to_dict("records"):
+        day = row["last_day"].date()
+        last = day == answer.as_of and (day + timedelta(days=1)).month == day.month
+        rows.append(
+            (
+                f"1 – {on(day)}" if last else f"{day:%B %Y}",
+                count(row["slots"]),
+                count(row["given"]),
+                count(row["unused"]),
+                count(row["on_hand"]),
+            )
+        )
+    if not len(found):
+        return []
+    mean = " (mean)" if answer.replications > 1 else ""
+    return [f"Slots and doses by month, up to {on(answer.as_of)}{mean}", *table(rows, "<>>>>")]
 
 
 def _shown(run: Run, name: str, estimate: Estimate) -> tuple[str, str]:
@@ -284,8 +388,9 @@ def _reasons(answer: Answer) -> list[str]:
         if any(means):
             rows.append((meaning, count(means[0]), count(means[1])))
     rows.append(("together", f"{answer.target:,}", f"{answer.target:,}"))
+    mean = "mean persons" if answer.replications > 1 else "persons"
     return [
-        f"Who is vaccinated on {on(answer.as_of)}, and why the others are not (mean persons)",
+        f"Who is vaccinated on {on(answer.as_of)}, and why the others are not ({mean})",
         *table(rows, "<>>"),
     ]
 
@@ -293,8 +398,8 @@ def _reasons(answer: Answer) -> list[str]:
 def _where(run: Run) -> list[str]:
     return [
         f"Results: {run.folder}  (scenario {run.manifest['scenario_sha256'][:8]}, "
-        f"seed {run.settings.seed}, {run.settings.replications:,} replications)",
-        f"Pictures: vaxsim plot {run.folder}",
+        f"seed {run.settings.seed}, {replications(run.settings.replications)})",
+        f"Pictures: vaxsim plot {shlex.quote(str(run.folder))}",
     ]
 
 
@@ -302,15 +407,22 @@ def answer_data(run: Run, answer: Answer) -> dict[str, object]:
     """The answer as one JSON object."""
     return {
         "verdict": verdict(answer),
+        "warnings": warnings(run.scenario),
         "run": str(run.folder),
         "title": run.scenario.title,
         "seed": run.settings.seed,
         "replications": run.settings.replications,
-        "probability": _estimate_data(answer.probability),
+        "probability": _estimate_data(answer.probability["full"]),
+        "probability_first_dose": _estimate_data(answer.probability["first"]),
+        "ceiling": _limits(run),
         "measures": {
             name: {**_estimate_data(estimate), "unit": measure(name).unit}
             for name, estimate in run.estimates.items()
         },
+        "months": [
+            {name: value for name, value in row.items() if name != "last_day"}
+            for row in months(run).to_dict("records")
+        ],
         "reasons": _means(answer.reasons["full"]),
         "reasons_first_dose": _means(answer.reasons["first"]),
     }
