@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import pickle
 from concurrent.futures import Future
@@ -91,15 +92,28 @@ def _connected(address: str) -> Client:
         raise ClusterError(
             "--executor dask needs dask.distributed: pip install 'vaxsim[cluster]'"
         ) from None
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # we say ourselves what matters
+    for name in [
+        name for name in logging.root.manager.loggerDict if name.startswith("distributed")
+    ]:
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # we say ourselves what matters
     try:
+        asyncio.run(_greet(address))
         return Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
-    except (OSError, ValueError) as error:
-        reason = "no answer" if isinstance(error, OSError) else str(error)
+    except (OSError, ValueError) as error:  # TimeoutError is an OSError
+        reason = str(error) if isinstance(error, ValueError) else "no answer"
         raise ClusterError(
             f"--scheduler {address} cannot be reached ({reason}); "
             "it should be like tcp://127.0.0.1:8786, as `dask scheduler` prints it"
         ) from None
+
+
+async def _greet(address: str) -> None:
+    """See whether a scheduler answers; the client would wait for ever for something else."""
+    from distributed.comm.core import connect
+
+    async with asyncio.timeout(CONNECT_SECONDS):
+        connection = await connect(address, timeout=CONNECT_SECONDS)
+        await connection.close()
 
 
 def _checked(client: Client, address: str) -> int:
