@@ -100,9 +100,20 @@ Seed = Annotated[
 Until = Annotated[
     str | None, typer.Option(metavar="DATE", help="Stop after this day (YYYY-MM-DD).")
 ]
+
+
+def _folder(text: str) -> Path:
+    """The folder that an option names; "" would mean the current one."""
+    if not text.strip():
+        raise typer.BadParameter("name a folder")
+    return Path(text)
+
+
 Out = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help="Folder for the results (default: one below runs/)."),
+    typer.Option(
+        parser=_folder, metavar="DIR", help="Folder for the results (default: one below runs/)."
+    ),
 ]
 Engine = Annotated[EngineName, typer.Option(help="Which implementation.")]
 Fresh = Annotated[
@@ -168,10 +179,7 @@ def run(
     until: Annotated[
         str | None, typer.Option(metavar="DATE", help="Stop after this day (YYYY-MM-DD).")
     ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Folder for the results (default: one below runs/)."),
-    ] = None,
+    out: Out = None,
     engine: Annotated[
         EngineName | None,
         typer.Option(help=f"Which implementation (default: {DEFAULT_ENGINE})."),
@@ -481,7 +489,8 @@ def check(scenario: ScenarioFile, overrides: Overrides = None, as_json: Json = F
 def plot(
     folder: RunFolder,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where to (default: RUN/pictures).")
+        Path | None,
+        typer.Option(parser=_folder, metavar="DIR", help="Where to (default: RUN/pictures)."),
     ] = None,
     unit: Annotated[
         str | None, typer.Option(metavar="NAME", help="Whose day to draw (default: the busiest).")

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from sim import __version__
 from sim.cli import EngineName, app
 from sim.engine import ENGINES
 from sim.experiment import plan_arithmetic
-from sim.experiment.answer import Answer
+from sim.experiment.answer import Answer, months
 from sim.experiment.results import open_run
 from sim.experiment.statistics import mean_interval, proportion_interval
 from sim.model.records import REASONS
@@ -142,6 +143,67 @@ def test_a_changed_value_changes_the_run_and_its_folder(scenario_file: str) -> N
     assert changed["reasons"]["never_reached_call_centre"] > 0
 
 
+def test_answer_tells_how_likely_it_is_and_what_is_possible_at_most(scenario_file: str) -> None:
+    result = vaxsim("run", scenario_file, "--replications", "2", "--workers", "1")
+    assert result.exit_code == 0, result.output
+    text = " ".join(result.stdout.split())
+    # 2 units x 60 slots on the days of June 3 - 19 but Sundays are 15 x 120 = 1,800; 900 doses
+    # for 1,000 people, 500 of them before the 12th; second doses 14 days after the first:
+    # 120 on each of 3, 4 and 5 June
+    assert "everyone has a first dose in 0 of 2 replications impossible: at most 900**" in text
+    assert "everyone is fully vaccinated in 0 of 2 replications impossible: at most 360**" in text
+    assert re.search(r"people with a first dose [\d.]+ [^;]*; at most 900\*\*", text)
+    assert "** that slots, doses and turns allow, whatever the bookings" in text
+    found = json.loads(
+        vaxsim("run", scenario_file, "--replications", "2", "--workers", "1", "--json").stdout
+    )
+    assert found["ceiling"] == {
+        "first_doses_by_deadline": 900,
+        "fully_vaccinated_by_deadline": 360,
+    }
+    # Wilson interval of 0 in 2: z^2 / (2 + z^2)
+    for name in ("probability", "probability_first_dose"):
+        assert found[name] == {"mean": 0.0, "low": 0.0, "high": pytest.approx(0.6576, abs=1e-4)}
+
+
+def test_what_chance_could_still_bring_is_not_called_impossible(scenario_file: str) -> None:
+    varied = 'deliveries.second.fraction_delivered={distribution="uniform", low=0.5, high=1.5}'
+    result = vaxsim("run", scenario_file, "--replications", "1", "--set", varied)
+    text = " ".join(result.stdout.split())
+    assert "everyone has a first dose in 0 of 1 replication 0.0 – 79.3 %" in text
+    assert "** that slots, expected doses and turns allow, whatever the bookings" in text
+
+
+def test_slots_and_doses_by_month_explain_what_is_missing_to_the_ceiling(
+    scenario_file: str, tmp_path: Path
+) -> None:
+    result = vaxsim("run", scenario_file, "--replications", "2", "--workers", "1", "--out", "run")
+    done = open_run(tmp_path / "run")
+    (june,) = months(done).to_dict("records")
+    in_time = done.table("stock").query("date <= '2021-06-20'")
+    # 3 to 19 June but 2 Sundays: 15 days of 120 slots
+    assert june["slots"] == 1800
+    assert june["given"] == in_time["administered"].sum() / 2
+    assert june["unused"] == june["slots"] - june["given"]
+    assert june["on_hand"] == in_time[in_time["date"] == "2021-06-20"]["on_hand"].sum() / 2
+    assert "1 – 20 June 2021 1,800" in " ".join(result.stdout.split())
+
+
+def test_run_warns_of_callers_whom_nobody_understands(scenario_file: str) -> None:
+    command = ("run", scenario_file, "--replications", "1", "--set", "groups.late.language=klingon")
+    # 600 x 0.9 willing: 0.8 of them book by telephone, and a tenth calls to ask: 432 + 54 = 486
+    warning = "no agent speaks klingon: 486 calls to book or to ask cannot be answered"
+    assert vaxsim(*command).stdout.startswith(f"Warning: {warning}\nNo: ")
+    assert json.loads(vaxsim(*command, "--json").stdout)["warnings"] == [warning]
+
+
+def test_hint_can_be_pasted_into_a_shell(scenario_file: str) -> None:
+    result = vaxsim("run", scenario_file, "--replications", "1", "--out", "my run; $HOME")
+    hint = result.stdout.splitlines()[-1]
+    assert shlex.split(hint) == ["Pictures:", "vaxsim", "plot", "my run; $HOME"]
+    assert "1 replication)" in result.stdout
+
+
 def test_until_before_the_deadline_says_that_the_answer_is_unknown(scenario_file: str) -> None:
     result = vaxsim("run", scenario_file, "--replications", "1", "--until", "2021-06-10")
     assert result.exit_code == 0, result.output
@@ -190,6 +252,8 @@ def test_everyone_vaccinated_is_a_yes(scenario_file: str) -> None:
         (["--set", "call_centre.linse=9"], "linse"),
         (["--set", "nonsense"], "nonsense"),
         (["--colour", "red"], "colour"),
+        (["--out", ""], "name a folder"),
+        (["--out", " "], "name a folder"),
     ],
 )
 def test_wrong_options_are_refused_and_nothing_is_written(
@@ -330,6 +394,11 @@ def test_plot_draws_into_the_run_and_prints_the_files(scenario_file: str, tmp_pa
 def test_plot_of_no_run_is_refused(tmp_path: Path) -> None:
     assert "no such folder" in refused(vaxsim("plot", "nothing"))
     assert "is no run" in refused(vaxsim("plot", str(tmp_path)))
+
+
+def test_plot_into_an_unnamed_folder_is_refused(scenario_file: str) -> None:
+    vaxsim("run", scenario_file, "--replications", "1", "--out", "run")
+    assert "name a folder" in refused(vaxsim("plot", "run", "--out", ""))
 
 
 def test_plot_of_an_unknown_unit_is_refused(scenario_file: str) -> None:

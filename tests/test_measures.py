@@ -277,3 +277,31 @@ def test_reasons_that_disagree_with_the_doses_given_are_noticed(
     reasons.loc[4, "persons"] -= 1  # no dose
     with pytest.raises(ConservationError, match=r"\(first\) by the deadline .* group early"):
         check_conservation(tables, scenario)
+
+
+def test_intervals_stay_within_what_is_possible() -> None:
+    # two replications have wide intervals: t(1, 0.975) = 12.7
+    rows = pd.DataFrame(
+        {
+            "replication": [0, 1],
+            "latest_exit_minutes": [159.0, 218.0],
+            "max_inside": [1.0, 9.0],
+            "agent_occupancy": [0.90, 0.99],
+            "waste_share": [0.0, 0.5],
+            "calls_offered": [1000.0, 1001.0],
+        }
+    )
+    found = estimates(rows)
+    assert found["latest_exit_minutes"].low == 0
+    assert found["latest_exit_minutes"].high == pytest.approx(188.5 + 12.7062 * 29.5, abs=0.1)
+    assert found["max_inside"].low == 0
+    assert found["agent_occupancy"].high == 1
+    assert (found["waste_share"].low, found["waste_share"].high) == (0, 1)
+    assert found["calls_offered"].low == pytest.approx(1000.5 - 12.7062 * 0.5, abs=0.01)
+
+
+def test_mean_exit_before_closing_is_within_its_interval() -> None:
+    rows = pd.DataFrame({"replication": [0, 1], "latest_exit_minutes": [-20.0, -10.0]})
+    found = estimates(rows)["latest_exit_minutes"]
+    assert found.mean == -15
+    assert found.low == pytest.approx(-15 - 12.7062 * 5, abs=0.01)

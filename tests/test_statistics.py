@@ -5,6 +5,7 @@ import pytest
 import scipy.stats
 
 from sim.experiment.statistics import (
+    Estimate,
     mean_interval,
     paired_difference,
     proportion_interval,
@@ -113,3 +114,10 @@ def test_quantile_band_takes_quantiles_over_replications_at_each_point() -> None
     curves = np.column_stack([np.arange(11.0), np.full(11, 7.0)])
     band = quantile_band(curves, (0.1, 0.5, 0.9))
     assert band.tolist() == [[1.0, 7.0], [5.0, 7.0], [9.0, 7.0]]
+
+
+def test_interval_is_cut_to_what_is_possible_unless_the_mean_is_beyond_it() -> None:
+    assert Estimate(0.5, -0.1, 1.1, 3).within(0, 1) == Estimate(0.5, 0, 1, 3)
+    assert Estimate(0.5, 0.4, 0.6, 3).within(0, 1) == Estimate(0.5, 0.4, 0.6, 3)
+    assert Estimate(-2.0, -3.0, 2.0, 3).within(0, 1) == Estimate(-2.0, -3.0, 1, 3)
+    assert Estimate(0.5, None, None, 1).within(0, 1) == Estimate(0.5, None, None, 1)

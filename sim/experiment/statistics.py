@@ -38,10 +38,11 @@ class Estimate:
         return (self.high - self.low) / 2
 
     def within(self, least: float, most: float) -> Estimate:
-        """The same with the interval cut to what is possible; the mean stays within it."""
+        """The same with the interval cut to what is possible (if the mean is possible)."""
         if self.mean is None or self.low is None or self.high is None:
             return self
-        low, high = max(self.low, min(least, self.mean)), min(self.high, max(most, self.mean))
+        low = max(self.low, least) if self.mean >= least else self.low
+        high = min(self.high, most) if self.mean <= most else self.high
         return Estimate(self.mean, low, high, self.n)
 
 
