@@ -191,11 +191,11 @@ def _book(  # type: ignore[no-untyped-def]
     soonest_made = np.empty(vaccines, dtype=np.int64)
     least_from = np.empty((vaccines, days), dtype=np.int64)
     from_day = np.empty((3, vaccines), dtype=np.int64)
-    for vaccine in range(vaccines):
-        _settle(left, pending, made, soonest_made, least_from, from_day, vaccine)
+    for each in range(vaccines):
+        _settle(left, pending, made, soonest_made, least_from, from_day, each)
     first_soonest = _first_dose_days(from_day, days, reserve_vaccine, reserve_after)
     for i in range(homes.size):
-        home = np.int64(homes[i])
+        home = unit = np.int64(homes[i])
         district = units + districts[home]
         vaccine = np.int64(wanted[i])
         second = vaccine >= 0
@@ -219,7 +219,6 @@ def _book(  # type: ignore[no-untyped-def]
             out_held[i] = _NOTHING
             continue
         end = min(best + tolerance, end)
-        unit = home
         day = _earliest(jump, ledger, home, best, end, from_day, first_choices, vaccine)
         if day < 0:
             place = district

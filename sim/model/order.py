@@ -1,6 +1,8 @@
-"""Stable orders of moments, faster than a stable sort."""
+"""Orders of moments, faster than a stable sort, and who is due on which day."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,3 +29,33 @@ def by_place_and_time(places: NDArray[np.int16], times_us: Int64Array) -> Int64A
     order = by_time(times_us)
     # 16-bit numbers are sorted by NumPy in linear time, keeping the order of equal ones.
     return order[np.argsort(places[order], kind="stable")]
+
+
+class Agenda:
+    """Who is due on which day: entered ahead, taken when the day has come."""
+
+    def __init__(self, days: int) -> None:
+        """Days are numbered from 0; later ones than `days` do not come."""
+        self._due: list[list[Int64Array]] = [[] for _ in range(days)]
+
+    def enter(self, who: Int64Array, days: NDArray[np.integer[Any]]) -> None:
+        """Put each of `who` down for a day (arrays of one length)."""
+        if not who.size:
+            return
+        first = int(days.min())
+        if first == days.max():  # mostly so: nothing to sort
+            if first < len(self._due):
+                self._due[first].append(who)
+            return
+        days = days.astype(np.int16)  # sorted in linear time, keeping the order of equal ones
+        who = who[np.argsort(days, kind="stable")]
+        ends = np.cumsum(np.bincount(days, minlength=len(self._due)))
+        for day in range(first, len(self._due)):
+            begin = ends[day - 1] if day else 0
+            if ends[day] > begin:
+                self._due[day].append(who[begin : ends[day]])
+
+    def take(self, today: int) -> Int64Array:
+        """Those due today, in the order of their entry; they are struck off."""
+        due, self._due[today] = self._due[today], []
+        return np.concatenate([np.empty(0, dtype=np.int64), *due])

@@ -17,13 +17,19 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.compilation import kernel
 from sim.model.appointment_book import UNLIMITED, AppointmentBook
 from sim.model.dose_supply import DoseSupply
+from sim.model.order import Agenda
 from sim.model.population import Population, Status
 from sim.model.regimens import Regimens
 from sim.scenario import Scenario
 
 Int64Array = NDArray[np.int64]
+_PASSES = {"first_doses_first": [[0], [1]], "as_booked": [[0, 1]], "reserve": [[1], [0]]}
+"""Passes by policy: the numbers of doses that those have had who are offered appointments."""
+_LATER_THAN_ALL = 2**62
+_WAITING, _BOOKED, _INTERVAL = int(Status.WAITING), int(Status.BOOKED), int(Status.INTERVAL)
 
 
 class WaitingList:
@@ -42,30 +48,31 @@ class WaitingList:
         self._policy = scenario.supply.second_dose_policy
         self._notice_days = scenario.supply.second_dose_notice_days
         self._stock_rule = scenario.appointments.stock_rule
-        self._window_days = scenario.appointments.window_days
         self._people = people
         self._supply = supply
         self._book = book
         self._regimens = regimens
         self._turn = turn
         self._days = book.slots.shape[1]
-        self._first = np.empty(0, dtype=np.int64)
-        self._second = np.empty(0, dtype=np.int64)
-        self._place = np.zeros(people.size, dtype=np.int64)
+        self._window_days = min(scenario.appointments.window_days, self._days)
+        sizes = np.bincount(people.group, minlength=turn.size)
+        self._start = np.cumsum(sizes) - sizes
+        self._person = np.empty((2, people.size), dtype=np.int64)
+        """by doses had; those of each group together, from its `start` on, in order of joining"""
+        self._place = np.empty((2, people.size), dtype=np.int64)
+        """their places in the order of joining of all"""
         self._joined = 0
-        self._falling_due: dict[int, list[Int64Array]] = {}
+        self._falling_due = Agenda(self._days)
         self.waiting = np.zeros((2, turn.size), dtype=np.int64)
         """people waiting for a first and a second dose, by group: int64[2, groups]"""
 
     def expect_second_doses(self, who: Int64Array, today: int) -> None:
         """People who have had a first dose join the list when their time comes."""
-        due = self._second_due(who)
         if self._policy == "first_doses_first":
-            joins = np.maximum(due - self._notice_days, today)
+            due = self._second_due(who)
+            self._falling_due.enter(who, np.maximum(due - self._notice_days, today))
         else:
-            joins = np.full(who.size, today)
-        for day in np.unique(joins[joins < self._days]):
-            self._falling_due.setdefault(int(day), []).append(who[joins == day])
+            self._falling_due.enter(who, np.full(who.size, today))
 
     def _second_due(self, who: Int64Array) -> Int64Array:
         """Day from which a second appointment is looked for."""
@@ -76,76 +83,78 @@ class WaitingList:
         """Second doses that fall due, then those who were not served, then the newly registered
         (in their order) join the list."""
         people = self._people
-        due = self._falling_due.pop(today, [])
-        joining = np.concatenate([*due, np.sort(unserved), registered])
-        people.status[joining] = Status.WAITING
-        self._place[joining] = self._joined + np.arange(joining.size)
+        joining = np.concatenate([self._falling_due.take(today), np.sort(unserved), registered])
+        _join(
+            joining,
+            self._joined,
+            people.doses,
+            people.group,
+            self._start,
+            self.waiting,
+            self._person,
+            self._place,
+            people.status,
+        )
         self._joined += joining.size
-        is_first = people.doses[joining] == 0
-        self._first = np.concatenate([self._first, joining[is_first]])
-        self._second = np.concatenate([self._second, joining[~is_first]])
-        self.waiting += self._by_dose_and_group(joining)
 
     def give_appointments(self, today: int) -> Int64Array:
         """Offer appointments to all; returns the people who got one."""
-        first, second = self._first, self._second
-        passes: list[tuple[Int64Array, tuple[int, ...]]]
-        if self._policy == "first_doses_first":
-            passes = [(first, (0,)), (second, (1,))]
-        elif self._policy == "reserve":
-            passes = [(second, (1,)), (first, (0,))]
-        else:
-            both = np.concatenate([first, second])
-            passes = [(both[np.argsort(self._place[both], kind="stable")], (0, 1))]
-        booked = np.concatenate([self._offer(today, *candidates) for candidates in passes])
-        if booked.size:
-            status = self._people.status
-            self._first = first[status[first] == Status.WAITING]
-            self._second = second[status[second] == Status.WAITING]
-        return booked
+        return np.concatenate([self._offer(today, had) for had in _PASSES[self._policy]])
 
     def note_what_holds_back(self, today: int) -> None:
         """Write into `held_by` of those waiting what they lack today (nobody is booked)."""
-        self._offer(today, self._first, (0,), just_look=True)
-        self._offer(today, self._second, (1,), just_look=True)
+        for had in _PASSES[self._policy]:
+            self._offer(today, had, just_look=True)
 
-    def _by_dose_and_group(self, who: Int64Array) -> Int64Array:
-        groups = self._turn.size
-        cell = self._people.doses[who].astype(np.int64) * groups + self._people.group[who]
-        return np.bincount(cell, minlength=2 * groups).reshape(2, groups)
-
-    def _offer(
-        self, today: int, candidates: Int64Array, had: tuple[int, ...], just_look: bool = False
-    ) -> Int64Array:
-        """One pass over candidates in their order; returns those who got an appointment.
-
-        `had`: numbers of doses that candidates have had (0, 1 or both).
-        """
-        people = self._people
+    def _offer(self, today: int, had: list[int], just_look: bool = False) -> Int64Array:
+        """One pass over people who have had so many doses (0, 1 or both), in order of joining;
+        returns those who got an appointment."""
+        people, regimens = self._people, self._regimens
         first_day = today if just_look else today + 1
         doses_left = self._doses_left(today, first_day, had)
-        if not just_look:
-            candidates = self._with_prospects(today, candidates, had, doses_left)
-        first = people.doses[candidates] == 0
-        due = np.where(first, self._turn[people.group[candidates]], self._second_due(candidates))
-        earliest = np.maximum(due, first_day)
-        latest = np.where(first, today, np.maximum(due, today)) + self._window_days
-        possible = np.flatnonzero((earliest < self._days) & (earliest <= latest))
-        if not possible.size:
-            return candidates[:0]
-        candidates, first = candidates[possible], first[possible]
-        second_vaccine = self._regimens.second[people.regimen[candidates]]
+        asked = np.zeros((2, self._turn.size), dtype=np.bool_)
+        asked[had] = True if just_look else self._with_prospects(today, doses_left)[had]
+        size = int(self.waiting[asked].sum())
+        if not size:
+            return np.empty(0, dtype=np.int64)
+        candidates = np.empty(size, dtype=np.int64)
+        homes = np.empty(size, dtype=np.int16)
+        earliest = np.empty(size, dtype=np.int16)
+        latest = np.empty(size, dtype=np.int16)
+        wanted = np.empty(size, dtype=np.int8)
+        number = _wishes(
+            asked,
+            self._start,
+            self.waiting,
+            self._person,
+            self._place,
+            today,
+            first_day,
+            self._window_days,
+            self._days,
+            self._turn,
+            regimens.second,
+            regimens.target_days,
+            people.regimen,
+            people.last_dose_day,
+            people.home_unit,
+            candidates,
+            homes,
+            earliest,
+            latest,
+            wanted,
+        )
         bookings = self._book.book(
-            homes=people.home_unit[candidates],
-            earliest=earliest[possible],
-            latest=latest[possible],
-            wanted=np.where(first, -1, second_vaccine),
-            first_choices=self._regimens.first_choices,
+            homes=homes[:number],
+            earliest=earliest[:number],
+            latest=latest[:number],
+            wanted=wanted[:number],
+            first_choices=regimens.first_choices,
             doses_left=doses_left,
             reserve=self._reserve(today),
             just_look=just_look,
         )
-        people.held_by[candidates] = bookings.held_by
+        people.held_by[candidates[:number]] = bookings.held_by
         made = np.flatnonzero(bookings.day >= 0)
         booked = candidates[made]
         people.status[booked] = Status.BOOKED
@@ -153,32 +162,23 @@ class WaitingList:
         people.appointment_unit[booked] = bookings.unit[made]
         people.appointment_slot[booked] = bookings.slot[made]
         people.appointment_vaccine[booked] = bookings.vaccine[made]
-        self.waiting -= self._by_dose_and_group(booked)
+        if booked.size:
+            _strike_off(asked, self._start, people.status, self._person, self._place, self.waiting)
         return booked
 
-    def _with_prospects(
-        self, today: int, candidates: Int64Array, had: tuple[int, ...], doses_left: Int64Array
-    ) -> Int64Array:
-        """Without those who cannot get anything today: spares passes over long lists."""
-        if (doses_left[:, -1] <= 0).all():
-            return candidates[:0]
-        if had == (1,):
-            return candidates
-        latest = today + self._window_days
-        hopeful = np.array(
-            [
+    def _with_prospects(self, today: int, doses_left: Int64Array) -> NDArray[np.bool_]:
+        """Who may get something today, bool[2, groups] by doses had: spares looking at others."""
+        prospects = np.zeros((2, self._turn.size), dtype=np.bool_)
+        if (doses_left[:, -1] > 0).any():
+            latest = today + self._window_days
+            prospects[1] = True
+            prospects[0] = [
                 waiting > 0 and self._book.may_have(max(turn, today + 1), latest, doses_left)
                 for waiting, turn in zip(self.waiting[0], self._turn.tolist(), strict=True)
             ]
-        )
-        if had == (0,) and not hopeful.any():
-            return candidates[:0]
-        keep = hopeful[self._people.group[candidates]]
-        if had != (0,):
-            keep |= self._people.doses[candidates] > 0
-        return np.asarray(candidates[keep])
+        return prospects
 
-    def _doses_left(self, today: int, from_day: int, had: tuple[int, ...]) -> Int64Array:
+    def _doses_left(self, today: int, from_day: int, had: list[int]) -> Int64Array:
         """Doses that can still be promised to candidates who have had so many doses, for
         `from_day` at the earliest, up to each day: int64[V, days]."""
         vaccines = self._supply.store.size
@@ -190,7 +190,7 @@ class WaitingList:
         if self._policy == "reserve":
             # What is set aside for those waiting for a second dose is not there for first doses.
             left -= self._set_aside(for_waiting=0 in had)
-        elif self._policy == "first_doses_first" and had == (1,):
+        elif self._policy == "first_doses_first" and had == [1]:
             left -= self._wanted_for_first_doses(today)
         return left
 
@@ -212,20 +212,19 @@ class WaitingList:
         who have had the first dose and no second appointment; up to each day, int64[V, days]."""
         people, regimens = self._people, self._regimens
         ahead = np.zeros((self._supply.store.size, self._days), dtype=np.int64)
-
-        def add(vaccine: Int64Array, due: Int64Array) -> None:
-            some = vaccine >= 0
-            np.add.at(ahead, (vaccine[some], np.clip(due[some], 0, self._days - 1)), 1)
-
-        booked = np.flatnonzero((people.status == Status.BOOKED) & (people.doses == 0))
-        day = people.appointment_day[booked].astype(np.int64)
-        regimen = regimens.of_first_dose[day, people.appointment_vaccine[booked]]
-        add(regimens.second[regimen], day + regimens.target_days[regimen])
-        if for_waiting:
-            has_one = people.doses == 1
-            without = (people.status == Status.WAITING) | (people.status == Status.INTERVAL)
-            waiting = np.flatnonzero(has_one & without)
-            add(regimens.second[people.regimen[waiting]], self._second_due(waiting))
+        _count_set_aside(
+            people.status,
+            people.doses,
+            people.appointment_day,
+            people.appointment_vaccine,
+            people.regimen,
+            people.last_dose_day,
+            regimens.of_first_dose,
+            regimens.second,
+            regimens.target_days,
+            for_waiting,
+            ahead,
+        )
         return np.cumsum(ahead, axis=1)
 
     def _reserve(self, today: int) -> tuple[Int64Array, Int64Array]:
@@ -235,3 +234,144 @@ class WaitingList:
             return np.full(vaccines, -1, dtype=np.int64), np.zeros(vaccines, dtype=np.int64)
         regimen = self._regimens.of_first_dose[min(today + 1, self._days - 1)]
         return self._regimens.second[regimen], self._regimens.target_days[regimen]
+
+
+@kernel
+def _join(joining, joined, doses, group, start, waiting, person, place, status):  # type: ignore[no-untyped-def]
+    """Put people at the end of the lists of those like them; `joined` have joined before."""
+    for who in joining:
+        had, like = doses[who], group[who]
+        at = start[like] + waiting[had, like]
+        person[had, at] = who
+        place[had, at] = joined
+        joined += 1
+        waiting[had, like] += 1
+        status[who] = _WAITING
+
+
+@kernel
+def _wishes(  # type: ignore[no-untyped-def]
+    asked,
+    start,
+    waiting,
+    person,
+    place,
+    today,
+    first_day,
+    window_days,
+    days,
+    turn,
+    second,
+    target_days,
+    regimen,
+    last_dose_day,
+    home_unit,
+    out_person,
+    out_home,
+    out_earliest,
+    out_latest,
+    out_wanted,
+):
+    """Those of the lists `asked` (bool[2, groups]) who may get an appointment, in their order, and
+    between which days; returns their number.
+
+    A first dose may be given from the group's turn on and is booked up to a window ahead of today;
+    a second one from when it falls due, up to a window ahead of that.
+    """
+    doses_had, groups = np.nonzero(asked)
+    next_at = start[groups]
+    next_place = np.empty(groups.size, dtype=np.int64)
+    for i in range(groups.size):
+        some = waiting[doses_had[i], groups[i]] > 0
+        next_place[i] = place[doses_had[i], next_at[i]] if some else _LATER_THAN_ALL
+    number = 0
+    while True:
+        chosen, until = _whose_turn(next_place)
+        if chosen < 0:
+            return number
+        had, group = doses_had[chosen], groups[chosen]
+        end = start[group] + waiting[had, group]
+        at = next_at[chosen]
+        while at < end and place[had, at] < until:
+            who = person[had, at]
+            at += 1
+            if had == 0:
+                due = turn[group]
+                latest = today + window_days
+                vaccine = -1
+            else:
+                due = last_dose_day[who] + target_days[regimen[who]]
+                latest = max(due, today) + window_days
+                vaccine = second[regimen[who]]
+            earliest = max(due, first_day)
+            if earliest < days and earliest <= latest:
+                out_person[number] = who
+                out_home[number] = home_unit[who]
+                out_earliest[number] = earliest
+                out_latest[number] = min(latest, days - 1)
+                out_wanted[number] = vaccine
+                number += 1
+        next_at[chosen] = at
+        next_place[chosen] = place[had, at] if at < end else _LATER_THAN_ALL
+
+
+@kernel
+def _whose_turn(next_place):  # type: ignore[no-untyped-def]
+    """The list whose next person joined first (-1: nobody is left), and the place up to which it
+    goes on before another list does."""
+    chosen, first, second = -1, _LATER_THAN_ALL, _LATER_THAN_ALL
+    for i in range(next_place.size):
+        if next_place[i] < first:
+            chosen, first, second = i, next_place[i], first
+        elif next_place[i] < second:
+            second = next_place[i]
+    return chosen, second
+
+
+@kernel
+def _strike_off(asked, start, status, person, place, waiting):  # type: ignore[no-untyped-def]
+    """Take those who no longer wait off the lists `asked`."""
+    doses_had, groups = np.nonzero(asked)
+    for i in range(groups.size):
+        had, group = doses_had[i], groups[i]
+        begin = start[group]
+        kept = begin
+        for at in range(begin, begin + waiting[had, group]):
+            if status[person[had, at]] == _WAITING:
+                person[had, kept] = person[had, at]
+                place[had, kept] = place[had, at]
+                kept += 1
+        waiting[had, group] = kept - begin
+
+
+@kernel
+def _count_set_aside(  # type: ignore[no-untyped-def]
+    status,
+    doses,
+    appointment_day,
+    appointment_vaccine,
+    regimen,
+    last_dose_day,
+    of_first_dose,
+    second,
+    target_days,
+    for_waiting,
+    out,
+):
+    """Count the second doses to come, by vaccine and day on which they fall due."""
+    last = out.shape[1] - 1
+    for person in range(status.size):
+        if status[person] == _BOOKED and doses[person] == 0:
+            begin = np.int64(appointment_day[person])
+            number = of_first_dose[begin, appointment_vaccine[person]]
+        elif (
+            for_waiting
+            and doses[person] == 1
+            and (status[person] == _WAITING or status[person] == _INTERVAL)
+        ):
+            begin = np.int64(last_dose_day[person])
+            number = np.int64(regimen[person])
+        else:
+            continue
+        if second[number] >= 0:
+            out[second[number], min(max(begin + target_days[number], 0), last)] += 1
