@@ -10,13 +10,16 @@ import contextlib
 import json
 import os
 import re
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -653,7 +656,48 @@ def _print_json(data: dict[str, Any]) -> None:
 
 @contextlib.contextmanager
 def _progress(text: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """A bar with the time left on standard error, where that is a terminal."""
+    """A bar with the time left on standard error, where that is a terminal.
+
+    What is yielded is to be called with the days that are done; it notices Ctrl-C, too.
+    """
+    with _no_lost_interrupt() as check, _bar(text, total) as show:
+
+        def tell(done: int) -> None:
+            check()
+            show(done)
+
+        yield tell
+
+
+@contextlib.contextmanager
+def _no_lost_interrupt() -> Iterator[Callable[[], None]]:
+    """Python drops a KeyboardInterrupt that is raised in a destructor or a C library's callback.
+
+    Calling what is yielded raises it once more.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: None
+        return
+    pressed = False
+
+    def interrupt(signal_number: int, frame: FrameType | None) -> None:
+        nonlocal pressed
+        pressed = True
+        raise KeyboardInterrupt
+
+    def check() -> None:
+        if pressed:
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield check
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def _bar(text: str, total: int | None) -> Iterator[Callable[[int], None]]:
     if not sys.stderr.isatty():
         yield lambda done: None
         return
