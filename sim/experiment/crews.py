@@ -1,7 +1,8 @@
 """Crews: workers of this machine that simulate tasks.
 
-Threads start at once and share one interpreter, which the compiled engine leaves alone for much of
-the time. Processes take seconds to start and use a core each; one of them can be lost.
+Processes and not threads, though the compiled engine lets go of the interpreter: for the plan on 2
+cores, threads took 0.65 s a replication, processes 0.48 s, one alone 0.84 s, and processes have
+their first results only half a second later than threads.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from multiprocessing import connection
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -101,41 +103,6 @@ class ThisThread:
 
     def close(self) -> None:
         """Nothing goes on."""
-
-
-class Threads:
-    """Threads of this process."""
-
-    def __init__(self, workers: int, on_days: OnDays, on_compiling: OnCompiling) -> None:
-        self.ahead = AHEAD * workers
-        self._on_days = on_days
-        self._days = 0
-        self._lock = threading.Lock()
-        self._stopped = False
-        self._executor = ThreadPoolExecutor(workers)
-        _when_compiling(on_compiling)
-
-    def submit(self, task: Task) -> Future[Packed]:
-        """Give out a task."""
-        return self._executor.submit(lambda: pack(replicate(task, self._on_day)))
-
-    def _on_day(self) -> None:
-        if self._stopped:
-            raise StoppedError
-        with self._lock:
-            self._days += 1
-
-    def renew(self, days: int) -> None:
-        """Nobody can be lost."""
-
-    def report(self, days: int) -> None:
-        """Tell the days simulated so far."""
-        self._on_days(self._days)
-
-    def close(self) -> None:
-        """End all work within a simulated day."""
-        self._stopped = True
-        self._executor.shutdown(wait=True, cancel_futures=True)
 
 
 # Processes ------------------------------------------------------------------------------------
@@ -267,6 +234,8 @@ def _begin(shared: _Shared) -> None:
     _shared = shared
     _when_compiling(shared.on_compiling)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
+    # Leave at once when all is done: taking everything apart takes a third of a second
+    Finalize(None, os._exit, (0,), exitpriority=-1)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -148,9 +148,6 @@ def _simulate(works: Sequence[_Work], on_days: OnDays, on_compiling: OnCompiling
     """Make all runs; a folder is held from its first task to its last result."""
     settings = works[0].order.settings
     workers = min(settings.workers or available_cores(), sum(w.order.settings.most for w in works))
-    expected = None
-    if not any(work.order.settings.precision for work in works):
-        expected = sum(work.order.settings.replications for work in works)
     days_there = 0
 
     def tasks(held: contextlib.ExitStack) -> Iterator[_WorkTask]:
@@ -167,8 +164,7 @@ def _simulate(works: Sequence[_Work], on_days: OnDays, on_compiling: OnCompiling
             workers,
             lambda days: on_days(days_there + days),
             on_compiling,
-            expected,
-            settings.scheduler,
+            scheduler=settings.scheduler,
         )
         with contextlib.closing(results):
             for task, packed in results:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sim.scenario import Scenario
 
 DEFAULT_SEED = 1
-DEFAULT_REPLICATIONS = 10
+DEFAULT_REPLICATIONS = 5
 DEFAULT_ENGINE = "compiled"
 DEFAULT_MAX_POINTS = 1000
 """Points of a sweep unless more are allowed explicitly."""

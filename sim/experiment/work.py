@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable
 from concurrent.futures import BrokenExecutor, Future, wait
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -20,7 +20,6 @@ from sim.experiment.crews import (
     OnDays,
     Processes,
     ThisThread,
-    Threads,
     WorkersLostError,
 )
 from sim.experiment.packing import Packed
@@ -34,28 +33,21 @@ LOSSES_ALLOWED = 3
 LOSSES_TOGETHER = 2
 """How often together with others: who was at fault cannot be known then."""
 
-FEW = 6
-"""Tasks a worker up to which threads, which start at once, are done before processes."""
-
 
 def do_work(
     tasks: Iterable[TaskT],
     workers: int | None = None,
     on_days: OnDays = lambda days: None,
     on_compiling: OnCompiling = lambda: None,
-    expected: int | None = None,
     scheduler: str | None = None,
 ) -> Generator[tuple[TaskT, Packed], None, None]:
     """Yield (task, its tables packed) in the order of `tasks`, which are taken as needed.
 
-    `workers`: how many tasks at a time (default: one a core). `expected`: about how many tasks
-    there are, where `tasks` does not know its length. `scheduler`: address of a dask scheduler
-    whose workers do the work, instead of this machine. Closing the generator, or an
+    `workers`: how many tasks at a time (default: one a core). `scheduler`: address of a dask
+    scheduler whose workers do the work, instead of this machine. Closing the generator, or an
     exception in its caller, ends the workers within a simulated day. Raises WorkersLostError if
     workers are lost again and again, and whatever a task raises.
     """
-    if expected is None and isinstance(tasks, Sequence):
-        expected = len(tasks)
     crew: Crew
     if scheduler is not None:
         from sim.experiment.cluster import Cluster
@@ -63,8 +55,6 @@ def do_work(
         crew = Cluster(scheduler, on_days)
     elif workers == 1:
         crew = ThisThread(on_days, on_compiling)
-    elif expected is not None and expected <= FEW * (workers or available_cores()):
-        crew = Threads(workers or available_cores(), on_days, on_compiling)
     else:
         crew = Processes(workers or available_cores(), on_days, on_compiling)
     with contextlib.closing(crew):
