@@ -85,7 +85,8 @@ def philox(  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _fill_blocks(entities, attempts, streams, replication, seed_low, seed_high, out):  # type: ignore[no-untyped-def]
+def fill_blocks(entities, attempts, streams, replication, seed_low, seed_high, out):  # type: ignore[no-untyped-def]
+    """The words of as many blocks as `out` has columns (uint32[4, n]), several at a time."""
     for i in range(entities.shape[0]):
         w0, w1, w2, w3 = philox(
             entities[i], attempts[i], streams[i], replication, seed_low, seed_high
@@ -138,6 +139,11 @@ class RandomStreams:
         self.seed = seed
         self.replication = replication
 
+    @property
+    def key(self) -> tuple[int, int, int]:
+        """The last three arguments of `philox`: replication, lower and upper half of the seed."""
+        return self.replication, self.seed & 0xFFFFFFFF, self.seed >> 32
+
     def blocks(
         self,
         streams: int | UInt32Array,
@@ -148,14 +154,19 @@ class RandomStreams:
 
         Returns uint32[4, n]: the four words of each block as rows.
         """
-        shape = np.broadcast_shapes(np.shape(streams), np.shape(entities), np.shape(attempts))
-        s, e, a = (
-            np.array(np.broadcast_to(values, shape or (1,)), dtype=np.uint32)
-            for values in (streams, entities, attempts)
-        )
-        out = np.empty((4, s.size), dtype=np.uint32)
-        _fill_blocks(e, a, s, self.replication, self.seed & 0xFFFFFFFF, self.seed >> 32, out)
+        sizes = {np.size(v) for v in (streams, entities, attempts) if np.ndim(v)}
+        size = max(sizes - {1}, default=1)
+        e, a, s = (_column(values, size) for values in (entities, attempts, streams))
+        out = np.empty((4, size), dtype=np.uint32)
+        fill_blocks(e, a, s, *self.key, out)
         return out
+
+
+def _column(values: int | NDArray[Any], size: int) -> UInt32Array:
+    """One value for all, or an array of one each, as an array that a kernel takes."""
+    if np.ndim(values) and np.size(values) == size:
+        return np.ascontiguousarray(values, dtype=np.uint32)
+    return np.full(size, values, dtype=np.uint32)
 
 
 class HasQuantiles(Protocol):

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.compilation import inlined_kernel, kernel
+from sim.model.order import Agenda
 from sim.model.population import HeldBy
 from sim.scenario import Scenario
 
@@ -294,6 +295,8 @@ class AppointmentBook:
         """appointments ever given, by unit and day"""
         self.promised = np.zeros((len(scenario.vaccines), units, days), dtype=np.int64)
         """appointments by vaccine, unit and day"""
+        self.appointments = Agenda(days)
+        """the people who have them, by day; entered by whoever asks for them"""
         self._tolerance = scenario.appointments.home_unit_tolerance_days
         self._deadline = (scenario.campaign.deadline - scenario.campaign.first_day).days
 

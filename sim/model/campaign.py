@@ -24,6 +24,7 @@ import pandas as pd
 import simpy
 from numpy.typing import NDArray
 
+from sim.compilation import kernel
 from sim.engine.contract import Engine
 from sim.model.appointment_book import AppointmentBook
 from sim.model.audit import CampaignError
@@ -145,8 +146,9 @@ class Campaign:
         self._shipped = self.supply.ship(today, self.book.promised, self.units.slots)
 
     def _vaccinate(self, today: int) -> None:
+        due = np.sort(self.book.appointments.take(today))
         day = self.units.hold_sessions(
-            today, self.supply.at_units, self.supply.per_vial, self._turn
+            today, due, self.supply.at_units, self.supply.per_vial, self._turn
         )
         self._sessions = day
         self._give(today, day.jabbed, day.vaccine)
@@ -154,28 +156,29 @@ class Campaign:
         if (self.supply.at_units < 0).any() or (self.supply.store < 0).any():
             raise CampaignError(f"stock below zero on {self._date(today)}")
 
-    def _give(self, today: int, who: Int64Array, vaccines: Int64Array) -> None:
+    def _give(self, today: int, who: Int64Array, vaccines: NDArray[np.int8]) -> None:
         """Note doses given: a first dose begins a regimen, a second completes it."""
-        people = self.people
-        first = people.doses[who] == 0
-        beginners, others = who[first], who[~first]
-        if (self._turn[people.group[beginners]] > today).any():
-            raise CampaignError(f"a first dose before the group's turn on {self._date(today)}")
-        interval = self._regimens.min_days[people.regimen[others]]
-        if (today - people.last_dose_day[others] < interval).any():
-            raise CampaignError(f"a second dose before the interval on {self._date(today)}")
-        if (people.doses[who] >= 2).any():
-            raise CampaignError(f"a third dose on {self._date(today)}")
-        people.regimen[beginners] = self._regimens.of_first_dose[today, vaccines[first]]
-        people.first_dose_day[beginners] = today
-        people.doses[who] += 1
-        people.last_dose_day[who] = today
-        people.tries[who] = 0
-        people.setback[who] = Setback.NONE
-        people.held_by[who] = HeldBy.NOTHING
-        people.status[who] = Status.COMPLETE
-        goes_on = beginners[self._regimens.second[people.regimen[beginners]] >= 0]
-        people.status[goes_on] = Status.INTERVAL
+        people, regimens = self.people, self._regimens
+        problem, goes_on = _note_doses(
+            today,
+            who,
+            vaccines,
+            self._turn,
+            regimens.of_first_dose[today],
+            regimens.second,
+            regimens.min_days,
+            people.group,
+            people.status,
+            people.setback,
+            people.held_by,
+            people.doses,
+            people.regimen,
+            people.first_dose_day,
+            people.last_dose_day,
+            people.tries,
+        )
+        if problem:
+            raise CampaignError(f"{_DOSE_PROBLEMS[problem]} on {self._date(today)}")
         self.waiting_list.expect_second_doses(goes_on, today)
 
     def _answer(self, today: int) -> None:
@@ -279,3 +282,60 @@ class Campaign:
 
     def _date(self, today: int) -> date:
         return self._first_day + timedelta(days=today)
+
+
+_TOO_EARLY, _TOO_SOON, _THIRD = 1, 2, 3
+_DOSE_PROBLEMS = {
+    _TOO_EARLY: "a first dose before the group's turn",
+    _TOO_SOON: "a second dose before the interval",
+    _THIRD: "a third dose",
+}
+_INTERVAL, _COMPLETE = int(Status.INTERVAL), int(Status.COMPLETE)
+_NO_SETBACK, _NOTHING = int(Setback.NONE), int(HeldBy.NOTHING)
+
+
+@kernel
+def _note_doses(  # type: ignore[no-untyped-def]
+    today,
+    who,
+    vaccines,
+    turn,
+    regimen_begun,
+    second,
+    min_days,
+    group,
+    status,
+    setback,
+    held_by,
+    doses,
+    regimen,
+    first_dose_day,
+    last_dose_day,
+    tries,
+):
+    """Note the doses that people have been given; returns a key of _DOSE_PROBLEMS (0: none), and
+    those who are to have another dose."""
+    goes_on = np.empty(who.size, dtype=who.dtype)
+    number = 0
+    for i in range(who.size):
+        person = who[i]
+        status[person] = _COMPLETE
+        if doses[person] == 0:
+            if turn[group[person]] > today:
+                return _TOO_EARLY, goes_on
+            regimen[person] = regimen_begun[vaccines[i]]
+            first_dose_day[person] = today
+            if second[regimen[person]] >= 0:
+                status[person] = _INTERVAL
+                goes_on[number] = person
+                number += 1
+        elif doses[person] >= 2:
+            return _THIRD, goes_on
+        elif today - last_dose_day[person] < min_days[regimen[person]]:
+            return _TOO_SOON, goes_on
+        doses[person] += 1
+        last_dose_day[person] = today
+        tries[person] = 0
+        setback[person] = _NO_SETBACK
+        held_by[person] = _NOTHING
+    return 0, goes_on[:number]

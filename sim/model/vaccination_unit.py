@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.compilation import kernel
 from sim.engine.contract import Engine, PatientOutcome, StationKind, UnitSession, UnitSessionResult
 from sim.model.audit import check_sessions
 from sim.model.capacity import open_by_day, slots_by_day
@@ -26,6 +28,8 @@ from sim.random_streams import (
     Stream,
     UInt32Array,
     draw,
+    fill_blocks,
+    quantile,
     quantile_table,
     stream_word,
     threshold,
@@ -33,6 +37,8 @@ from sim.random_streams import (
 from sim.scenario import HOUR_US, MINUTE_US, Distribution, Scenario, Unit
 
 Int64Array = NDArray[np.int64]
+
+_NOT_REGISTERED = int(Status.NOT_REGISTERED)
 
 SECOND_DOSE_TRIES = 1000
 """Visits for a second dose have their own luck: their attempts are numbered from here."""
@@ -51,20 +57,24 @@ class _UnitPlan:
     latest_start_us: Int64Array
     walk_us: Int64Array
     on_duty_us: Int64Array
-    stations: tuple[_StationDraws, ...]
+    stations: tuple[str, ...]
+    draws: _StationDraws
 
 
 @dataclass(frozen=True)
 class _StationDraws:
-    """How what happens to a patient at one station is drawn."""
+    """How what happens to a patient at each of S stations is drawn."""
 
-    name: str
     streams: NDArray[np.uint32]
-    """stream word by group"""
-    share: np.uint64
+    """[S, groups] stream words"""
+    share: NDArray[np.uint64]
+    """[S] threshold"""
     minutes: Int64Array
-    adverse: np.uint64
+    """[S, 2, 4097] quantile tables, in microseconds"""
+    adverse: NDArray[np.uint64]
+    """[S] threshold"""
     adverse_minutes: Int64Array
+    """[S, 2, 4097]"""
 
 
 @dataclass(frozen=True)
@@ -72,9 +82,11 @@ class Visits:
     """The people who come to the units on one day, by unit, then in order of arrival."""
 
     people: Int64Array
-    unit: Int64Array
+    unit: NDArray[np.int16]
     walk_in: NDArray[np.bool_]
     arrival_us: Int64Array
+    tolerance_us: Int64Array
+    """longest wait at a station"""
 
 
 @dataclass(frozen=True)
@@ -89,10 +101,25 @@ class SessionsOfADay:
     """doses left in opened vials, int64[units, V]"""
     jabbed: Int64Array
     """people vaccinated"""
-    vaccine: Int64Array
+    vaccine: NDArray[np.int8]
     """what each of them got"""
     unserved: Int64Array
     """people who were not vaccinated and have not dropped out"""
+
+
+class _DailyCount(IntEnum):
+    """Numbers in the table `daily`."""
+
+    APPOINTMENTS = 0
+    WALK_INS = 1
+    NO_SHOWS = 2
+    ADMINISTERED = 3
+    COMPLETED = 4
+    NO_DOSE = 5
+    LEFT = 6
+    LATE = 7
+    CLOSED = 8
+    DROPPED_OUT = 9
 
 
 class VaccinationUnits:
@@ -158,20 +185,21 @@ class VaccinationUnits:
         }
 
     def hold_sessions(
-        self, today: int, vials: Int64Array, per_vial: Int64Array, turn_day: Int64Array
+        self,
+        today: int,
+        due: Int64Array,
+        vials: Int64Array,
+        per_vial: Int64Array,
+        turn_day: Int64Array,
     ) -> SessionsOfADay:
         """The day's sessions at all units.
 
-        vials: int64[units, V] closed vials on hand (changed in place); per_vial: doses a vial
-        yields; turn_day: first day on which each group may be vaccinated (for walk-ins).
+        due: people with an appointment today, in the order of their numbers; vials: int64[units, V]
+        closed vials on hand (changed in place); per_vial: doses a vial yields; turn_day: first day
+        on which each group may be vaccinated (for walk-ins).
         """
         people = self._people
-        due = np.flatnonzero(people.appointment_day == today)
-        words = self._visit_words(due)
-        stays_away = words[0] < self._no_show
-        absent = due[stays_away]
-        arrival_us = self._appointment_times(today, due) + draw(self._punctuality, words[1])
-        visits = self._visits(today, due[~stays_away], arrival_us[~stays_away], turn_day)
+        visits, absent = self._visits(today, due, turn_day)
         sessions = self._sessions(today, visits, vials, per_vial)
         results = {n: self._engine.unit_session(session) for n, session in sessions.items()}
         check_sessions(sessions.values(), results.values())
@@ -182,8 +210,9 @@ class VaccinationUnits:
             used[number] = result.doses_used
             discarded[number] = result.doses_discarded
         vials -= opened
-        vaccine = _joined([r.vaccine for r in results.values()])
-        outcome = _joined([r.outcome for r in results.values()])
+        nothing = np.empty(0, dtype=np.int8)
+        vaccine = np.concatenate([nothing, *(r.vaccine for r in results.values())])
+        outcome = np.concatenate([nothing, *(r.outcome for r in results.values())])
         jabbed = vaccine >= 0
         setback = np.where(
             outcome[~jabbed] == PatientOutcome.NO_DOSE, Setback.NO_DOSE, Setback.NOT_SERVED
@@ -206,49 +235,73 @@ class VaccinationUnits:
 
     # Who comes when -------------------------------------------------------------------------
 
-    def _tries(self, who: Int64Array) -> Int64Array:
-        """Number of the present visit, for random streams."""
+    def _visit_numbers(self, who: Int64Array) -> NDArray[np.uint32]:
+        """Numbers of the present visits, for random streams."""
         people = self._people
-        return people.tries[who] + SECOND_DOSE_TRIES * people.doses[who].astype(np.int64)
+        numbers = people.tries[who] + SECOND_DOSE_TRIES * people.doses[who].astype(np.int64)
+        return numbers.astype(np.uint32)
 
     def _visit_words(self, who: Int64Array) -> UInt32Array:
         """The four words of VISIT for the present visit of these people."""
-        streams = self._visit_streams[self._people.group[who]]
-        return self._streams.blocks(streams, self._people.entity[who], self._tries(who))
-
-    def _appointment_times(self, today: int, due: Int64Array) -> Int64Array:
-        """When the appointments are: the k-th of a day at its place between opening and closing."""
-        unit = self._people.appointment_unit[due]
-        slot = self._people.appointment_slot[due].astype(np.int64)
-        after_us = slot * self._open_us[unit] // np.maximum(self.slots[unit, today], 1)
-        if self._block_us:
-            after_us = after_us // self._block_us * self._block_us
-        return np.asarray(self._opens_us[unit] + after_us)
+        people = self._people
+        streams = self._visit_streams[people.group[who]]
+        return self._streams.blocks(streams, people.entity[who], self._visit_numbers(who))
 
     def _visits(
-        self, today: int, booked: Int64Array, booked_us: Int64Array, turn_day: Int64Array
-    ) -> Visits:
-        """Everybody who comes, by unit, then in order of arrival."""
+        self, today: int, due: Int64Array, turn_day: Int64Array
+    ) -> tuple[Visits, Int64Array]:
+        """Everybody who comes, by unit, then in order of arrival; and who stays away."""
         people = self._people
         walking = {n: self._walk_ins(today, n, turn_day) for n in self._walk_in_order}
         walk_ins = _joined(list(walking.values()))
-        walk_in_unit = np.repeat(list(walking), [who.size for who in walking.values()])
-        words = self._streams.blocks(
-            self._walk_in_streams[people.group[walk_ins]], people.entity[walk_ins]
-        )[0]
-        moment = (
-            words.astype(np.int64) * (self._open_us[walk_in_unit.astype(np.int64)] >> 16)
-        ) >> 16
-        unit = np.concatenate([people.appointment_unit[booked], walk_in_unit]).astype(np.int64)
-        walk_in_us = self._opens_us[unit[booked.size :]] + moment
-        arrival_us = np.concatenate([np.maximum(booked_us, 0), walk_in_us])
-        order = by_place_and_time(unit.astype(np.int16), arrival_us)
-        return Visits(
-            people=np.concatenate([booked, walk_ins])[order],
-            unit=unit[order],
-            walk_in=order >= booked.size,
-            arrival_us=arrival_us[order],
+        size = due.size + walk_ins.size
+        who = np.empty(size, dtype=np.int64)
+        unit = np.empty(size, dtype=np.int16)
+        arrival_us = np.empty(size, dtype=np.int64)
+        tolerance_us = np.empty(size, dtype=np.int64)
+        absent = np.empty(due.size, dtype=np.int64)
+        coming = _draw_appointments(
+            due,
+            self._visit_words(due),
+            people.appointment_unit,
+            people.appointment_slot,
+            self._opens_us,
+            self._open_us,
+            self.slots[:, today].copy(),
+            self._block_us,
+            self._no_show,
+            self._punctuality,
+            self._tolerance,
+            who,
+            unit,
+            arrival_us,
+            tolerance_us,
+            absent,
         )
+        size = coming + walk_ins.size
+        who[coming:size] = walk_ins
+        unit[coming:size] = np.repeat(
+            np.array(list(walking), dtype=np.int16), [who.size for who in walking.values()]
+        )
+        arrival_us[coming:size] = self._moments(walk_ins, unit[coming:size])
+        tolerance_us[coming:size] = draw(self._tolerance, self._visit_words(walk_ins)[3])
+        order = by_place_and_time(unit[:size], arrival_us[:size])
+        visits = Visits(
+            people=who[order],
+            unit=unit[order],
+            walk_in=order >= coming,
+            arrival_us=arrival_us[order],
+            tolerance_us=tolerance_us[order],
+        )
+        return visits, absent[: due.size - coming]
+
+    def _moments(self, walk_ins: Int64Array, unit: NDArray[np.int16]) -> Int64Array:
+        """When people walk in: uniform between opening and closing."""
+        people = self._people
+        streams = self._walk_in_streams[people.group[walk_ins]]
+        words = self._streams.blocks(streams, people.entity[walk_ins])[0]
+        after_us = (words.astype(np.int64) * (self._open_us[unit] >> 16)) >> 16
+        return np.asarray(self._opens_us[unit] + after_us)
 
     def _walk_ins(self, today: int, number: int, turn_day: Int64Array) -> Int64Array:
         """Who walks in today: a Poisson number of the unregistered of its catchment, by turn."""
@@ -259,10 +312,9 @@ class VaccinationUnits:
             self._units[number].walk_ins_per_day, int(self._streams.blocks(stream, today)[0, 0])
         )
         people, order = self._people, self._walk_in_order[number]
-        order = order[people.status[order] == Status.NOT_REGISTERED]
-        may_come = np.flatnonzero(turn_day[people.group[order]] <= today)[:wanted]
-        self._walk_in_order[number] = np.delete(order, may_come)
-        return np.asarray(order[may_come])
+        begin, coming = _first_walk_ins(order, people.status, people.group, turn_day, today, wanted)
+        self._walk_in_order[number] = order[begin:]
+        return np.asarray(coming)
 
     # What the engine needs ------------------------------------------------------------------
 
@@ -270,61 +322,50 @@ class VaccinationUnits:
         self, today: int, visits: Visits, vials: Int64Array, per_vial: Int64Array
     ) -> dict[int, UnitSession]:
         """The engine's input for every unit that somebody comes to."""
-        tolerance_us = draw(self._tolerance, self._visit_words(visits.people)[3])
+        people = self._people
+        group, entity = people.group[visits.people], people.entity[visits.people]
+        number = self._visit_numbers(visits.people)
         preference = self._preference(today, visits)
         first = np.searchsorted(visits.unit, np.arange(len(self._plans) + 1))
         sessions = {}
-        for numbers in self._units_alike(np.flatnonzero(np.diff(first))):
-            rows = np.concatenate([np.arange(first[n], first[n + 1]) for n in numbers])
-            stations = self._plans[numbers[0]].stations
-            visited, service_us = self._draw_stations(visits.people[rows], stations)
-            start = 0
-            for n in numbers:
-                plan, all_rows = self._plans[n], slice(first[n], first[n + 1])
-                part = slice(start, start + first[n + 1] - first[n])
-                start = part.stop
-                sessions[n] = UnitSession(
-                    closes_us=plan.closes_us,
-                    kind=plan.kind,
-                    step_first=plan.step_first,
-                    step_time_us=plan.step_time_us,
-                    step_staff=plan.step_staff,
-                    latest_start_us=plan.latest_start_us,
-                    vials=vials[n].copy(),
-                    doses_per_vial=per_vial,
-                    open_life_us=self._open_life_us,
-                    arrival_us=visits.arrival_us[all_rows],
-                    visits=visited[part],
-                    service_us=service_us[part],
-                    walk_us=np.tile(plan.walk_us, (part.stop - part.start, 1)),
-                    tolerance_us=tolerance_us[all_rows],
-                    preference=preference[all_rows],
-                )
-        return dict(sorted(sessions.items()))
-
-    def _units_alike(self, numbers: NDArray[np.intp]) -> list[list[int]]:
-        """Units whose stations draw alike, together: their patients are drawn for at once."""
-        alike: dict[int, list[int]] = {}
-        for n in numbers:
-            alike.setdefault(id(self._plans[n].stations), []).append(int(n))
-        return list(alike.values())
-
-    def _draw_stations(
-        self, who: Int64Array, stations: tuple[_StationDraws, ...]
-    ) -> tuple[NDArray[np.bool_], Int64Array]:
-        """Whether each patient visits each station, and how long they take there."""
-        people = self._people
-        group, entity, tries = people.group[who], people.entity[who], self._tries(who)
-        visited = np.empty((who.size, len(stations)), dtype=np.bool_)
-        service_us = np.empty((who.size, len(stations)), dtype=np.int64)
-        for s, station in enumerate(stations):
-            words = self._streams.blocks(station.streams[group], entity, tries)
-            visited[:, s] = words[0] < station.share
-            service_us[:, s] = draw(station.minutes, words[1])
-            if station.adverse:
-                adverse = words[2] < station.adverse
-                service_us[adverse, s] += draw(station.adverse_minutes, words[3][adverse])
-        return visited, service_us
+        for n in np.flatnonzero(np.diff(first)).tolist():
+            plan, rows = self._plans[n], slice(first[n], first[n + 1])
+            visited = np.empty((rows.stop - rows.start, plan.kind.size), dtype=np.bool_)
+            service_us = np.empty(visited.shape, dtype=np.int64)
+            walk_us = np.empty(visited.shape, dtype=np.int64)
+            _draw_stations(
+                group[rows],
+                entity[rows],
+                number[rows],
+                plan.draws.streams,
+                *self._streams.key,
+                plan.draws.share,
+                plan.draws.minutes,
+                plan.draws.adverse,
+                plan.draws.adverse_minutes,
+                plan.walk_us,
+                visited,
+                service_us,
+                walk_us,
+            )
+            sessions[n] = UnitSession(
+                closes_us=plan.closes_us,
+                kind=plan.kind,
+                step_first=plan.step_first,
+                step_time_us=plan.step_time_us,
+                step_staff=plan.step_staff,
+                latest_start_us=plan.latest_start_us,
+                vials=vials[n].copy(),
+                doses_per_vial=per_vial,
+                open_life_us=self._open_life_us,
+                arrival_us=visits.arrival_us[rows],
+                visits=visited,
+                service_us=service_us,
+                walk_us=walk_us,
+                tolerance_us=visits.tolerance_us[rows],
+                preference=preference[rows],
+            )
+        return sessions
 
     def _preference(self, today: int, visits: Visits) -> NDArray[np.int8]:
         """The vaccine of the appointment; for a first dose then any other that is given first."""
@@ -364,43 +405,30 @@ class VaccinationUnits:
         self,
         today: int,
         visits: Visits,
-        vaccine: Int64Array,
-        outcome: Int64Array,
+        vaccine: NDArray[np.int8],
+        outcome: NDArray[np.int8],
         absent: Int64Array,
         dropped: Int64Array,
     ) -> None:
         """Rows by unit, group and dose, where there is anything to say."""
         people, groups = self._people, len(self._groups)
-        cells = len(self._units) * groups * 2
-
-        def count(who: Int64Array, unit: NDArray[Any]) -> Int64Array:
-            cell = (unit.astype(np.int64) * groups + people.group[who]) * 2 + people.doses[who]
-            return np.bincount(cell, minlength=cells)
-
-        def came(mask: NDArray[np.bool_]) -> Int64Array:
-            return count(visits.people[mask], visits.unit[mask])
-
-        def booked_at(who: Int64Array) -> Int64Array:
-            return count(who, people.appointment_unit[who])
-
-        missed = vaccine < 0
-        completed = ~missed
-        first = completed & (people.doses[visits.people] == 0)
-        completed[first] = self._regimens.completes[today, vaccine[first]]
-        no_shows = booked_at(absent)
-        rows = {
-            "appointments": came(~visits.walk_in) + no_shows,
-            "walk_ins": came(visits.walk_in),
-            "no_shows": no_shows,
-            "administered": came(~missed),
-            "completed": came(completed),
-            "no_dose": came(missed & (outcome == PatientOutcome.NO_DOSE)),
-            "left": came(missed & (outcome == PatientOutcome.LEFT)),
-            "late": came(missed & (outcome == PatientOutcome.LATE)),
-            "closed": came(missed & (outcome == PatientOutcome.CLOSED)),
-            "dropped_out": booked_at(dropped),
-        }
-        some = np.flatnonzero(rows["appointments"] + rows["walk_ins"])
+        counts = np.zeros((len(self._units) * groups * 2, len(_DailyCount)), dtype=np.int64)
+        _count_daily(
+            visits.people,
+            visits.unit,
+            visits.walk_in,
+            vaccine,
+            outcome,
+            absent,
+            dropped,
+            people.group,
+            people.doses,
+            people.appointment_unit,
+            groups,
+            self._regimens.completes[today],
+            counts,
+        )
+        some = np.flatnonzero(counts[:, _DailyCount.APPOINTMENTS] + counts[:, _DailyCount.WALK_INS])
         self._recorder.add(
             "daily",
             {
@@ -408,7 +436,7 @@ class VaccinationUnits:
                 "unit": self._names[some // (2 * groups)],
                 "group": np.array(self._groups)[some // 2 % groups],
                 "dose": some % 2 + 1,
-                **{name: values[some] for name, values in rows.items()},
+                **{count.name.lower(): counts[some, count] for count in _DailyCount},
             },
         )
 
@@ -445,7 +473,7 @@ class VaccinationUnits:
             {
                 "date": self._date(today),
                 "unit": np.repeat(names, [len(plan.stations) for plan in plans]),
-                "station": np.array([s.name for plan in plans for s in plan.stations]),
+                "station": np.array([name for plan in plans for name in plan.stations]),
                 "served": _joined([r.served for r in results.values()]),
                 "wait": _joined([r.wait_us for r in results.values()]) / MINUTE_US,
                 "max_queue": _joined([r.max_queue for r in results.values()]),
@@ -471,7 +499,7 @@ class VaccinationUnits:
             in_service.append(
                 _between(result.start_us[started, s], result.end_us[started, s], instants)
             )
-        names = np.array([station.name for station in plan.stations])
+        names = np.array(plan.stations)
         return {
             "date": np.full(minutes.size * names.size, self._date(today)),
             "unit": np.full(minutes.size * names.size, self._names[number]),
@@ -495,30 +523,29 @@ class _Tables:
 
     def __init__(self) -> None:
         self._known: dict[str, Int64Array] = {}
-        self._stations: dict[str, tuple[_StationDraws, ...]] = {}
+        self._stations: dict[str, _StationDraws] = {}
 
     def of(self, distribution: Distribution) -> Int64Array:
         """The distribution's quantile table."""
         return self._known.setdefault(repr(distribution), quantile_table(distribution, MINUTE_US))
 
-    def stations(self, unit: Unit, groups: list[str]) -> tuple[_StationDraws, ...]:
+    def stations(self, unit: Unit, groups: list[str]) -> _StationDraws:
         """How the stations of the unit draw; the same object for units that draw alike."""
         settings = {"staff", "shifts", "breaks", "walk_minutes", "overtime_minutes"}
         key = repr([(n, s.model_dump(exclude=settings)) for n, s in unit.stations.items()])
+        stations = unit.stations.values()
         if key not in self._stations:
-            self._stations[key] = tuple(
-                _StationDraws(
-                    name=name,
-                    streams=np.array(
-                        [stream_word(Stream.STATION, name, group) for group in groups],
-                        dtype=np.uint32,
-                    ),
-                    share=np.uint64(threshold(station.share)),
-                    minutes=self.of(station.minutes),
-                    adverse=np.uint64(threshold(station.adverse_event_probability)),
-                    adverse_minutes=self.of(station.adverse_event_minutes),
-                )
-                for name, station in unit.stations.items()
+            self._stations[key] = _StationDraws(
+                streams=np.array(
+                    [[stream_word(Stream.STATION, n, g) for g in groups] for n in unit.stations],
+                    dtype=np.uint32,
+                ),
+                share=np.array([threshold(s.share) for s in stations], dtype=np.uint64),
+                minutes=np.stack([self.of(s.minutes) for s in stations]),
+                adverse=np.array(
+                    [threshold(s.adverse_event_probability) for s in stations], dtype=np.uint64
+                ),
+                adverse_minutes=np.stack([self.of(s.adverse_event_minutes) for s in stations]),
             )
         return self._stations[key]
 
@@ -542,7 +569,8 @@ def _unit_plan(unit: Unit, groups: list[str], tables: _Tables) -> _UnitPlan:
             [staff_time_us(times, staff, opens_us, closes_us) for times, staff in steps],
             dtype=np.int64,
         ),
-        stations=tables.stations(unit, groups),
+        stations=tuple(unit.stations),
+        draws=tables.stations(unit, groups),
     )
 
 
@@ -566,3 +594,144 @@ def _poisson(mean: float, word: int) -> int:
     low = max(math.floor(mean - spread), 0)
     numbers = np.arange(low, math.ceil(mean + spread) + 1)
     return low + int(np.searchsorted(pdtr(numbers, mean), (word + 0.5) / 2**32))
+
+
+@kernel
+def _draw_appointments(  # type: ignore[no-untyped-def]
+    due,
+    words,
+    appointment_unit,
+    appointment_slot,
+    opens_us,
+    open_us,
+    slots,
+    block_us,
+    no_show,
+    punctuality,
+    tolerance,
+    out_coming,
+    out_unit,
+    out_arrival_us,
+    out_tolerance_us,
+    out_absent,
+):
+    """Who of those due comes, when, and how patient; and who stays away. Returns how many come.
+
+    The k-th appointment of a day is at its place between opening and closing.
+    """
+    coming = absent = 0
+    for i in range(due.size):
+        person = due[i]
+        if words[0, i] < no_show:
+            out_absent[absent] = person
+            absent += 1
+            continue
+        unit = appointment_unit[person]
+        after_us = appointment_slot[person] * open_us[unit] // max(slots[unit], 1)
+        if block_us:
+            after_us = after_us // block_us * block_us
+        out_coming[coming] = person
+        out_unit[coming] = unit
+        early_or_late_us = quantile(punctuality, words[1, i])
+        out_arrival_us[coming] = max(opens_us[unit] + after_us + early_or_late_us, 0)
+        out_tolerance_us[coming] = quantile(tolerance, words[3, i])
+        coming += 1
+    return coming
+
+
+@kernel
+def _draw_stations(  # type: ignore[no-untyped-def]
+    group,
+    entity,
+    visit_number,
+    streams,
+    replication,
+    seed_low,
+    seed_high,
+    share,
+    minutes,
+    adverse,
+    adverse_minutes,
+    walk_us,
+    out_visits,
+    out_service_us,
+    out_walk_us,
+):
+    """Whether each patient visits each station, how long that takes, and the walk to it."""
+    words = np.empty((4, group.size), dtype=np.uint32)
+    for s in range(share.size):
+        stream = streams[s][group]
+        fill_blocks(entity, visit_number, stream, replication, seed_low, seed_high, words)
+        for i in range(group.size):
+            out_visits[i, s] = words[0, i] < share[s]
+            out_service_us[i, s] = quantile(minutes[s], words[1, i])
+            if words[2, i] < adverse[s]:
+                out_service_us[i, s] += quantile(adverse_minutes[s], words[3, i])
+            out_walk_us[i, s] = walk_us[s]
+
+
+@kernel
+def _count_daily(  # type: ignore[no-untyped-def]
+    visitors,
+    visited_unit,
+    walk_in,
+    vaccine,
+    outcome,
+    absent,
+    dropped,
+    group,
+    doses,
+    appointment_unit,
+    groups,
+    completes,
+    out,
+):
+    """Count visits, and appointments missed, by unit, group and dose (int64[cells, numbers])."""
+    for i in range(visitors.size):
+        person = visitors[i]
+        cell = (visited_unit[i] * groups + group[person]) * 2 + doses[person]
+        out[cell, _DailyCount.WALK_INS if walk_in[i] else _DailyCount.APPOINTMENTS] += 1
+        if vaccine[i] >= 0:
+            out[cell, _DailyCount.ADMINISTERED] += 1
+            out[cell, _DailyCount.COMPLETED] += doses[person] > 0 or completes[vaccine[i]]
+        elif outcome[i] == PatientOutcome.NO_DOSE:
+            out[cell, _DailyCount.NO_DOSE] += 1
+        elif outcome[i] == PatientOutcome.LEFT:
+            out[cell, _DailyCount.LEFT] += 1
+        elif outcome[i] == PatientOutcome.LATE:
+            out[cell, _DailyCount.LATE] += 1
+        elif outcome[i] == PatientOutcome.CLOSED:
+            out[cell, _DailyCount.CLOSED] += 1
+    for person in absent:
+        cell = (appointment_unit[person] * groups + group[person]) * 2 + doses[person]
+        out[cell, _DailyCount.APPOINTMENTS] += 1
+        out[cell, _DailyCount.NO_SHOWS] += 1
+    for person in dropped:
+        cell = (appointment_unit[person] * groups + group[person]) * 2 + doses[person]
+        out[cell, _DailyCount.DROPPED_OUT] += 1
+
+
+@kernel
+def _first_walk_ins(order, status, group, turn_day, today, wanted):  # type: ignore[no-untyped-def]
+    """The first so many in the order who are not registered and whose turn has come.
+
+    Returns where the order begins from now on, and them. Those passed over whose turn is still to
+    come move up to that place; the others (registered for good) are out.
+    """
+    coming = np.empty(min(wanted, order.size), dtype=order.dtype)
+    found = seen = early = 0
+    while found < wanted and seen < order.size:
+        person = order[seen]
+        seen += 1
+        if status[person] != _NOT_REGISTERED:
+            continue
+        if turn_day[group[person]] <= today:
+            coming[found] = person
+            found += 1
+        else:
+            order[early] = person
+            early += 1
+    begin = seen - early
+    for i in range(early - 1, -1, -1):
+        order[begin + i] = order[i]
+    return begin, coming[:found]

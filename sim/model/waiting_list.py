@@ -162,6 +162,7 @@ class WaitingList:
         people.appointment_unit[booked] = bookings.unit[made]
         people.appointment_slot[booked] = bookings.slot[made]
         people.appointment_vaccine[booked] = bookings.vaccine[made]
+        self._book.appointments.enter(booked, bookings.day[made])
         if booked.size:
             _strike_off(asked, self._start, people.status, self._person, self._place, self.waiting)
         return booked
