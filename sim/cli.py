@@ -7,6 +7,7 @@ of the user's, with a message on standard error; 1 for one of ours; 130 after Ct
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -770,6 +771,13 @@ def _explain(error: Exception) -> tuple[int, str]:
         return 2, str(error)
     if isinstance(error, WorkersLostError):
         return 1, str(error)
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        import tempfile
+
+        return 2, (
+            f"{error.strerror}, perhaps for temporary files in {tempfile.gettempdir()} "
+            "(the environment variable TMPDIR names another folder)"
+        )
     if isinstance(error, MemoryError):
         return 1, "not enough memory: try fewer --workers"
     return 1, (

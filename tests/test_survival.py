@@ -221,6 +221,18 @@ def test_a_disk_that_is_full_from_the_beginning_is_an_error_and_holds_nothing(
     assert [path.name for path in small_disk.iterdir()] == ["big"]
 
 
+def test_no_room_for_temporary_files_is_an_error_that_names_the_folder(
+    program: Path, small_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (small_disk / "big").write_bytes(bytes(190_000))
+    monkeypatch.setenv("TMPDIR", str(small_disk))
+    running = start(program, *COMMAND, "--workers", "2", "--out", str(tmp_path / "run"))
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 2
+    assert f"No space left on device, perhaps for temporary files in {small_disk}" in said
+    assert [path.name for path in small_disk.iterdir()] == ["big"]
+
+
 # Two processes --------------------------------------------------------------------------------
 
 

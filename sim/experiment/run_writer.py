@@ -162,7 +162,7 @@ class RunWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: object
     ) -> None:
         """Give the folder free."""
-        if error is not None and self.there:
+        if error is not None and self.there and not self._manifest["complete"]:
             error.add_note(unfinished_text(self._folder, self.there, self._settings))
         self._release()
 
