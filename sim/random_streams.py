@@ -117,15 +117,22 @@ def _fill_quantiles(table, words, out):  # type: ignore[no-untyped-def]
         out[i] = quantile(table, words[i])
 
 
+@inlined_kernel
+def interval(ends, starts, word):  # type: ignore[no-untyped-def]
+    """Index of the interval (see `cumulative_thresholds`) in which a 32-bit word lies.
+
+    `starts` (see `interval_starts`) tells where to begin looking.
+    """
+    number = starts[np.int64(word) >> 20]
+    while ends[number] <= np.uint64(word):
+        number += 1
+    return number
+
+
 @kernel
 def _fill_picks(ends, starts, words, out):  # type: ignore[no-untyped-def]
-    """Search from the interval (`starts`) of the largest multiple of 2**20 below the word."""
     for i in range(words.shape[0]):
-        word = np.uint64(words[i])
-        interval = starts[words[i] >> 20]
-        while ends[interval] <= word:
-            interval += 1
-        out[i] = interval
+        out[i] = interval(ends, starts, words[i])
 
 
 class RandomStreams:
@@ -222,9 +229,14 @@ def cumulative_thresholds(weights: Sequence[float] | NDArray[np.float64]) -> NDA
     return np.asarray(ends)
 
 
+def interval_starts(ends: NDArray[np.uint64]) -> Int64Array:
+    """The interval in which each multiple of 2**20 below 2**32 lies."""
+    words = np.arange(CELLS, dtype=np.uint64) << np.uint64(20)
+    return np.searchsorted(ends, words, "right")
+
+
 def pick(ends: NDArray[np.uint64], words: UInt32Array) -> Int64Array:
     """Index of the interval (see `cumulative_thresholds`) in which each word lies."""
     out = np.empty(words.shape[0], dtype=np.int64)
-    starts = np.searchsorted(ends, np.arange(CELLS, dtype=np.uint64) << np.uint64(20), "right")
-    _fill_picks(ends, starts, words, out)
+    _fill_picks(ends, interval_starts(ends), words, out)
     return out

@@ -10,11 +10,13 @@ opening: on the same day). Such a person has "closed" calls counted apart from a
 from __future__ import annotations
 
 from datetime import timedelta
+from enum import IntEnum
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.compilation import kernel
 from sim.engine.contract import (
     CallCentreDay,
     CallCentreDayResult,
@@ -23,20 +25,21 @@ from sim.engine.contract import (
     Engine,
 )
 from sim.model.audit import check_calls
-from sim.model.order import by_time
+from sim.model.order import Agenda, by_time
 from sim.model.population import (
     NEVER,
     CallTimeProfile,
     DemandCurve,
     Population,
     Status,
+    time_of_call,
 )
 from sim.model.records import Recorder
 from sim.model.shifts import staff_steps, staff_time_us
 from sim.random_streams import (
     RandomStreams,
     Stream,
-    UInt32Array,
+    philox,
     quantile_table,
     stream_word,
     threshold,
@@ -48,6 +51,34 @@ BOOKING, INQUIRY = 0, 1
 PURPOSES = ("booking", "inquiry")
 _NOBODY = np.empty(0, dtype=np.int64)
 _CALL_STREAM = (Stream.BOOKING_CALL, Stream.INQUIRY_CALL)
+_NOT_REGISTERED = int(Status.NOT_REGISTERED)
+
+_CALLER = np.dtype(
+    [
+        ("person", np.int64),
+        ("next_us", np.int64),  # time of the next call, on whatever day
+        ("attempts", np.int64),
+        ("entity", np.uint32),
+        ("cell", np.uint16),  # row of the table `callers` on any day: purpose, then group
+        ("purpose", np.int8),
+        ("has_called", np.bool_),
+        ("pending", np.bool_),  # the last call was in vain
+    ],
+    align=True,
+)
+
+
+class _CallerCount(IntEnum):
+    """Numbers in the table `callers`."""
+
+    CALLERS = 0
+    FIRST_CALLS = 1
+    CALLS_OUTSIDE_HOURS = 2
+    ATTEMPTS = 3
+    ANSWERED = 4
+    BOOKINGS = 5
+    GAVE_UP = 6
+    CARRIED = 7
 
 
 class CallCentre:
@@ -73,17 +104,19 @@ class CallCentre:
             self._centre.takes_calls(self._first_day + timedelta(days=d)) for d in range(self._days)
         ]
         self._groups = list(scenario.groups)
-        self._profile = CallTimeProfile(self._centre)
-        # Stream words by (purpose, group).
-        self._call_words = _words(_CALL_STREAM, self._groups)
-        self._again_words = np.array(
-            [[stream_word(Stream.NEXT_DAY_CALL, g, p) for g in self._groups] for p in PURPOSES],
+        self._hours = CallTimeProfile(self._centre).hours
+        self._call_streams = _words(_CALL_STREAM, self._groups).ravel()
+        """stream words by cell"""
+        self._again_streams = np.array(
+            [stream_word(Stream.NEXT_DAY_CALL, g, p) for p in PURPOSES for g in self._groups],
             dtype=np.uint32,
         )
+        """stream words by cell"""
         self._books_threshold = np.array(
             [threshold(g.books_when_answered) for g in scenario.groups.values()], dtype=np.uint64
         )
-        self._conversion_words = _words((Stream.CONVERSION,), self._groups)[0]
+        self._conversion_streams = _words((Stream.CONVERSION,), self._groups)[0]
+        self._another_day = np.uint64(threshold(self._centre.another_day_probability))
         self._template = self._day_template()
         self._gather_callers()
 
@@ -108,123 +141,74 @@ class CallCentre:
             inquirers.append(members[some])
             days.append(day)
             times.append(time)
-        self._person = np.concatenate([booking, *inquirers])
-        self._purpose = np.concatenate(
-            [
-                np.full(booking.size, BOOKING, dtype=np.int8),
-                np.full(self._person.size - booking.size, INQUIRY, dtype=np.int8),
-            ]
+        person = np.concatenate([booking, *inquirers])
+        callers = np.zeros(person.size, _CALLER)
+        callers["person"] = person
+        callers["entity"] = people.entity[person]
+        callers["purpose"][booking.size :] = INQUIRY
+        callers["cell"] = callers["purpose"] * len(self._groups) + people.group[person]
+        callers["next_us"] = np.concatenate([people.first_call_us[booking], *times])
+        self._callers = callers
+        self._calling = Agenda(self._days)
+        self._calling.enter(
+            np.arange(person.size), np.concatenate([people.first_call_day[booking], *days])
         )
-        self._next_day = np.concatenate([people.first_call_day[booking], *days])
-        self._next_us = np.concatenate([people.first_call_us[booking], *times])
-        self._cell = (
-            self._purpose.astype(np.int64) * len(self._groups) + people.group[self._person]
-        ).astype(np.uint16)
-        """row of the table `callers`"""
-        self._attempts = np.zeros(self._person.size, dtype=np.int64)
-        self._has_called = np.zeros(self._person.size, dtype=np.bool_)
-        self._pending = np.zeros(self._person.size, dtype=np.bool_)
 
     @property
     def still_trying(self) -> Int64Array:
         """People whose last call to book was in vain and who mean (or meant) to call again."""
-        return np.asarray(self._person[self._pending & (self._purpose == BOOKING)])
+        trying = self._callers["pending"] & (self._callers["purpose"] == BOOKING)
+        return np.asarray(self._callers["person"][trying])
 
     def take_calls(self, today: int) -> tuple[Int64Array, Int64Array]:
         """The day's calls. Returns the people who register, and when their calls ended (µs)."""
-        due = self._without_need(np.flatnonzero(self._next_day == today))
-        first = due[~self._has_called[due]]
-        self._has_called[due] = True
-        outside = self._send_away(today, due)
+        people, groups = self._people, len(self._groups)
+        counts = np.zeros((2 * groups, len(_CallerCount)), dtype=np.int64)
+        due = np.sort(self._calling.take(today))
+        calling, later = _pick_up_the_telephone(
+            due,
+            self._callers,
+            self._open[today],
+            self._centre.opens * MINUTE_US,
+            self._centre.closes * MINUTE_US,
+            people.status,
+            self._again_streams,
+            *self._streams.key,
+            *self._hours,
+            counts,
+        )
+        self._call_again(today, later)
         if not self._open[today]:
-            self._record_callers(today, first=first, outside=outside)
+            self._record_callers(today, counts)
             return _NOBODY, _NOBODY
 
-        due = due[self._next_day[due] == today]
-        due = due[by_time(self._next_us[due])]
-        day = self._engine_input(due)
-        result = self._engine.call_centre_day(day)
+        calling = calling[by_time(self._callers["next_us"][calling])]
+        result = self._engine.call_centre_day(self._engine_input(calling))
         check_calls(result)
-        self._attempts[due] += result.attempts
-
-        self._next_day[due] = NEVER
-        answered = result.outcome == CallOutcome.ANSWERED
-        lost = result.outcome == CallOutcome.LOST
-        lost[lost] = ~self._try_another_day(due[lost])
-        carried = due[~answered & ~lost]
-        self._call_again(carried, self._next_open_day(today))
-        self._pending[due] = ~answered
-        gave_up = due[lost]
-        self._people.gave_up[self._person[gave_up[self._purpose[gave_up] == BOOKING]]] = True
-        booked = self._bookings_of(due, answered)
-        self._record_callers(
-            today,
-            first=first,
-            outside=outside,
-            callers=due,
-            answered=due[answered],
-            bookings=due[booked],
-            gave_up=gave_up,
-            carried=carried,
-            attempts=result.attempts,
+        booked, carried = _hang_up(
+            calling,
+            self._callers,
+            result.outcome,
+            result.attempts,
+            self._centre.attempts_in_all,
+            self._another_day,
+            self._books_threshold,
+            people.gave_up,
+            people.declined,
+            self._again_streams,
+            self._conversion_streams,
+            *self._streams.key,
+            *self._hours,
+            counts,
         )
+        self._call_again(today, carried)
+        self._record_callers(today, counts)
         self._record_engine(today, result)
-        return self._person[due[booked]], result.end_us[booked]
+        return self._callers["person"][calling[booked]], result.end_us[booked]
 
-    def _try_another_day(self, callers: Int64Array) -> NDArray[np.bool_]:
-        """Which of those who do not redial today will call again on another day."""
-        words = self._again_words_of(callers)
-        wants = words[2] < np.uint64(threshold(self._centre.another_day_probability))
-        return np.asarray(wants & (self._attempts[callers] < self._centre.attempts_in_all))
-
-    def _bookings_of(self, callers: Int64Array, answered: NDArray[np.bool_]) -> Int64Array:
-        """Positions of the answered booking callers who book; the others decide against it."""
-        to_book = np.flatnonzero(answered & (self._purpose[callers] == BOOKING))
-        person = self._person[callers[to_book]]
-        group = self._people.group[person]
-        words = self._streams.blocks(self._conversion_words[group], self._people.entity[person])
-        books = words[0] < self._books_threshold[group]
-        self._people.declined[person[~books]] = True
-        return np.asarray(to_book[books])
-
-    def _without_need(self, due: Int64Array) -> Int64Array:
-        """Drop booking callers who have been registered in another way (walk-ins)."""
-        person = self._person[due]
-        needless = (self._purpose[due] == BOOKING) & (
-            self._people.status[person] != Status.NOT_REGISTERED
-        )
-        self._next_day[due[needless]] = NEVER
-        return np.asarray(due[~needless])
-
-    def _send_away(self, today: int, due: Int64Array) -> Int64Array:
-        """Tell those who call outside opening hours that it is closed; returns them."""
-        time = self._next_us[due]
-        opens, closes = self._centre.opens * MINUTE_US, self._centre.closes * MINUTE_US
-        if not self._open[today]:
-            self._pending[due] = True
-            self._call_again(due, self._next_open_day(today))
-            return due
-        early, late = due[time < opens], due[time >= closes]
-        self._pending[early] = True
-        self._pending[late] = True
-        self._call_again(early, today)
-        self._call_again(late, self._next_open_day(today))
-        return np.concatenate([early, late])
-
-    def _call_again(self, callers: Int64Array, day: int) -> None:
-        """Next call on that day (NEVER: the centre does not open again), at a drawn time."""
-        self._next_day[callers] = day
-        if callers.size and day != NEVER:
-            words = self._again_words_of(callers)
-            self._next_us[callers] = self._profile.times(words[0], words[1])
-
-    def _again_words_of(self, callers: Int64Array) -> UInt32Array:
-        person = self._person[callers]
-        return self._streams.blocks(
-            self._again_words[self._purpose[callers], self._people.group[person]],
-            self._people.entity[person],
-            self._attempts[callers],
-        )
+    def _call_again(self, today: int, callers: Int64Array) -> None:
+        """Put callers down for the next day on which the centre is open, if there is one."""
+        self._calling.enter(callers, np.full(callers.size, self._next_open_day(today)))
 
     def _next_open_day(self, today: int) -> int:
         for day in range(today + 1, self._days):
@@ -233,25 +217,23 @@ class CallCentre:
         return int(NEVER)
 
     def _engine_input(self, callers: Int64Array) -> CallCentreDay:
-        person = self._person[callers]
-        group = self._people.group[person]
-        purpose = self._purpose[callers]
+        chosen = self._callers[callers]
         return CallCentreDay(
             **self._template,
-            fresh_us=self._next_us[callers],
-            language=self._group_language[group],
-            call_type=purpose,
-            entity=self._people.entity[person],
-            stream=self._call_words[purpose, group],
-            attempts_before=self._attempts[callers],
+            fresh_us=chosen["next_us"],
+            language=self._language[chosen["cell"]],
+            call_type=chosen["purpose"],
+            entity=chosen["entity"],
+            stream=self._call_streams[chosen["cell"]],
+            attempts_before=chosen["attempts"],
         )
 
     def _day_template(self) -> dict[str, Any]:
         """The parts of the engine's input that are the same every day."""
         centre, languages = self._centre, self._scenario.languages
-        self._group_language = np.array(
-            [languages.index(g.language) for g in self._scenario.groups.values()], dtype=np.int8
-        )
+        groups = self._scenario.groups.values()
+        self._language = np.array([languages.index(g.language) for g in groups] * 2, dtype=np.int8)
+        """by cell"""
         steps = []
         self._on_duty_us = []
         opens_us, closes_us = centre.opens * MINUTE_US, centre.closes * MINUTE_US
@@ -292,43 +274,17 @@ class CallCentre:
             "replication": self._streams.replication,
         }
 
-    def _record_callers(
-        self,
-        today: int,
-        first: Int64Array,
-        outside: Int64Array,
-        callers: Int64Array = _NOBODY,
-        answered: Int64Array = _NOBODY,
-        bookings: Int64Array = _NOBODY,
-        gave_up: Int64Array = _NOBODY,
-        carried: Int64Array = _NOBODY,
-        attempts: Int64Array = _NOBODY,
-    ) -> None:
-        """Rows by group and purpose: arrays of callers; `attempts` made by each of `callers`."""
+    def _record_callers(self, today: int, counts: Int64Array) -> None:
+        """Rows by group and purpose; `counts` is int64[cells, numbers]."""
         groups = len(self._groups)
-
-        def count(who: Int64Array, weights: Int64Array | None = None) -> Int64Array:
-            cells = np.bincount(self._cell[who], weights, minlength=2 * groups)
-            return cells.astype(np.int64)
-
-        rows = {
-            "callers": count(callers),
-            "first_calls": count(first),
-            "calls_outside_hours": count(outside),
-            "attempts": count(callers, attempts),
-            "answered": count(answered),
-            "bookings": count(bookings),
-            "gave_up": count(gave_up),
-            "carried": count(carried),
-        }
-        some = np.flatnonzero(sum(rows.values()))
+        some = np.flatnonzero(counts.any(axis=1))
         self._recorder.add(
             "callers",
             {
                 "date": self._date(today),
                 "group": np.array(self._groups * 2)[some],
                 "purpose": np.repeat(np.array(PURPOSES), groups)[some],
-                **{name: values[some] for name, values in rows.items()},
+                **{count.name.lower(): counts[some, count] for count in _CallerCount},
             },
         )
 
@@ -373,3 +329,126 @@ class CallCentre:
 def _words(streams: tuple[Stream, ...], groups: list[str]) -> NDArray[np.uint32]:
     """Stream words by (stream, group)."""
     return np.array([[stream_word(s, g) for g in groups] for s in streams], dtype=np.uint32)
+
+
+@kernel
+def _pick_up_the_telephone(  # type: ignore[no-untyped-def]
+    due,
+    callers,
+    is_open,
+    opens_us,
+    closes_us,
+    status,
+    again_streams,
+    replication,
+    seed_low,
+    seed_high,
+    ends,
+    starts,
+    begin_us,
+    length_us,
+    counts,
+):
+    """Which of those due get through to the centre today, and who has to call on a later day.
+
+    Who has been registered in another way (walk-ins) has no need to book. Who calls outside opening
+    hours hears that it is closed and draws another time: before opening, for the same day.
+    """
+    calling = np.empty(due.size, dtype=due.dtype)
+    later = np.empty(due.size, dtype=due.dtype)
+    today = another_day = 0
+    for row in due:
+        caller = callers[row]
+        if caller.purpose == BOOKING and status[caller.person] != _NOT_REGISTERED:
+            continue
+        if not caller.has_called:
+            caller.has_called = True
+            counts[caller.cell, _CallerCount.FIRST_CALLS] += 1
+        if is_open and caller.next_us < closes_us:
+            calling[today] = row
+            today += 1
+        else:
+            later[another_day] = row
+            another_day += 1
+        if is_open and opens_us <= caller.next_us < closes_us:
+            continue
+        counts[caller.cell, _CallerCount.CALLS_OUTSIDE_HOURS] += 1
+        caller.pending = True
+        hour, moment, _, _ = philox(
+            caller.entity,
+            caller.attempts,
+            again_streams[caller.cell],
+            replication,
+            seed_low,
+            seed_high,
+        )
+        caller.next_us = time_of_call(ends, starts, begin_us, length_us, hour, moment)
+    return calling[:today], later[:another_day]
+
+
+@kernel
+def _hang_up(  # type: ignore[no-untyped-def]
+    calling,
+    callers,
+    outcome,
+    attempts,
+    attempts_in_all,
+    another_day,
+    books,
+    gave_up,
+    declined,
+    again_streams,
+    conversion_streams,
+    replication,
+    seed_low,
+    seed_high,
+    ends,
+    starts,
+    begin_us,
+    length_us,
+    counts,
+):
+    """What the day has brought those who called: `outcome` and `attempts` are the engine's.
+
+    An answered booking call ends in a booking or in the decision against it. Who has given up
+    redialling calls again on another day or never; who is to call again draws a time for it.
+    Returns the positions of those who book, and the callers who call again.
+    """
+    booked = np.empty(calling.size, dtype=calling.dtype)
+    carried = np.empty(calling.size, dtype=calling.dtype)
+    bookings = carryings = 0
+    for i in range(calling.size):
+        caller = callers[calling[i]]
+        cell, booking = caller.cell, caller.purpose == BOOKING
+        caller.attempts += attempts[i]
+        caller.pending = outcome[i] != CallOutcome.ANSWERED
+        counts[cell, _CallerCount.CALLERS] += 1
+        counts[cell, _CallerCount.ATTEMPTS] += attempts[i]
+        if outcome[i] == CallOutcome.ANSWERED:
+            counts[cell, _CallerCount.ANSWERED] += 1
+            if booking:
+                stream = conversion_streams[cell]
+                decision, _, _, _ = philox(
+                    caller.entity, 0, stream, replication, seed_low, seed_high
+                )
+                if decision < books[cell]:
+                    counts[cell, _CallerCount.BOOKINGS] += 1
+                    booked[bookings] = i
+                    bookings += 1
+                else:
+                    declined[caller.person] = True
+            continue
+        hour, moment, decision, _ = philox(
+            caller.entity, caller.attempts, again_streams[cell], replication, seed_low, seed_high
+        )
+        tries = decision < another_day and caller.attempts < attempts_in_all
+        if outcome[i] == CallOutcome.LOST and not tries:
+            counts[cell, _CallerCount.GAVE_UP] += 1
+            if booking:
+                gave_up[caller.person] = True
+            continue
+        counts[cell, _CallerCount.CARRIED] += 1
+        caller.next_us = time_of_call(ends, starts, begin_us, length_us, hour, moment)
+        carried[carryings] = calling[i]
+        carryings += 1
+    return booked[:bookings], carried[:carryings]

@@ -12,15 +12,18 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.compilation import inlined_kernel
 from sim.random_streams import (
     RandomStreams,
     Stream,
     cumulative_thresholds,
+    interval,
+    interval_starts,
     pick,
     stream_word,
     threshold,
 )
-from sim.scenario import HOUR_US, CallCentre, Group, Scenario
+from sim.scenario import HOUR_US, MINUTE_US, CallCentre, Group, Scenario
 
 NEVER = np.int16(32767)
 """A day that does not come."""
@@ -139,15 +142,24 @@ class CallTimeProfile:
         hours = np.arange(24)
         low = np.clip(centre.opens, hours * 60, hours * 60 + 60)
         high = np.clip(centre.closes, hours * 60, hours * 60 + 60)
-        self._low_us = low * 60_000_000
-        self._width_us = (high - low) * 60_000_000
-        self._ends = cumulative_thresholds(np.asarray(centre.call_times) * (high - low))
+        ends = cumulative_thresholds(np.asarray(centre.call_times) * (high - low))
+        self.hours = (
+            ends,
+            interval_starts(ends),
+            low * MINUTE_US,
+            (high - low) * MINUTE_US,
+        )
+        """what `time_of_call` takes: by hour, thresholds; begin and length of what is open"""
 
-    def times(self, cell_words: NDArray[np.uint32], moment_words: NDArray[np.uint32]) -> Int64Array:
-        """Microseconds of the day."""
-        hour = pick(self._ends, cell_words)
-        within = (moment_words.astype(np.uint64) * self._width_us[hour].astype(np.uint64)) >> 32
-        return np.asarray((self._low_us[hour] + within.astype(np.int64)).astype(np.int64))
+
+@inlined_kernel
+def time_of_call(  # type: ignore[no-untyped-def]
+    ends, starts, begin_us, length_us, hour_word, moment_word
+):
+    """Microsecond of the day at which somebody calls again; see `CallTimeProfile`."""
+    hour = interval(ends, starts, hour_word)
+    after_us = (np.uint64(moment_word) * np.uint64(length_us[hour])) >> np.uint64(32)
+    return begin_us[hour] + np.int64(after_us)
 
 
 def within_hour(words: NDArray[np.uint32]) -> Int64Array:
