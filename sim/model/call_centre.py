@@ -57,9 +57,9 @@ _CALLER = np.dtype(
     [
         ("person", np.int64),
         ("next_us", np.int64),  # time of the next call, on whatever day
-        ("attempts", np.int64),
         ("entity", np.uint32),
-        ("cell", np.uint16),  # row of the table `callers` on any day: purpose, then group
+        ("attempts", np.int16),
+        ("cell", np.int16),  # row of the table `callers` on any day: purpose, then group
         ("purpose", np.int8),
         ("has_called", np.bool_),
         ("pending", np.bool_),  # the last call was in vain
@@ -165,7 +165,7 @@ class CallCentre:
         people, groups = self._people, len(self._groups)
         counts = np.zeros((2 * groups, len(_CallerCount)), dtype=np.int64)
         due = np.sort(self._calling.take(today))
-        calling, later = _pick_up_the_telephone(
+        row, cell, fresh_us, entity, attempts, later = _pick_up_the_telephone(
             due,
             self._callers,
             self._open[today],
@@ -182,12 +182,25 @@ class CallCentre:
             self._record_callers(today, counts)
             return _NOBODY, _NOBODY
 
-        calling = calling[by_time(self._callers["next_us"][calling])]
-        result = self._engine.call_centre_day(self._engine_input(calling))
+        order = by_time(fresh_us)
+        row, cell = row[order], cell[order]
+        day = CallCentreDay(
+            **self._template,
+            fresh_us=fresh_us[order],
+            language=self._language[cell],
+            call_type=self._purpose[cell],
+            entity=entity[order],
+            stream=self._call_streams[cell],
+            attempts_before=attempts[order],
+        )
+        result = self._engine.call_centre_day(day)
         check_calls(result)
         booked, carried = _hang_up(
-            calling,
+            row,
+            cell,
             self._callers,
+            day.entity,
+            day.attempts_before,
             result.outcome,
             result.attempts,
             self._centre.attempts_in_all,
@@ -204,7 +217,7 @@ class CallCentre:
         self._call_again(today, carried)
         self._record_callers(today, counts)
         self._record_engine(today, result)
-        return self._callers["person"][calling[booked]], result.end_us[booked]
+        return self._callers["person"][row[booked]], result.end_us[booked]
 
     def _call_again(self, today: int, callers: Int64Array) -> None:
         """Put callers down for the next day on which the centre is open, if there is one."""
@@ -216,24 +229,13 @@ class CallCentre:
                 return day
         return int(NEVER)
 
-    def _engine_input(self, callers: Int64Array) -> CallCentreDay:
-        chosen = self._callers[callers]
-        return CallCentreDay(
-            **self._template,
-            fresh_us=chosen["next_us"],
-            language=self._language[chosen["cell"]],
-            call_type=chosen["purpose"],
-            entity=chosen["entity"],
-            stream=self._call_streams[chosen["cell"]],
-            attempts_before=chosen["attempts"],
-        )
-
     def _day_template(self) -> dict[str, Any]:
         """The parts of the engine's input that are the same every day."""
         centre, languages = self._centre, self._scenario.languages
         groups = self._scenario.groups.values()
+        # By cell:
         self._language = np.array([languages.index(g.language) for g in groups] * 2, dtype=np.int8)
-        """by cell"""
+        self._purpose = np.repeat(np.array([BOOKING, INQUIRY], dtype=np.int8), len(groups))
         steps = []
         self._on_duty_us = []
         opens_us, closes_us = centre.opens * MINUTE_US, centre.closes * MINUTE_US
@@ -349,13 +351,18 @@ def _pick_up_the_telephone(  # type: ignore[no-untyped-def]
     length_us,
     counts,
 ):
-    """Which of those due get through to the centre today, and who has to call on a later day.
+    """Who of those due calls the centre today, with what the engine is to know, and who has to call
+    on a later day.
 
     Who has been registered in another way (walk-ins) has no need to book. Who calls outside opening
     hours hears that it is closed and draws another time: before opening, for the same day.
     """
-    calling = np.empty(due.size, dtype=due.dtype)
-    later = np.empty(due.size, dtype=due.dtype)
+    calling = np.empty(due.size, dtype=np.int64)
+    cell = np.empty(due.size, dtype=np.int16)
+    fresh_us = np.empty(due.size, dtype=np.int64)
+    entity = np.empty(due.size, dtype=np.uint32)
+    attempts = np.empty(due.size, dtype=np.int64)
+    later = np.empty(due.size, dtype=np.int64)
     today = another_day = 0
     for row in due:
         caller = callers[row]
@@ -364,32 +371,42 @@ def _pick_up_the_telephone(  # type: ignore[no-untyped-def]
         if not caller.has_called:
             caller.has_called = True
             counts[caller.cell, _CallerCount.FIRST_CALLS] += 1
-        if is_open and caller.next_us < closes_us:
+        calls_today = is_open and caller.next_us < closes_us
+        if not calls_today or caller.next_us < opens_us:
+            counts[caller.cell, _CallerCount.CALLS_OUTSIDE_HOURS] += 1
+            caller.pending = True
+            stream = again_streams[caller.cell]
+            hour, moment, _, _ = philox(
+                caller.entity, caller.attempts, stream, replication, seed_low, seed_high
+            )
+            caller.next_us = time_of_call(ends, starts, begin_us, length_us, hour, moment)
+        if calls_today:
             calling[today] = row
+            cell[today] = caller.cell
+            fresh_us[today] = caller.next_us
+            entity[today] = caller.entity
+            attempts[today] = caller.attempts
             today += 1
         else:
             later[another_day] = row
             another_day += 1
-        if is_open and opens_us <= caller.next_us < closes_us:
-            continue
-        counts[caller.cell, _CallerCount.CALLS_OUTSIDE_HOURS] += 1
-        caller.pending = True
-        hour, moment, _, _ = philox(
-            caller.entity,
-            caller.attempts,
-            again_streams[caller.cell],
-            replication,
-            seed_low,
-            seed_high,
-        )
-        caller.next_us = time_of_call(ends, starts, begin_us, length_us, hour, moment)
-    return calling[:today], later[:another_day]
+    return (
+        calling[:today],
+        cell[:today],
+        fresh_us[:today],
+        entity[:today],
+        attempts[:today],
+        later[:another_day],
+    )
 
 
 @kernel
 def _hang_up(  # type: ignore[no-untyped-def]
     calling,
+    cells,
     callers,
+    entity,
+    attempts_before,
     outcome,
     attempts,
     attempts_in_all,
@@ -418,9 +435,10 @@ def _hang_up(  # type: ignore[no-untyped-def]
     carried = np.empty(calling.size, dtype=calling.dtype)
     bookings = carryings = 0
     for i in range(calling.size):
-        caller = callers[calling[i]]
-        cell, booking = caller.cell, caller.purpose == BOOKING
-        caller.attempts += attempts[i]
+        caller, cell = callers[calling[i]], cells[i]
+        booking = caller.purpose == BOOKING
+        made = attempts_before[i] + attempts[i]
+        caller.attempts = made
         caller.pending = outcome[i] != CallOutcome.ANSWERED
         counts[cell, _CallerCount.CALLERS] += 1
         counts[cell, _CallerCount.ATTEMPTS] += attempts[i]
@@ -428,9 +446,7 @@ def _hang_up(  # type: ignore[no-untyped-def]
             counts[cell, _CallerCount.ANSWERED] += 1
             if booking:
                 stream = conversion_streams[cell]
-                decision, _, _, _ = philox(
-                    caller.entity, 0, stream, replication, seed_low, seed_high
-                )
+                decision, _, _, _ = philox(entity[i], 0, stream, replication, seed_low, seed_high)
                 if decision < books[cell]:
                     counts[cell, _CallerCount.BOOKINGS] += 1
                     booked[bookings] = i
@@ -439,9 +455,9 @@ def _hang_up(  # type: ignore[no-untyped-def]
                     declined[caller.person] = True
             continue
         hour, moment, decision, _ = philox(
-            caller.entity, caller.attempts, again_streams[cell], replication, seed_low, seed_high
+            entity[i], made, again_streams[cell], replication, seed_low, seed_high
         )
-        tries = decision < another_day and caller.attempts < attempts_in_all
+        tries = decision < another_day and made < attempts_in_all
         if outcome[i] == CallOutcome.LOST and not tries:
             counts[cell, _CallerCount.GAVE_UP] += 1
             if booking:
