@@ -40,7 +40,7 @@ from sim.model.population import (
     advance_bookings,
     draw_population,
 )
-from sim.model.reasons import first_dose_reasons, full_reasons
+from sim.model.reasons import count_reasons
 from sim.model.records import PROVINCE_STORE, REASONS, Recorder
 from sim.model.regimens import Regimens
 from sim.model.vaccination_unit import VaccinationUnits
@@ -257,11 +257,15 @@ class Campaign:
 
     def _record_reasons(self, today: int, as_of: str) -> None:
         self.waiting_list.note_what_holds_back(today)
-        first = first_dose_reasons(self.people, self.call_centre.still_trying, self._turn, today)
-        full = full_reasons(self.people, first, self.scenario.campaign, self._regimens, today)
-        for scope, reason in (("first", first), ("full", full)):
-            cell = self.people.group.astype(np.int64) * len(REASONS) + reason
-            persons = np.bincount(cell, minlength=len(self._groups) * len(REASONS))
+        counts = count_reasons(
+            self.people,
+            self.call_centre.still_trying,
+            self._turn,
+            self.scenario.campaign,
+            self._regimens,
+            today,
+        )
+        for scope, persons in zip(("first", "full"), counts, strict=True):
             self.recorder.add(
                 "reasons",
                 {
@@ -269,7 +273,7 @@ class Campaign:
                     "scope": scope,
                     "group": np.repeat(np.array(self._groups), len(REASONS)),
                     "reason": np.tile(np.array(list(REASONS)), len(self._groups)),
-                    "persons": persons,
+                    "persons": persons.ravel(),
                 },
             )
 

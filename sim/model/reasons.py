@@ -5,13 +5,23 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.compilation import kernel
 from sim.model.population import HeldBy, Population, Setback, Status
 from sim.model.records import REASONS
 from sim.model.regimens import Regimens
 from sim.scenario import Campaign
 
 Int64Array = NDArray[np.int64]
-NUMBER = {name: number for number, name in enumerate(REASONS)}
+_NUMBER = {name: number for number, name in enumerate(REASONS)}
+_VACCINATED = _NUMBER["vaccinated"]
+_UNWILLING = _NUMBER["unwilling"]
+_TURN_TOO_LATE = _NUMBER["turn_too_late"]
+_NEVER_REACHED = _NUMBER["never_reached_call_centre"]
+_INTERVAL_NOT_OVER = _NUMBER["interval_not_over"]
+_NO_SETBACK = int(Setback.NONE)
+_NOT_REGISTERED, _INTERVAL, _COMPLETE = map(
+    int, (Status.NOT_REGISTERED, Status.INTERVAL, Status.COMPLETE)
+)
 
 _OF_SETBACK = {
     Setback.NONE: "still_waiting",
@@ -26,56 +36,104 @@ _OF_HELD_BY = {
 }
 
 
-def first_dose_reasons(
-    people: Population, still_trying: Int64Array, turn: Int64Array, today: int
-) -> Int64Array:
-    """For every person the index in REASONS of what stands between them and a first dose.
-
-    still_trying: people who have called in vain so far; turn: first day of each group. The reason
-    is the first that applies of: vaccinated; unwilling; turn too late; never reached the call
-    centre; the last setback (no-show, no dose, not served); what holds the appointment back
-    (doses, slots); still waiting. It is written from the last to the first.
-    """
-    reason = _of_the_way(people)
-    in_vain = people.gave_up.copy()
-    in_vain[still_trying] = True
-    unregistered = people.status == Status.NOT_REGISTERED
-    reason[unregistered & in_vain] = NUMBER["never_reached_call_centre"]
-    reason[turn[people.group] > today] = NUMBER["turn_too_late"]
-    reason[~people.willing | people.declined] = NUMBER["unwilling"]
-    reason[people.doses > 0] = NUMBER["vaccinated"]
-    return reason
-
-
-def full_reasons(
+def count_reasons(
     people: Population,
-    first: Int64Array,
+    still_trying: Int64Array,
+    turn: Int64Array,
     campaign: Campaign,
     regimens: Regimens,
     today: int,
 ) -> Int64Array:
-    """The same for full vaccination; `first` are the reasons for the first dose.
+    """People by what stands between them and a first dose, and between them and full vaccination.
 
-    Who has had a first dose is held up by the interval, or by the same things as for a first.
+    still_trying: people who have called in vain so far; turn: first day of each group. Returns
+    int64[2, groups, REASONS]; every person is counted once in each of the two.
     """
-    had_first = people.doses > 0
-    reason = np.where(had_first, _of_the_way(people), first)
-    earliest = people.last_dose_day + regimens.min_days[people.regimen]
-    too_soon = (people.status == Status.INTERVAL) | (earliest > today)
-    reason[(people.doses == 1) & too_soon] = NUMBER["interval_not_over"]
-    one_is_enough = campaign.complete_with == "one_dose"
-    done = had_first if one_is_enough else people.status == Status.COMPLETE
-    since = people.first_dose_day if one_is_enough else people.last_dose_day
-    protected = since.astype(np.int64) + campaign.protected_after_days <= today
-    reason[done] = NUMBER["interval_not_over"]
-    reason[done & protected] = NUMBER["vaccinated"]
-    return reason
-
-
-def _of_the_way(people: Population) -> Int64Array:
-    """The last setback on the way to the next dose, else what holds the appointment back."""
-    of_setback = np.array([NUMBER[_OF_SETBACK[s]] for s in Setback])
-    of_held_by = np.array([NUMBER[_OF_HELD_BY[h]] for h in HeldBy])
-    return np.where(
-        people.setback != Setback.NONE, of_setback[people.setback], of_held_by[people.held_by]
+    in_vain = people.gave_up.copy()
+    in_vain[still_trying] = True
+    persons = np.zeros((2, turn.size, len(REASONS)), dtype=np.int64)
+    _count_reasons(
+        people.group,
+        people.willing,
+        people.declined,
+        in_vain,
+        people.status,
+        people.setback,
+        people.held_by,
+        people.doses,
+        people.regimen,
+        people.first_dose_day,
+        people.last_dose_day,
+        turn,
+        regimens.min_days,
+        campaign.complete_with == "one_dose",
+        campaign.protected_after_days,
+        today,
+        np.array([_NUMBER[_OF_SETBACK[setback]] for setback in Setback]),
+        np.array([_NUMBER[_OF_HELD_BY[held_by]] for held_by in HeldBy]),
+        persons,
     )
+    return persons
+
+
+@kernel
+def _count_reasons(  # type: ignore[no-untyped-def]
+    groups,
+    willing,
+    declined,
+    in_vain,
+    status,
+    setback,
+    held_by,
+    doses,
+    regimen,
+    first_dose_day,
+    last_dose_day,
+    turn,
+    min_days,
+    one_is_enough,
+    protected_after_days,
+    today,
+    of_setback,
+    of_held_by,
+    persons,
+):
+    for person in range(groups.size):
+        group = groups[person]
+        # The last setback on the way to the next dose, else what holds the appointment back.
+        if setback[person] != _NO_SETBACK:
+            on_the_way = of_setback[setback[person]]
+        else:
+            on_the_way = of_held_by[held_by[person]]
+
+        if doses[person] > 0:
+            first = _VACCINATED
+        elif declined[person] or not willing[person]:
+            first = _UNWILLING
+        elif turn[group] > today:
+            first = _TURN_TOO_LATE
+        elif in_vain[person] and status[person] == _NOT_REGISTERED:
+            first = _NEVER_REACHED
+        else:
+            first = on_the_way
+
+        # Who has had a first dose is held up by the interval, or by the same things as for a first.
+        if one_is_enough:
+            done = doses[person] > 0
+            since = np.int64(first_dose_day[person])
+        else:
+            done = status[person] == _COMPLETE
+            since = np.int64(last_dose_day[person])
+        if done:
+            protected = since + protected_after_days <= today
+            full = _VACCINATED if protected else _INTERVAL_NOT_OVER
+        elif doses[person] == 0:
+            full = first
+        elif (
+            status[person] == _INTERVAL or last_dose_day[person] + min_days[regimen[person]] > today
+        ):
+            full = _INTERVAL_NOT_OVER
+        else:
+            full = on_the_way
+        persons[0, group, first] += 1
+        persons[1, group, full] += 1
