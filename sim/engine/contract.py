@@ -128,6 +128,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.compilation import kernel
+
 Int64Array = NDArray[np.int64]
 Int8Array = NDArray[np.int8]
 BoolArray = NDArray[np.bool_]
@@ -348,57 +350,105 @@ class UnitSession:
     def check(self) -> None:
         """Raise ValueError if the input breaks the contract."""
         n, stations = self.visits.shape
-        _require(self.arrival_us.shape == (n,), "one arrival a patient")
-        _require(
-            bool((self.arrival_us[1:] >= self.arrival_us[:-1]).all()),
-            "patients are sorted by arrival",
-        )
-        for name in ("service_us", "walk_us"):
-            array = getattr(self, name)
-            _require(
-                array.shape == (n, stations), f"{name} has a row a patient, a column a station"
-            )
-            _require(array.min(initial=0) >= 0, f"{name} is not negative")
-        _require(self.tolerance_us.min(initial=0) >= 0, "tolerances are not negative")
-        _require(self.vials.min(initial=0) >= 0, "stock is not negative")
-        _require(self.doses_per_vial.min(initial=1) >= 1, "a vial holds at least one dose")
-        _require(self.open_life_us.min(initial=0) >= 0, "the life of an open vial is not negative")
         vaccines = self.vials.shape
+        _require(self.arrival_us.shape == (n,), "one arrival a patient")
+        for name in ("service_us", "walk_us"):
+            _require(
+                getattr(self, name).shape == (n, stations),
+                f"{name} has a row a patient, a column a station",
+            )
         _require(
             self.doses_per_vial.shape == self.open_life_us.shape == vaccines,
             "stock, doses a vial and open life are listed by vaccine",
         )
         _require(self.tolerance_us.shape == (n,), "one tolerance a patient")
         _require(self.preference.shape == (n, *vaccines), "preferences: a row a patient")
-        _require(self.preference.max(initial=-1) < vaccines[0], "preferred vaccines are known")
         _require(
             self.kind.shape == self.latest_start_us.shape == (stations,),
             "a kind and a latest start a station",
         )
         _require(
             self.step_first.shape == (stations + 1,)
-            and self.step_first[0] == 0
-            and bool((np.diff(self.step_first) >= 0).all())
             and self.step_time_us.shape == self.step_staff.shape == (self.step_first[-1],),
             "steps are listed by station",
         )
-        later = np.diff(self.step_time_us) > 0
-        first = self.step_first[(self.step_first > 0) & (self.step_first <= later.size)]
-        later[first - 1] = True  # from one station to the next
-        _require(bool(later.all()), "steps increase within a station")
-        _require(self.step_staff.min(initial=0) >= 0, "numbers of staff are not negative")
-        vaccinating = np.flatnonzero(self.kind == StationKind.VACCINATION)
-        _require(vaccinating.size <= 1, "one station at most administers the dose")
-        observing = np.flatnonzero(self.kind == StationKind.OBSERVATION)
-        if observing.size:
-            _require(
-                vaccinating.size == 1 and observing[0] > vaccinating[0],
-                "observation follows the jab",
-            )
-            _require(
-                bool((self.visits[:, vaccinating] >= self.visits[:, observing]).all()),
-                "everybody observed has been vaccinated",
-            )
+        rule = _broken_session_rule(
+            self.kind,
+            self.step_first,
+            self.step_time_us,
+            self.step_staff,
+            self.vials,
+            self.doses_per_vial,
+            self.open_life_us,
+            self.arrival_us,
+            self.visits,
+            self.service_us,
+            self.walk_us,
+            self.tolerance_us,
+            self.preference,
+        )
+        _require(not rule, rule)
+
+
+@kernel
+def _broken_session_rule(
+    kind: Int8Array,
+    step_first: Int64Array,
+    step_time_us: Int64Array,
+    step_staff: Int64Array,
+    vials: Int64Array,
+    doses_per_vial: Int64Array,
+    open_life_us: Int64Array,
+    arrival_us: Int64Array,
+    visits: BoolArray,
+    service_us: Int64Array,
+    walk_us: Int64Array,
+    tolerance_us: Int64Array,
+    preference: Int8Array,
+) -> str:
+    """A rule that the values of a session break; "" if there is none."""
+    vaccinating = -1
+    for s in range(kind.size):
+        if kind[s] == StationKind.VACCINATION:
+            if vaccinating >= 0:
+                return "one station at most administers the dose"
+            vaccinating = s
+        if kind[s] == StationKind.OBSERVATION and vaccinating < 0:
+            return "observation follows the jab"
+        if step_first[0] != 0 or step_first[s + 1] < step_first[s]:
+            return "steps are listed by station"
+        for step in range(step_first[s], step_first[s + 1]):
+            if step > step_first[s] and step_time_us[step] <= step_time_us[step - 1]:
+                return "steps increase within a station"
+            if step_staff[step] < 0:
+                return "numbers of staff are not negative"
+    for v in range(vials.size):
+        if vials[v] < 0:
+            return "stock is not negative"
+        if doses_per_vial[v] < 1:
+            return "a vial holds at least one dose"
+        if open_life_us[v] < 0:
+            return "the life of an open vial is not negative"
+    for patient in range(arrival_us.size):
+        if patient and arrival_us[patient] < arrival_us[patient - 1]:
+            return "patients are sorted by arrival"
+        if tolerance_us[patient] < 0:
+            return "tolerances are not negative"
+        for v in range(vials.size):
+            if preference[patient, v] >= vials.size:
+                return "preferred vaccines are known"
+        for s in range(kind.size):
+            if service_us[patient, s] < 0:
+                return "service_us is not negative"
+            if walk_us[patient, s] < 0:
+                return "walk_us is not negative"
+            if (
+                kind[s] == StationKind.OBSERVATION
+                and visits[patient, s]
+                and not visits[patient, vaccinating]
+            ):
+                return "everybody observed has been vaccinated"
+    return ""
 
 
 @dataclass(frozen=True)

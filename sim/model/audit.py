@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.compilation import kernel
 from sim.engine.contract import (
     CallCentreDayResult,
     CallCount,
@@ -16,6 +16,9 @@ from sim.engine.contract import (
     UnitSession,
     UnitSessionResult,
 )
+
+Int64Array = NDArray[np.int64]
+_NEVER = 2**63 - 1
 
 
 class CampaignError(AssertionError):
@@ -30,44 +33,78 @@ def check_sessions(sessions: Iterable[UnitSession], results: Iterable[UnitSessio
     the people inside. Staff: the work done between the first start and the last end is not more
     than the most staff on duty could do. Vials: what was drawn from them was given or discarded.
     """
-    alike: dict[tuple[int, int], list[tuple[UnitSession, UnitSessionResult]]] = {}
     for session, result in zip(sessions, results, strict=True):
-        alike.setdefault((session.kind.size, session.vials.size), []).append((session, result))
-    for pairs in alike.values():
-        _check_alike([session for session, _ in pairs], [result for _, result in pairs])
+        problem = _session_problem(
+            session.step_first,
+            session.step_staff,
+            session.doses_per_vial,
+            session.arrival_us,
+            result.outcome,
+            result.exit_us,
+            result.join_us,
+            result.start_us,
+            result.end_us,
+            result.vials_opened,
+            result.doses_used,
+            result.doses_discarded,
+            result.busy_us,
+            result.wait_us,
+            result.inside_us,
+        )
+        if problem:
+            raise CampaignError(problem)
 
 
-def _check_alike(sessions: list[UnitSession], results: list[UnitSessionResult]) -> None:
-    """The same for sessions with as many stations and vaccines, each with somebody coming."""
+@kernel
+def _session_problem(
+    step_first: Int64Array,
+    step_staff: Int64Array,
+    doses_per_vial: Int64Array,
+    arrival_us: Int64Array,
+    outcome: NDArray[np.int8],
+    exit_us: Int64Array,
+    join_us: Int64Array,
+    start_us: Int64Array,
+    end_us: Int64Array,
+    vials_opened: Int64Array,
+    doses_used: Int64Array,
+    doses_discarded: Int64Array,
+    busy_us: Int64Array,
+    wait_us: Int64Array,
+    inside_us: int,
+) -> str:
+    """A law that a session does not obey; "" if there is none."""
+    for s in range(busy_us.size):
+        waits = work = over = 0
+        begun = _NEVER
+        for patient in range(arrival_us.size):
+            if start_us[patient, s] >= 0:
+                work += end_us[patient, s] - start_us[patient, s]
+                begun = min(begun, start_us[patient, s])
+                over = max(over, end_us[patient, s])
+                waits += start_us[patient, s] - join_us[patient, s]
+            elif join_us[patient, s] >= 0:  # left the queue
+                waits += end_us[patient, s] - join_us[patient, s]
+        if waits != wait_us[s]:
+            return "waits and the area under the queue differ"
+        if work != busy_us[s]:
+            return "work and the times of service differ"
+        most = 0
+        for step in range(step_first[s], step_first[s + 1]):
+            most = max(most, step_staff[step])
+        if work > 0 and work > most * (over - begun):
+            return "a unit did more than its staff could do"
 
-    def all_of(name: str) -> NDArray[Any]:
-        return np.concatenate([getattr(result, name) for result in results])
-
-    def each(name: str) -> NDArray[Any]:
-        return np.stack([getattr(result, name) for result in results])
-
-    first = np.cumsum([0, *(result.outcome.size for result in results[:-1])])
-    start, end, join = all_of("start_us"), all_of("end_us"), all_of("join_us")
-    joined, started = join >= 0, start >= 0
-    waits = np.where(joined, np.where(started, start, end) - join, 0)
-    _same("waits and the area under the queue", np.add.reduceat(waits, first), each("wait_us"))
-    work = np.add.reduceat(np.where(started, end - start, 0), first)
-    _same("work and the times of service", work, each("busy_us"))
-
-    begun = np.minimum.reduceat(np.where(started, start, np.iinfo(np.int64).max), first)
-    over = np.maximum.reduceat(np.where(started, end, 0), first)
-    most = np.stack(
-        [np.maximum.reduceat(np.append(s.step_staff, 0), s.step_first[:-1]) for s in sessions]
-    )
-    if ((work > 0) & (work > most * (over - begun))).any():
-        raise CampaignError("a unit did more than its staff could do")
-
-    arrival = np.concatenate([session.arrival_us for session in sessions])
-    stay = np.where(all_of("outcome") != PatientOutcome.CLOSED, all_of("exit_us") - arrival, 0)
-    _same("stays and the people inside", np.add.reduceat(stay, first), each("inside_us"))
-    drawn = each("vials_opened") * np.stack([session.doses_per_vial for session in sessions])
-    gone = each("doses_used") + each("doses_discarded")
-    _same("doses drawn from vials and doses given or discarded", drawn, gone)
+    stays = 0
+    for patient in range(arrival_us.size):
+        if outcome[patient] != PatientOutcome.CLOSED:
+            stays += exit_us[patient] - arrival_us[patient]
+    if stays != inside_us:
+        return "stays and the people inside differ"
+    for v in range(doses_per_vial.size):
+        if vials_opened[v] * doses_per_vial[v] != doses_used[v] + doses_discarded[v]:
+            return "doses drawn from vials and doses given or discarded differ"
+    return ""
 
 
 def check_calls(result: CallCentreDayResult) -> None:
@@ -91,8 +128,3 @@ def check_calls(result: CallCentreDayResult) -> None:
     ):
         if int(left) != int(right):
             raise CampaignError(f"{what} differ: {left} and {right}")
-
-
-def _same(what: str, left: NDArray[Any], right: NDArray[Any]) -> None:
-    if (left != right).any():
-        raise CampaignError(f"{what} differ")
