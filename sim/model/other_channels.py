@@ -7,11 +7,13 @@ from datetime import timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.compilation import kernel
 from sim.model.order import by_place_and_time
 from sim.model.population import NEVER, Population, Status
 from sim.scenario import Scenario
 
 Int64Array = NDArray[np.int64]
+_NOT_REGISTERED = int(Status.NOT_REGISTERED)
 
 
 class OtherChannels:
@@ -40,12 +42,20 @@ class OtherChannels:
         if not self._channels.is_open(self._first_day + timedelta(days=today)):
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
         come = self._queue[self._next : self._come_by[today]]
-        wanting = np.flatnonzero(people.status[come] == Status.NOT_REGISTERED)
-        taken = wanting[: self._channels.bookings_per_day]
-        # All before the last one taken are registered, or no longer in need.
-        if taken.size == wanting.size:
-            self._next += come.size
-        elif taken.size:
-            self._next += int(taken[-1]) + 1
-        who = come[taken]
+        passed, who = _first_unregistered(come, people.status, self._channels.bookings_per_day)
+        self._next += passed
         return who, np.where(people.first_call_day[who] == today, people.first_call_us[who], 0)
+
+
+@kernel
+def _first_unregistered(queue, status, most):  # type: ignore[no-untyped-def]
+    """The first in the queue who are not registered, `most` at most; with how many were passed:
+    all before the last one taken are registered, or no longer in need."""
+    taken = np.empty(min(most, queue.size), dtype=queue.dtype)
+    number = passed = 0
+    while passed < queue.size and number < most:
+        if status[queue[passed]] == _NOT_REGISTERED:
+            taken[number] = queue[passed]
+            number += 1
+        passed += 1
+    return passed, taken[:number]

@@ -57,9 +57,9 @@ class WaitingList:
         self._window_days = min(scenario.appointments.window_days, self._days)
         sizes = np.bincount(people.group, minlength=turn.size)
         self._start = np.cumsum(sizes) - sizes
-        self._person = np.empty((2, people.size), dtype=np.int64)
+        self._person = np.empty((2, people.size), dtype=np.int32)
         """by doses had; those of each group together, from its `start` on, in order of joining"""
-        self._place = np.empty((2, people.size), dtype=np.int64)
+        self._place = np.empty((2, people.size), dtype=np.int32)
         """their places in the order of joining of all"""
         self._joined = 0
         self._falling_due = Agenda(self._days)
@@ -110,6 +110,8 @@ class WaitingList:
         """One pass over people who have had so many doses (0, 1 or both), in order of joining;
         returns those who got an appointment."""
         people, regimens = self._people, self._regimens
+        if not self.waiting[had].any():
+            return np.empty(0, dtype=np.int64)
         first_day = today if just_look else today + 1
         doses_left = self._doses_left(today, first_day, had)
         asked = np.zeros((2, self._turn.size), dtype=np.bool_)
@@ -154,18 +156,24 @@ class WaitingList:
             reserve=self._reserve(today),
             just_look=just_look,
         )
-        people.held_by[candidates[:number]] = bookings.held_by
-        made = np.flatnonzero(bookings.day >= 0)
-        booked = candidates[made]
-        people.status[booked] = Status.BOOKED
-        people.appointment_day[booked] = bookings.day[made]
-        people.appointment_unit[booked] = bookings.unit[made]
-        people.appointment_slot[booked] = bookings.slot[made]
-        people.appointment_vaccine[booked] = bookings.vaccine[made]
-        self._book.appointments.enter(booked, bookings.day[made])
+        booked, days = _note_appointments(
+            candidates[:number],
+            bookings.day,
+            bookings.unit,
+            bookings.slot,
+            bookings.vaccine,
+            bookings.held_by,
+            people.held_by,
+            people.status,
+            people.appointment_day,
+            people.appointment_unit,
+            people.appointment_slot,
+            people.appointment_vaccine,
+        )
+        self._book.appointments.enter(booked, days)
         if booked.size:
             _strike_off(asked, self._start, people.status, self._person, self._place, self.waiting)
-        return booked
+        return np.asarray(booked)
 
     def _with_prospects(self, today: int, doses_left: Int64Array) -> NDArray[np.bool_]:
         """Who may get something today, bool[2, groups] by doses had: spares looking at others."""
@@ -327,6 +335,40 @@ def _whose_turn(next_place):  # type: ignore[no-untyped-def]
         elif next_place[i] < second:
             second = next_place[i]
     return chosen, second
+
+
+@kernel
+def _note_appointments(  # type: ignore[no-untyped-def]
+    candidates,
+    day,
+    unit,
+    slot,
+    vaccine,
+    held,
+    held_by,
+    status,
+    appointment_day,
+    appointment_unit,
+    appointment_slot,
+    appointment_vaccine,
+):
+    """Note what the book says; returns those who have got an appointment, and their days."""
+    booked = np.empty(candidates.size, dtype=np.int64)
+    days = np.empty(candidates.size, dtype=np.int16)
+    number = 0
+    for i in range(candidates.size):
+        person = candidates[i]
+        held_by[person] = held[i]
+        if day[i] >= 0:
+            status[person] = _BOOKED
+            appointment_day[person] = day[i]
+            appointment_unit[person] = unit[i]
+            appointment_slot[person] = slot[i]
+            appointment_vaccine[person] = vaccine[i]
+            booked[number] = person
+            days[number] = day[i]
+            number += 1
+    return booked[:number], days[:number]
 
 
 @kernel
