@@ -661,38 +661,41 @@ def _progress(text: str, total: int | None) -> Iterator[Callable[[int], None]]:
 
     What is yielded is to be called with the days that are done; it notices Ctrl-C, too.
     """
-    with _no_lost_interrupt() as check, _bar(text, total) as show:
+    with _bar(text, total) as show:
 
         def tell(done: int) -> None:
-            check()
+            if _interrupted:
+                raise KeyboardInterrupt
             show(done)
 
         yield tell
 
 
-@contextlib.contextmanager
-def _no_lost_interrupt() -> Iterator[Callable[[], None]]:
-    """Python drops a KeyboardInterrupt that is raised in a destructor or a C library's callback.
+_interrupted = False
+"""Ctrl-C has been pressed during this command."""
 
-    Calling what is yielded raises it once more.
+
+@contextlib.contextmanager
+def _remembering_interrupts() -> Iterator[None]:
+    """Have Ctrl-C noted when it comes.
+
+    Python drops a KeyboardInterrupt that is raised in a destructor or in a C library's callback,
+    and some libraries turn it into an error of their own.
     """
+    global _interrupted
+    _interrupted = False
     if threading.current_thread() is not threading.main_thread():
-        yield lambda: None
+        yield
         return
-    pressed = False
 
     def interrupt(signal_number: int, frame: FrameType | None) -> None:
-        nonlocal pressed
-        pressed = True
+        global _interrupted
+        _interrupted = True
         raise KeyboardInterrupt
-
-    def check() -> None:
-        if pressed:
-            raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGINT, interrupt)
     try:
-        yield check
+        yield
     finally:
         signal.signal(signal.SIGINT, before)
 
@@ -738,17 +741,18 @@ def _bar(text: str, total: int | None) -> Iterator[Callable[[int], None]]:
 def _errors_reported() -> Iterator[None]:
     """Turn every exception into a message on standard error and an exit code."""
     try:
-        yield
-        sys.stdout.flush()
+        with _remembering_interrupts():
+            yield
+            sys.stdout.flush()
     except typer.Exit:
         raise
-    except KeyboardInterrupt as error:
-        _say("; ".join(["interrupted", *(_notes(error) or ["nothing was kept"])]))
-        raise typer.Exit(130) from None
     except BrokenPipeError:  # the reader of our output has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(0) from None
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
+        if _interrupted or isinstance(error, KeyboardInterrupt):
+            _say("; ".join(["interrupted", *(_notes(error) or ["nothing was kept"])]))
+            raise typer.Exit(130) from None
         code, message = _explain(error)
         _say("\n".join([message, *_notes(error)]))
         if code == 1 and os.environ.get(TRACEBACK):
