@@ -17,7 +17,8 @@ from small_campaign import SMALL, small_scenario
 from typer.testing import CliRunner, Result
 
 from sim import __version__
-from sim.cli import EngineName, app
+from sim.cli import app
+from sim.cli.options import EngineName
 from sim.engine import ENGINES
 from sim.experiment import plan_arithmetic
 from sim.experiment.answer import Answer, months

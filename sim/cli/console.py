@@ -1,0 +1,269 @@
+"""What the commands read and print: input from the command line, progress, messages, exit codes.
+
+Exit codes: 0; 2 for an error of the user's, with a message on standard error; 1 for one of ours;
+130 after Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from sim.cli.options import ExecutorName
+from sim.experiment.settings import Precision, RunSettings, SettingsError
+
+if TYPE_CHECKING:
+    from sim.scenario import Scenario
+
+TRACEBACK = "VAXSIM_TRACEBACK"
+"""Environment variable: set to 1, an error of the program shows where it happened."""
+
+
+class UserError(Exception):
+    """Something on the command line that cannot be."""
+
+
+def read_scenario(path: Path, overrides: list[str] | None) -> tuple[Scenario, dict[str, Any]]:
+    """A scenario, and what its files say. Raises ScenarioError."""
+    from sim.scenario_files import load_scenario, raw_scenario
+
+    return load_scenario(path, overrides or []), raw_scenario(path, overrides or [])
+
+
+def folder_of_run(path: Path) -> Path | None:
+    """The run that is meant where a scenario is asked for: its folder or its manifest."""
+    folder = path.parent if path.name == "manifest.json" else path
+    return folder if (folder / "manifest.json").is_file() else None
+
+
+def read_scenario_or_run(
+    path: Path, overrides: list[str] | None
+) -> tuple[Scenario, dict[str, Any], RunSettings]:
+    """Scenario, as written and as it is, and the settings with which it was run (or defaults)."""
+    folder = folder_of_run(path)
+    if folder is None:
+        return *read_scenario(path, overrides), RunSettings()
+    from sim.experiment.results import read_manifest, scenario_data, settings_of
+    from sim.scenario_files import scenario_from_data
+
+    manifest = read_manifest(folder)
+    world = scenario_from_data(manifest["scenario"], overrides or [])
+    raw = scenario_data(world) if overrides else manifest["scenario"]
+    return world, raw, settings_of(manifest)
+
+
+def with_precision(
+    base: RunSettings, replications: int | None, precision: list[str] | None, most: int | None
+) -> RunSettings:
+    """The settings with a number of replications or a precision."""
+    if precision and replications is not None:
+        raise UserError(
+            "--precision finds the number of replications: give it or --replications, not both"
+        )
+    if most is not None and not precision:
+        raise UserError("--max-replications limits --precision, which is not given")
+    if precision:
+        return replace(base, precision=Precision.of(precision, most))
+    if replications is not None:
+        return replace(base, replications=replications, precision=None)
+    return base
+
+
+def scheduler_address(executor: ExecutorName, scheduler: str | None) -> str | None:
+    """The address of the scheduler that does the work; None: this machine does it."""
+    if executor == ExecutorName.dask and scheduler is None:
+        raise UserError(
+            "--executor dask needs --scheduler ADDRESS, as `dask scheduler` prints it: for "
+            "example tcp://127.0.0.1:8786"
+        )
+    if executor == ExecutorName.local and scheduler is not None:
+        raise UserError("--scheduler needs --executor dask")
+    return scheduler
+
+
+def amount_of_work(settings: RunSettings, world: Scenario) -> tuple[str, int | None]:
+    """What there is to simulate, in words and in days (None: nobody knows)."""
+    days = settings.days(world)
+    if settings.precision:
+        return f"{days} days until precise enough", None
+    return f"{settings.replications:,} x {days} days", days * settings.replications
+
+
+def date_of(option: str, text: str | None) -> date | None:
+    """The date that an option gives; None if it is not given."""
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise UserError(
+            f"{option} {text}: not a date; write it as YYYY-MM-DD, for example 2021-08-14"
+        ) from None
+
+
+def print_pictures(paths: Sequence[Path]) -> None:
+    """Say where pictures are."""
+    shown = ", ".join(str(path) for path in paths if path.suffix == ".png")
+    print(f"Pictures (PNG, and SVG beside each): {shown}")
+
+
+def print_json(data: dict[str, Any]) -> None:
+    """Print one JSON object."""
+    print(json.dumps(data, ensure_ascii=False, indent=2, allow_nan=False))
+
+
+@contextlib.contextmanager
+def progress(text: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """A bar with the time left on standard error, where that is a terminal.
+
+    What is yielded is to be called with the days that are done; it notices Ctrl-C, too.
+    """
+    with _bar(text, total) as show:
+
+        def tell(done: int) -> None:
+            if _interrupted:
+                raise KeyboardInterrupt
+            show(done)
+
+        yield tell
+
+
+_interrupted = False
+"""Ctrl-C has been pressed during this command."""
+
+
+@contextlib.contextmanager
+def _remembering_interrupts() -> Iterator[None]:
+    """Have Ctrl-C noted when it comes.
+
+    Python drops a KeyboardInterrupt that is raised in a destructor or in a C library's callback,
+    and some libraries turn it into an error of their own.
+    """
+    global _interrupted
+    _interrupted = False
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(signal_number: int, frame: FrameType | None) -> None:
+        global _interrupted
+        _interrupted = True
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def _bar(text: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    if not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        ProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    known: list[ProgressColumn] = [
+        TextColumn("{task.percentage:3.0f} %"),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+    ]
+    unknown: list[ProgressColumn] = [TextColumn("{task.completed:,.0f} days"), TimeElapsedColumn()]
+    columns = (TextColumn(f"Simulating {text}"), BarColumn(), *(known if total else unknown))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=total)
+        begun = False
+
+        def show(done: int) -> None:
+            nonlocal begun
+            if begun:
+                bar.update(task, completed=done)
+            else:  # what was there before tells nothing of the time left
+                bar.reset(task, completed=done)
+                begun = True
+
+        yield show
+
+
+@contextlib.contextmanager
+def errors_reported() -> Iterator[None]:
+    """Turn every exception into a message on standard error and an exit code."""
+    try:
+        with _remembering_interrupts():
+            yield
+            sys.stdout.flush()
+    except typer.Exit:
+        raise
+    except BrokenPipeError:  # the reader of our output has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(0) from None
+    except (Exception, KeyboardInterrupt) as error:
+        if _interrupted or isinstance(error, KeyboardInterrupt):
+            say("; ".join(["interrupted", *(_notes(error) or ["nothing was kept"])]))
+            raise typer.Exit(130) from None
+        code, message = _explain(error)
+        say("\n".join([message, *_notes(error)]))
+        if code == 1 and os.environ.get(TRACEBACK):
+            traceback.print_exc()
+        raise typer.Exit(code) from None
+
+
+def _notes(error: BaseException) -> list[str]:
+    """What is known about the consequences of an error."""
+    return list(getattr(error, "__notes__", []))
+
+
+def _explain(error: Exception) -> tuple[int, str]:
+    """Exit code and message: 2 if the user can mend it, 1 if we must."""
+    from sim.experiment.crews import ClusterError, WorkersLostError
+    from sim.experiment.results import RunError
+    from sim.scenario_files import ScenarioError
+
+    if isinstance(error, UserError | ScenarioError | SettingsError | RunError | ClusterError):
+        return 2, str(error)
+    if isinstance(error, WorkersLostError):
+        return 1, str(error)
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        import tempfile
+
+        return 2, (
+            f"{error.strerror}, perhaps for temporary files in {tempfile.gettempdir()} "
+            "(the environment variable TMPDIR names another folder)"
+        )
+    if isinstance(error, MemoryError):
+        return 1, "not enough memory: try fewer --workers"
+    return 1, (
+        f"an error in vaxsim itself: {type(error).__name__}: {error}\n"
+        f"Please report it with the scenario file; {TRACEBACK}=1 shows where it happened."
+    )
+
+
+def say_compiling() -> None:
+    """Say that compiling takes a while."""
+    say("compiling, for up to a minute; later runs find it done")
+
+
+def say(message: str) -> None:
+    """Print a message on standard error."""
+    print(f"vaxsim: {message}", file=sys.stderr)

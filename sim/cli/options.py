@@ -1,0 +1,84 @@
+"""The options that several commands share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class EngineName(StrEnum):
+    """Implementations of a day; they give equal results."""
+
+    compiled = "compiled"
+    reference = "reference"
+
+
+class ExecutorName(StrEnum):
+    """Who does the work; results do not depend on it."""
+
+    local = "local"
+    dask = "dask"
+
+
+class DesignName(StrEnum):
+    """How the points of a sweep are chosen."""
+
+    grid = "grid"
+    lhs = "lhs"
+    sobol = "sobol"
+
+
+ScenarioFile = Annotated[Path, typer.Argument(metavar="SCENARIO", help="Scenario file (TOML).")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change one value, e.g. call_centre.pools.thai.agents=60; may be repeated.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Replications at a time (default: one a core).")
+]
+Executor = Annotated[
+    ExecutorName, typer.Option(help="Who simulates: this machine, or the workers of a scheduler.")
+]
+Scheduler = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="For dask, like tcp://127.0.0.1:8786.")
+]
+
+Replications = Annotated[
+    int, typer.Option(min=1, max=1_000_000, help="How often to simulate each scenario.")
+]
+Seed = Annotated[
+    int, typer.Option(min=0, max=2**64 - 1, help="The same seed gives the same results.")
+]
+Until = Annotated[
+    str | None, typer.Option(metavar="DATE", help="Stop after this day (YYYY-MM-DD).")
+]
+
+
+def folder_named(text: str) -> Path:
+    """The folder that an option names; "" would mean the current one."""
+    if not text.strip():
+        raise typer.BadParameter("name a folder")
+    return Path(text)
+
+
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        parser=folder_named,
+        metavar="DIR",
+        help="Folder for the results (default: one below runs/).",
+    ),
+]
+Engine = Annotated[EngineName, typer.Option(help="Which implementation.")]
+Fresh = Annotated[
+    bool, typer.Option("--fresh", help="Simulate anew what has been simulated before.")
+]

@@ -1,0 +1,144 @@
+"""Commands for results that are there: `show`, `runs`, `verify`, `plot`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sim.cli.console import (
+    amount_of_work,
+    errors_reported,
+    print_json,
+    progress,
+    say_compiling,
+    scheduler_address,
+)
+from sim.cli.options import (
+    Executor,
+    ExecutorName,
+    Json,
+    RunFolder,
+    Scheduler,
+    Workers,
+    folder_named,
+)
+
+
+def show(folder: RunFolder, as_json: Json = False) -> None:
+    """Summarise a run, finished or not: what it is, what is missing, its answer; or a sweep."""
+    with errors_reported():
+        if (folder / "sweep.json").is_file():
+            _show_sweep(folder, as_json)
+            return
+        from sim.experiment.answer import answer
+        from sim.experiment.catalogue import run_state
+        from sim.experiment.results import RunError, open_run
+        from sim.presentation.run_view import precision_text, state_data, state_text
+        from sim.presentation.terminal import answer_data, answer_text
+
+        state = run_state(folder)
+        damage = list(state.damage())
+        if damage:
+            if not as_json:
+                print(state_text(state))
+            raise RunError("\n".join(damage))
+        done = open_run(folder) if state.complete else None
+        if as_json:
+            found = answer_data(done, answer(done)) if done else {}
+            print_json({**found, **state_data(state)})
+            return
+        print(state_text(state))
+        if done:
+            print(f"\n{answer_text(done, answer(done))}")
+            if done.settings.precision:
+                print(precision_text(done))
+
+
+def _show_sweep(folder: Path, as_json: bool) -> None:
+    from sim.experiment.sweep import open_sweep
+    from sim.presentation.sweep_view import DEFAULT_MEASURES, sweep_data, sweep_text
+
+    found = open_sweep(folder)
+    if as_json:
+        print_json(sweep_data(found))
+    else:
+        print(sweep_text(found, DEFAULT_MEASURES))
+
+
+def runs(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to look.")] = Path("runs"),
+    as_json: Json = False,
+) -> None:
+    """List the runs in a folder."""
+    with errors_reported():
+        from sim.experiment.catalogue import RunState, runs_in
+        from sim.presentation.run_view import runs_text, state_data
+
+        found = list(runs_in(folder))
+        if as_json:
+            states = [state_data(each) for each in found if isinstance(each, RunState)]
+            errors = [str(each) for each in found if not isinstance(each, RunState)]
+            print_json({"runs": states, "errors": errors})
+        else:
+            print(runs_text(found))
+
+
+def verify(
+    folder: RunFolder,
+    replications: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NUMBERS",
+            help="Which to simulate again, as 0,3,7; or how many, as 5 (default: all).",
+        ),
+    ] = None,
+    workers: Workers = None,
+    executor: Executor = ExecutorName.local,
+    scheduler: Scheduler = None,
+    as_json: Json = False,
+) -> None:
+    """Simulate a run again and compare: exit code 0 if identical, 1 if not."""
+    with errors_reported():
+        from sim.experiment.results import open_run
+        from sim.experiment.verification import chosen_replications
+        from sim.experiment.verification import verify as verified
+        from sim.presentation.run_view import verification_data, verification_text
+
+        done = open_run(folder)
+        chosen = chosen_replications(replications, done.settings.replications)
+        again = replace(
+            done.settings, workers=workers, scheduler=scheduler_address(executor, scheduler),
+            replications=len(chosen), precision=None,
+        )  # fmt: skip
+        with progress(*amount_of_work(again, done.scenario)) as on_days:
+            found = verified(
+                done, chosen, again.workers_used, again.scheduler, on_days, say_compiling
+            )
+        if as_json:
+            print_json(verification_data(done, found))
+        else:
+            print(verification_text(done, found))
+        if not found.identical:
+            raise typer.Exit(1)
+
+
+def plot(
+    folder: RunFolder,
+    out: Annotated[
+        Path | None,
+        typer.Option(parser=folder_named, metavar="DIR", help="Where to (default: RUN/pictures)."),
+    ] = None,
+    unit: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Whose day to draw (default: the busiest).")
+    ] = None,
+) -> None:
+    """Draw the pictures of a run, as PNG and SVG."""
+    with errors_reported():
+        from sim.experiment.results import open_run
+        from sim.presentation.plots import save_pictures
+
+        for path in save_pictures(open_run(folder), out or folder / "pictures", unit):
+            print(path)

@@ -1,0 +1,279 @@
+"""Commands that simulate scenarios: `run`, `sweep`, `compare`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sim.cli.console import (
+    amount_of_work,
+    date_of,
+    errors_reported,
+    folder_of_run,
+    print_json,
+    print_pictures,
+    progress,
+    read_scenario_or_run,
+    say_compiling,
+    scheduler_address,
+    with_precision,
+)
+from sim.cli.options import (
+    DesignName,
+    Engine,
+    EngineName,
+    Executor,
+    ExecutorName,
+    Fresh,
+    Json,
+    Out,
+    Overrides,
+    Replications,
+    ScenarioFile,
+    Scheduler,
+    Seed,
+    Until,
+    Workers,
+)
+from sim.experiment.settings import (
+    DEFAULT_ENGINE,
+    DEFAULT_MAX_POINTS,
+    DEFAULT_MOST,
+    DEFAULT_REPLICATIONS,
+    DEFAULT_SEED,
+    RunSettings,
+)
+
+
+def run(
+    scenario: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SCENARIO", help="Scenario file (TOML), or a run to finish or make again."
+        ),
+    ],
+    overrides: Overrides = None,
+    replications: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=1_000_000,
+            help=f"How often to simulate the campaign (default: {DEFAULT_REPLICATIONS}).",
+        ),
+    ] = None,
+    precision: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[MEASURE=]PERCENT",
+            help="As many replications as it takes until the confidence interval is the mean "
+            "± so many percent, e.g. 0.5% or calls_offered=1%; may be repeated.",
+        ),
+    ] = None,
+    max_replications: Annotated[
+        int | None,
+        typer.Option(
+            min=3, max=1_000_000, help=f"At most, for --precision (default: {DEFAULT_MOST:,})."
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=2**64 - 1,
+            help=f"The same seed gives the same results (default: {DEFAULT_SEED}).",
+        ),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Stop after this day (YYYY-MM-DD).")
+    ] = None,
+    out: Out = None,
+    engine: Annotated[
+        EngineName | None,
+        typer.Option(help=f"Which implementation (default: {DEFAULT_ENGINE})."),
+    ] = None,
+    workers: Workers = None,
+    executor: Executor = ExecutorName.local,
+    scheduler: Scheduler = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Simulate anew what has been simulated before.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Simulate a scenario: is everyone vaccinated in time, and if not, why not?
+
+    An unfinished run is finished by the same command, or by naming its folder as the SCENARIO.
+    """
+    with errors_reported():
+        from sim.experiment.answer import answer
+        from sim.experiment.results import default_folder
+        from sim.experiment.runs import carry_out
+        from sim.presentation.run_view import precision_text
+        from sim.presentation.terminal import answer_data, answer_text
+
+        world, raw, base = read_scenario_or_run(scenario, overrides)
+        settings = replace(
+            with_precision(base, replications, precision, max_replications),
+            seed=base.seed if seed is None else seed,
+            engine=base.engine if engine is None else engine.value,
+            until=base.until if until is None else date_of("--until", until),
+            workers=workers,
+            scheduler=scheduler_address(executor, scheduler),
+        )
+        settings.check_against(world)
+        here = folder_of_run(scenario)
+        folder = out or here or default_folder(scenario.stem, world, settings)
+        with progress(*amount_of_work(settings, world)) as on_days:
+            result, simulated = carry_out(
+                world, settings, folder, raw, fresh, on_days, say_compiling
+            )
+        found = answer(result)
+        if as_json:
+            taken = {"precision_reached_with": result.manifest.get("precision_reached_with")}
+            data = answer_data(result, found)
+            print_json(
+                {**data, **(taken if settings.precision else {}), "simulated_now": simulated}
+            )
+        else:
+            print(answer_text(result, found))
+            if settings.precision:
+                print(precision_text(result))
+            if not simulated:
+                print("This run had been made before; --fresh makes it again.")
+
+
+def sweep(
+    scenario: ScenarioFile,
+    vary: Annotated[
+        list[str],
+        typer.Option(
+            metavar="PATH=VALUES",
+            help="What to vary: FIRST:LAST:STEP or a list, e.g. call_centre.lines=60:120:20; "
+            "LOW:HIGH for lhs and sobol. May be repeated.",
+        ),
+    ],
+    overrides: Overrides = None,
+    replications: Replications = DEFAULT_REPLICATIONS,
+    design: Annotated[
+        DesignName,
+        typer.Option(help="Every combination, a Latin hypercube, or a Sobol' sequence."),
+    ] = DesignName.grid,
+    points: Annotated[
+        int | None, typer.Option(help="Points of lhs or sobol (default: 10 a factor).")
+    ] = None,
+    max_points: Annotated[
+        int, typer.Option(min=1, help="Refuse designs with more points.")
+    ] = DEFAULT_MAX_POINTS,
+    measure: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Measure to print and draw; may be repeated."),
+    ] = None,
+    axes: Annotated[
+        str | None,
+        typer.Option(metavar="PATH,PATH", help="Factors that span the heat map (x, y)."),
+    ] = None,
+    seed: Seed = DEFAULT_SEED,
+    until: Until = None,
+    out: Out = None,
+    engine: Engine = EngineName(DEFAULT_ENGINE),
+    workers: Workers = None,
+    executor: Executor = ExecutorName.local,
+    scheduler: Scheduler = None,
+    fresh: Fresh = False,
+    as_json: Json = False,
+) -> None:
+    """Simulate a scenario at many points: how do the results depend on some of its values?"""
+    with errors_reported():
+        from sim.experiment.design import make_design, read_factor
+        from sim.experiment.sources import Source
+        from sim.experiment.sweep import plan_sweep
+        from sim.presentation import sweep_view
+        from sim.presentation.figures import save_figures
+
+        settings = RunSettings(
+            seed, replications, engine.value, workers, date_of("--until", until),
+            scheduler=scheduler_address(executor, scheduler),
+        )  # fmt: skip
+        source = Source.of(scenario, overrides or [])
+        factors = [read_factor(text, source.data) for text in vary]
+        chosen = make_design(factors, design.value, points, seed, max_points)
+        measures = sweep_view.chosen_measures(measure, source.scenario)
+        spanned = sweep_view.chosen_axes(axes and axes.split(","), chosen)
+        plan = plan_sweep(source, chosen, settings, out)
+        amount = f"{len(plan.orders):,} points x {replications:,}"
+        with progress(amount, plan.days) as on_days:
+            found, simulated = plan.carry_out(fresh, on_days, say_compiling)
+        pictures = save_figures(
+            sweep_view.pictures(found, measures, spanned), found.folder / "pictures"
+        )
+        if as_json:
+            print_json(
+                {
+                    **sweep_view.sweep_data(found),
+                    "pictures": [str(path) for path in pictures],
+                    "simulated_now": simulated,
+                }
+            )
+        else:
+            print(sweep_view.sweep_text(found, measures))
+            print_pictures(pictures)
+            if not simulated:
+                print("This sweep had been made before; --fresh makes it again.")
+
+
+def compare(
+    scenarios: Annotated[
+        list[Path],
+        typer.Argument(metavar="A B ...", help="Scenario files, or folders of finished runs."),
+    ],
+    replications: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=1_000_000,
+            help=f"How many to compare (default: those of the runs, else {DEFAULT_REPLICATIONS}).",
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, max=2**64 - 1, help=f"Default: that of the runs, else {DEFAULT_SEED}."),
+    ] = None,
+    until: Until = None,
+    out: Out = None,
+    engine: Engine = EngineName(DEFAULT_ENGINE),
+    workers: Workers = None,
+    executor: Executor = ExecutorName.local,
+    scheduler: Scheduler = None,
+    fresh: Fresh = False,
+    as_json: Json = False,
+) -> None:
+    """Compare scenarios in which the same people have the same luck; the first is the base."""
+    with errors_reported():
+        from sim.experiment.comparison import plan_comparison, settings_for, side_of
+        from sim.presentation import comparison_view
+        from sim.presentation.figures import save_figures
+
+        sides = [side_of(path) for path in scenarios]
+        settings = settings_for(
+            sides, seed, date_of("--until", until), engine.value, workers,
+            scheduler_address(executor, scheduler),
+        )  # fmt: skip
+        plan = plan_comparison(sides, settings, replications, out)
+        amount = f"{len(plan.orders):,} scenarios x {plan.replications:,}"
+        with progress(amount, plan.days) as on_days:
+            found = plan.carry_out(fresh, on_days, say_compiling)
+        pictures = save_figures(comparison_view.pictures(found), plan.folder / "pictures")
+        if as_json:
+            print_json(
+                {
+                    **comparison_view.comparison_data(found),
+                    "folder": str(plan.folder),
+                    "pictures": [str(path) for path in pictures],
+                }
+            )
+        else:
+            print(comparison_view.comparison_text(found))
+            print(f"\nResults: {plan.folder}")
+            print_pictures(pictures)
