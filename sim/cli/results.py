@@ -28,10 +28,13 @@ from sim.cli.options import (
 
 
 def show(folder: RunFolder, as_json: Json = False) -> None:
-    """Summarise a run, finished or not: what it is, what is missing, its answer; or a sweep."""
+    """Summarise a run, finished or not: what it is, what is missing, its answer; or a study."""
     with errors_reported():
         if (folder / "sweep.json").is_file():
             _show_sweep(folder, as_json)
+            return
+        if (folder / "study.json").is_file():
+            _show_study(folder, as_json)
             return
         from sim.experiment.answer import answer
         from sim.experiment.catalogue import run_state
@@ -66,6 +69,17 @@ def _show_sweep(folder: Path, as_json: bool) -> None:
         print_json(sweep_data(found))
     else:
         print(sweep_text(found, DEFAULT_MEASURES))
+
+
+def _show_study(folder: Path, as_json: bool) -> None:
+    from sim.experiment.study import open_study
+    from sim.presentation.study_views import study_data, study_text
+
+    found = open_study(folder)
+    if as_json:
+        print_json(study_data(found))
+    else:
+        print(study_text(found))
 
 
 def runs(

@@ -256,7 +256,7 @@ class RunWriter:
             if not folder.is_dir():
                 folder.mkdir()
                 self._created.append(folder)
-        self._lock = _locked(self._folder)
+        self._lock = locked(self._folder)
         if self._fresh or not (self._folder / MANIFEST).is_file():
             for name in ("tables", _UNFINISHED):
                 shutil.rmtree(self._folder / name, ignore_errors=True)
@@ -352,7 +352,7 @@ def _registered(manifest: Mapping[str, Any]) -> int:
     return sum(part["rows"] for part in manifest["parts"]["replications"])
 
 
-def _locked(folder: Path) -> Any:
+def locked(folder: Path) -> Any:
     """The folder's lock file, locked. The system unlocks it when the process ends, however."""
     path = folder / _LOCK
     lock = path.open("w")

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sim.experiment.results import RunError
+import pandas as pd
+
+from sim.experiment.packing import table_in
+from sim.experiment.results import RunError, check_part
 from sim.scenario import Scenario
 from sim.scenario_files import file_data, load_scenario, raw_scenario, scenario_from_data
 
@@ -56,10 +61,35 @@ def put(path: Path, content: bytes) -> None:
     temporary = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
         raise RunError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def put_table(folder: Path, name: str, frame: pd.DataFrame) -> dict[str, Any]:
+    """Write a table; what a manifest says of it. Raises RunError if it cannot be written."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    buffer = io.BytesIO()
+    table = pa.Table.from_pandas(frame, preserve_index=False, nthreads=1).replace_schema_metadata(
+        None
+    )
+    pq.write_table(table, buffer, compression="zstd")
+    content, file = buffer.getvalue(), f"tables/{name}/part-00000.parquet"
+    put(folder / file, content)
+    digest = hashlib.sha256(content).hexdigest()
+    return {"file": file, "rows": len(frame), "bytes": len(content), "sha256": digest}
+
+
+def read_table(folder: Path, part: Mapping[str, Any]) -> pd.DataFrame:
+    """A table that `put_table` has written. Raises RunError if it is damaged."""
+    frame: pd.DataFrame = table_in(check_part(folder, part)).to_pandas(use_threads=False)
+    return frame
 
 
 def check_folder(folder: Path, own: set[str], what: str) -> bool:

@@ -14,7 +14,6 @@ with the same command. All points have the same seed, so the same people with th
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -30,19 +29,17 @@ from sim import __version__
 from sim.experiment.crews import OnCompiling, OnDays
 from sim.experiment.design import Design
 from sim.experiment.measures import estimate
-from sim.experiment.packing import table_in
 from sim.experiment.results import (
     SWEEP_MANIFEST,
     Run,
     RunError,
-    check_part,
     json_text,
     open_run,
     scenario_digest,
 )
 from sim.experiment.runs import Order, carry_out_all
 from sim.experiment.settings import RunSettings, SettingsError
-from sim.experiment.sources import Source, check_folder, put
+from sim.experiment.sources import Source, check_folder, put, put_table, read_table
 from sim.scenario import Scenario
 from sim.scenario_errors import ScenarioError, did_you_mean
 from sim.scenario_files import file_data, scenario_from_data
@@ -127,9 +124,7 @@ class Sweep:
         return open_run(_point_folder(self.folder, point))
 
     def _table(self, name: str) -> pd.DataFrame:
-        content = check_part(self.folder, self.manifest["tables"][name])
-        frame: pd.DataFrame = table_in(content).to_pandas(use_threads=False)
-        return frame
+        return read_table(self.folder, self.manifest["tables"][name])
 
 
 def open_sweep(folder: str | Path) -> Sweep:
@@ -227,7 +222,7 @@ class SweepPlan:
                         folder.rmdir()
             raise
         tables = self._tables([run for run, _ in made])
-        manifest["tables"] = {name: _put_table(self.folder, name, t) for name, t in tables.items()}
+        manifest["tables"] = {name: put_table(self.folder, name, t) for name, t in tables.items()}
         manifest["complete"] = True
         _write_manifest(self.folder, manifest)
         return Sweep(self.folder, manifest), True
@@ -327,22 +322,6 @@ def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
         else json_text(value)
         for path, value in values.items()
     }
-
-
-def _put_table(folder: Path, name: str, frame: pd.DataFrame) -> dict[str, Any]:
-    """Write a table; what the manifest says of it."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    buffer = io.BytesIO()
-    table = pa.Table.from_pandas(frame, preserve_index=False, nthreads=1).replace_schema_metadata(
-        None
-    )
-    pq.write_table(table, buffer, compression="zstd")
-    content, file = buffer.getvalue(), f"tables/{name}/part-00000.parquet"
-    put(folder / file, content)
-    digest = hashlib.sha256(content).hexdigest()
-    return {"file": file, "rows": len(frame), "bytes": len(content), "sha256": digest}
 
 
 def _write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:

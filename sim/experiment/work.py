@@ -7,7 +7,6 @@ alone: not on the workers, their number, their order, or whether one was lost on
 
 from __future__ import annotations
 
-import contextlib
 from collections import deque
 from collections.abc import Generator, Iterable
 from concurrent.futures import BrokenExecutor, Future, wait
@@ -43,22 +42,72 @@ def do_work(
 ) -> Generator[tuple[TaskT, Packed], None, None]:
     """Yield (task, its tables packed) in the order of `tasks`, which are taken as needed.
 
-    `workers`: how many tasks at a time (default: one a core). `scheduler`: address of a dask
-    scheduler whose workers do the work, instead of this machine. Closing the generator, or an
-    exception in its caller, ends the workers within a simulated day. Raises WorkersLostError if
-    workers are lost again and again, and whatever a task raises.
+    Closing the generator, or an exception in its caller, ends the workers within a simulated day.
+    For the rest see `Workforce`.
     """
-    crew: Crew
-    if scheduler is not None:
-        from sim.experiment.cluster import Cluster
+    with Workforce(workers, on_days, on_compiling, scheduler) as workforce:
+        yield from workforce.do(tasks)
 
-        crew = Cluster(scheduler, on_days)
-    elif workers == 1:
-        crew = ThisThread(on_days, on_compiling)
-    else:
-        crew = Processes(workers or available_cores(), on_days, on_compiling)
-    with contextlib.closing(crew):
-        yield from _share_out(tasks, crew)
+
+class Workforce:
+    """Workers that stay from one batch of tasks to the next; a context manager.
+
+    `workers`: how many tasks at a time (default: one a core). `scheduler`: address of a dask
+    scheduler whose workers do the work, instead of this machine.
+    """
+
+    def __init__(
+        self,
+        workers: int | None = None,
+        on_days: OnDays = lambda days: None,
+        on_compiling: OnCompiling = lambda: None,
+        scheduler: str | None = None,
+    ) -> None:
+        self._crew: Crew
+        if scheduler is not None:
+            from sim.experiment.cluster import Cluster
+
+            self._crew = Cluster(scheduler, on_days)
+        elif workers == 1:
+            self._crew = ThisThread(on_days, on_compiling)
+        else:
+            self._crew = Processes(workers or available_cores(), on_days, on_compiling)
+        self._days = 0
+
+    def __enter__(self) -> Workforce:
+        """The workers are there from the start."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """End all work within a simulated day."""
+        self._crew.close()
+
+    def do(self, tasks: Iterable[TaskT]) -> Generator[tuple[TaskT, Packed], None, None]:
+        """Yield (task, its tables packed) in the order of `tasks`, which are taken as needed.
+
+        One batch after the other. Raises WorkersLostError if workers are lost again and again,
+        and whatever a task raises.
+        """
+        waiting, crew = iter(tasks), self._crew
+        given: deque[_Given[TaskT]] = deque()
+        while True:
+            while len(given) < crew.ahead and (task := next(waiting, None)) is not None:
+                given.append(_Given(task))
+            if not given:
+                return
+            try:
+                head = _give_out(given, crew)
+                while not head.done():
+                    wait([head], timeout=0.2)
+                    crew.report(self._days + _days_done(given))
+                result = head.result()
+            except BrokenExecutor:
+                _note_loss(given)
+                crew.renew(self._days + _days_done(given))
+                continue
+            task = given.popleft().task
+            self._days += task.days
+            yield task, result
 
 
 @dataclass
@@ -73,30 +122,6 @@ class _Given(Generic[TaskT]):
     def done(self) -> bool:
         future = self.future
         return future is not None and future.done() and future.exception() is None
-
-
-def _share_out(tasks: Iterable[TaskT], crew: Crew) -> Generator[tuple[TaskT, Packed], None, None]:
-    waiting = iter(tasks)
-    given: deque[_Given[TaskT]] = deque()
-    days = 0
-    while True:
-        while len(given) < crew.ahead and (task := next(waiting, None)) is not None:
-            given.append(_Given(task))
-        if not given:
-            return
-        try:
-            head = _give_out(given, crew)
-            while not head.done():
-                wait([head], timeout=0.2)
-                crew.report(days + _days_done(given))
-            result = head.result()
-        except BrokenExecutor:
-            _note_loss(given)
-            crew.renew(days + _days_done(given))
-            continue
-        task = given.popleft().task
-        days += task.days
-        yield task, result
 
 
 def _give_out(given: deque[_Given[TaskT]], crew: Crew) -> Future[Packed]:

@@ -1,0 +1,50 @@
+"""How each kind of study is shown: its sentence and tables as text, as JSON, and its pictures.
+
+Each kind has a module `<kind>_view.py` with `text(study) -> str`, the sentence first, and
+`pictures(study) -> Iterator[(name, Figure)]`.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from sim.experiment.results import RunError
+from sim.experiment.study import Study
+
+KINDS = ("goal", "staff", "sensitivity", "risk")
+
+
+def study_text(study: Study) -> str:
+    """Sentence and tables."""
+    return f"{_view(study).text(study)}\n\nResults: {study.folder}  (seed {study.seed})"
+
+
+def study_data(study: Study) -> dict[str, Any]:
+    """Question, answer and tables in JSON's types."""
+    return {
+        "folder": str(study.folder),
+        "kind": study.kind,
+        "seed": study.seed,
+        "question": study.question,
+        "answer": study.answer,
+        **{
+            name: json.loads(study.table(name).to_json(orient="records", date_format="iso"))
+            for name in study.table_names
+        },
+    }
+
+
+def save_pictures(study: Study) -> list[Path]:
+    """Draw the pictures of a study into its folder."""
+    from sim.presentation.figures import save_figures
+
+    return save_figures(_view(study).pictures(study), study.folder / "pictures")
+
+
+def _view(study: Study) -> Any:
+    if study.kind not in KINDS:
+        raise RunError(f"{study.folder} holds a study of an unknown kind, {study.kind}")
+    return import_module(f"sim.presentation.{study.kind}_view")
