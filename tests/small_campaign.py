@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from sim.model.records import REASONS, TABLES
+from sim.model.records import CAUSES, REASONS, TABLES
 from sim.scenario import Scenario, merge
 
 UNIT_DAY = {
@@ -176,6 +176,7 @@ def made_up_tables(scenario: Scenario, replication: int = 0) -> dict[str, pd.Dat
                 "administered": [0, given, given],
                 "wasted": [0, 10 * vials - given, 10 * vials - given],
                 "on_hand": [on_hand["province_store"], 0, 0],
+                "unpromised": [on_hand["province_store"], 0, 0],
             },
         )
         if vials:
@@ -295,12 +296,16 @@ def _calls(recorder: _Rows, day: date, r: int) -> None:
             "group": "late",
             "registered_telephone": 15,
             "registered_other": 10,
+            "came_other": 10,
             "booked_first": 25,
             "booked_second": 0,
             "waiting_first": 0,
             "waiting_second": 0,
         },
     )
+
+
+_CAUSE = {"no_dose": "no_dose_on_the_day"}
 
 
 def _reasons(recorder: _Rows, given: int) -> None:
@@ -325,6 +330,17 @@ def _reasons(recorder: _Rows, given: int) -> None:
                         "group": group,
                         "reason": list(REASONS),
                         "persons": [counts.get(reason, 0) for reason in REASONS],
+                    },
+                )
+                causes = {_CAUSE.get(reason, reason): n for reason, n in counts.items()}
+                recorder.add(
+                    "causes",
+                    {
+                        "as_of": as_of,
+                        "scope": scope,
+                        "group": group,
+                        "cause": list(CAUSES),
+                        "persons": [causes.get(cause, 0) for cause in CAUSES],
                     },
                 )
 

@@ -275,7 +275,7 @@ class AppointmentBook:
             dtype=np.int64,
         )
         places = units + len(district_names) + 1
-        ledgers = _ledgers(slots, scenario.appointments.second_dose_slots)
+        ledgers = slots_of_doses(slots, scenario.appointments.second_dose_slots)
         self._free = np.zeros((len(ledgers), places, days + 1), dtype=np.int64)
         for free, part in zip(self._free, ledgers, strict=True):
             free[:units, :days] = part
@@ -379,7 +379,7 @@ class AppointmentBook:
         return np.asarray(np.cumsum(by_day, axis=1))
 
 
-def _ledgers(slots: Int64Array, second_share: float | None) -> list[Int64Array]:
+def slots_of_doses(slots: Int64Array, second_share: float | None) -> list[Int64Array]:
     """Slots for all doses alike (no share), or those for first and those for second doses."""
     if second_share is None:
         return [slots]

@@ -41,8 +41,8 @@ from sim.model.population import (
     advance_bookings,
     draw_population,
 )
-from sim.model.reasons import count_reasons
-from sim.model.records import PROVINCE_STORE, REASONS, Recorder
+from sim.model.reasons import count_causes, reasons_of
+from sim.model.records import CAUSES, PROVINCE_STORE, REASONS, Recorder
 from sim.model.regimens import Regimens
 from sim.model.vaccination_unit import VaccinationUnits
 from sim.model.waiting_list import WaitingList
@@ -218,6 +218,7 @@ class Campaign:
         rows = {
             "registered_telephone": self._by_group(self._by_telephone),
             "registered_other": self._by_group(self._otherwise),
+            "came_other": self._by_group(self.other_channels.coming(today)),
             "booked_first": self._by_group(self._booked[doses == 0]),
             "booked_second": self._by_group(self._booked[doses == 1]),
             "waiting_first": self.waiting_list.waiting[0].copy(),
@@ -253,12 +254,13 @@ class Campaign:
                 "administered": column(nothing[0], self._sessions.used),
                 "wasted": column(nothing[0], self._sessions.discarded),
                 "on_hand": column(self.supply.store * label, self.supply.at_units * label),
+                "unpromised": column(self.waiting_list.unpromised(today), nothing),
             },
         )
 
     def _record_reasons(self, today: int, as_of: str) -> None:
         self.waiting_list.note_what_holds_back(today)
-        counts = count_reasons(
+        causes = count_causes(
             self.people,
             self.call_centre.still_trying,
             self._turn,
@@ -266,17 +268,22 @@ class Campaign:
             self._regimens,
             today,
         )
-        for scope, persons in zip(("first", "full"), counts, strict=True):
-            self.recorder.add(
-                "reasons",
-                {
-                    "as_of": as_of,
-                    "scope": scope,
-                    "group": np.repeat(np.array(self._groups), len(REASONS)),
-                    "reason": np.tile(np.array(list(REASONS)), len(self._groups)),
-                    "persons": persons.ravel(),
-                },
-            )
+        groups = np.array(self._groups)
+        for number, scope in enumerate(("first", "full")):
+            for column, names, persons in (
+                ("reason", list(REASONS), reasons_of(causes[number])),
+                ("cause", list(CAUSES), causes[number]),
+            ):
+                self.recorder.add(
+                    f"{column}s",
+                    {
+                        "as_of": as_of,
+                        "scope": scope,
+                        "group": np.repeat(groups, len(names)),
+                        column: np.tile(np.array(names), groups.size),
+                        "persons": persons.ravel(),
+                    },
+                )
 
     def _check_people(self) -> None:
         """Everybody with an appointment is booked, and nobody else."""

@@ -36,6 +36,11 @@ class OtherChannels:
         """how many of the queue have come by the end of each day"""
         self._next = 0
 
+    def coming(self, today: int) -> Int64Array:
+        """People who come for the first time today, if it is open or not."""
+        before = self._come_by[today - 1] if today else 0
+        return self._queue[before : self._come_by[today]]
+
     def register(self, today: int) -> tuple[Int64Array, Int64Array]:
         """As many as a day allows, first come first served; and the time of each (µs)."""
         people = self._people

@@ -1,4 +1,4 @@
-"""Why those who are not vaccinated are not: one reason a person."""
+"""Why those who are not vaccinated are not: one cause a person, which decides the reason."""
 
 from __future__ import annotations
 
@@ -7,36 +7,50 @@ from numpy.typing import NDArray
 
 from sim.compilation import kernel
 from sim.model.population import HeldBy, Population, Setback, Status
-from sim.model.records import REASONS
+from sim.model.records import CAUSES, REASONS
 from sim.model.regimens import Regimens
 from sim.scenario import Campaign
 
 Int64Array = NDArray[np.int64]
-_NUMBER = {name: number for number, name in enumerate(REASONS)}
+_NUMBER = {name: number for number, name in enumerate(CAUSES)}
 _VACCINATED = _NUMBER["vaccinated"]
 _UNWILLING = _NUMBER["unwilling"]
+_DECLINED = _NUMBER["declined"]
 _TURN_TOO_LATE = _NUMBER["turn_too_late"]
-_NEVER_REACHED = _NUMBER["never_reached_call_centre"]
+_GAVE_UP = _NUMBER["gave_up"]
+_STILL_TRYING = _NUMBER["still_trying"]
 _INTERVAL_NOT_OVER = _NUMBER["interval_not_over"]
-_NO_SETBACK = int(Setback.NONE)
-_NOT_REGISTERED, _INTERVAL, _COMPLETE = map(
-    int, (Status.NOT_REGISTERED, Status.INTERVAL, Status.COMPLETE)
+_NOT_YET_PROTECTED = _NUMBER["not_yet_protected"]
+_NOT_REGISTERED_YET = _NUMBER["not_registered"]
+_OTHER_CHANNEL_LIMIT = _NUMBER["other_channel_limit"]
+_NO_SETBACK, _NOTHING = int(Setback.NONE), int(HeldBy.NOTHING)
+_NOT_REGISTERED, _BOOKED, _INTERVAL, _COMPLETE = map(
+    int, (Status.NOT_REGISTERED, Status.BOOKED, Status.INTERVAL, Status.COMPLETE)
 )
 
 _OF_SETBACK = {
-    Setback.NONE: "still_waiting",
+    Setback.NONE: "not_booked",  # never looked up
     Setback.NO_SHOW: "not_shown_up",
-    Setback.NO_DOSE: "no_dose",
-    Setback.NOT_SERVED: "no_slot",
+    Setback.NO_DOSE: "no_dose_on_the_day",
+    Setback.NOT_SERVED: "not_served",
 }
 _OF_HELD_BY = {
-    HeldBy.NOTHING: "still_waiting",
-    HeldBy.NO_DOSE: "no_dose",
-    HeldBy.NO_SLOT: "no_slot",
+    HeldBy.NOTHING: ("not_booked", "appointment_later"),
+    HeldBy.NO_DOSE: ("no_dose_to_book", "dose_too_late"),
+    HeldBy.NO_SLOT: ("no_slot_to_book", "slot_too_late"),
 }
+"""Without an appointment, and with one."""
+_REASON_OF_CAUSE = np.array(
+    [[cause.reason == reason for reason in REASONS] for cause in CAUSES.values()], dtype=np.int64
+)
 
 
-def count_reasons(
+def reasons_of(causes: Int64Array) -> Int64Array:
+    """People by reason (last axis) from people by cause."""
+    return np.asarray(causes @ _REASON_OF_CAUSE)
+
+
+def count_causes(
     people: Population,
     still_trying: Int64Array,
     turn: Int64Array,
@@ -47,16 +61,19 @@ def count_reasons(
     """People by what stands between them and a first dose, and between them and full vaccination.
 
     still_trying: people who have called in vain so far; turn: first day of each group. Returns
-    int64[2, groups, REASONS]; every person is counted once in each of the two.
+    int64[2, groups, CAUSES]; every person is counted once in each of the two.
     """
-    in_vain = people.gave_up.copy()
-    in_vain[still_trying] = True
-    persons = np.zeros((2, turn.size, len(REASONS)), dtype=np.int64)
-    _count_reasons(
+    trying = np.zeros(people.size, dtype=np.bool_)
+    trying[still_trying] = True
+    persons = np.zeros((2, turn.size, len(CAUSES)), dtype=np.int64)
+    _count_causes(
         people.group,
         people.willing,
         people.declined,
-        in_vain,
+        people.gave_up,
+        trying,
+        people.by_telephone,
+        people.first_call_day,
         people.status,
         people.setback,
         people.held_by,
@@ -70,18 +87,21 @@ def count_reasons(
         campaign.protected_after_days,
         today,
         np.array([_NUMBER[_OF_SETBACK[setback]] for setback in Setback]),
-        np.array([_NUMBER[_OF_HELD_BY[held_by]] for held_by in HeldBy]),
+        np.array([[_NUMBER[cause] for cause in _OF_HELD_BY[held_by]] for held_by in HeldBy]),
         persons,
     )
     return persons
 
 
 @kernel
-def _count_reasons(  # type: ignore[no-untyped-def]
+def _count_causes(  # type: ignore[no-untyped-def]
     groups,
     willing,
     declined,
-    in_vain,
+    gave_up,
+    trying,
+    by_telephone,
+    first_call_day,
     status,
     setback,
     held_by,
@@ -103,17 +123,25 @@ def _count_reasons(  # type: ignore[no-untyped-def]
         # The last setback on the way to the next dose, else what holds the appointment back.
         if setback[person] != _NO_SETBACK:
             on_the_way = of_setback[setback[person]]
+        elif held_by[person] != _NOTHING or status[person] != _NOT_REGISTERED:
+            on_the_way = of_held_by[held_by[person], np.int64(status[person] == _BOOKED)]
+        elif by_telephone[person] or first_call_day[person] > today:
+            on_the_way = _NOT_REGISTERED_YET
         else:
-            on_the_way = of_held_by[held_by[person]]
+            on_the_way = _OTHER_CHANNEL_LIMIT
 
         if doses[person] > 0:
             first = _VACCINATED
-        elif declined[person] or not willing[person]:
+        elif declined[person]:
+            first = _DECLINED
+        elif not willing[person]:
             first = _UNWILLING
         elif turn[group] > today:
             first = _TURN_TOO_LATE
-        elif in_vain[person] and status[person] == _NOT_REGISTERED:
-            first = _NEVER_REACHED
+        elif gave_up[person] and status[person] == _NOT_REGISTERED:
+            first = _GAVE_UP
+        elif trying[person] and status[person] == _NOT_REGISTERED:
+            first = _STILL_TRYING
         else:
             first = on_the_way
 
@@ -126,7 +154,7 @@ def _count_reasons(  # type: ignore[no-untyped-def]
             since = np.int64(last_dose_day[person])
         if done:
             protected = since + protected_after_days <= today
-            full = _VACCINATED if protected else _INTERVAL_NOT_OVER
+            full = _VACCINATED if protected else _NOT_YET_PROTECTED
         elif doses[person] == 0:
             full = first
         elif (

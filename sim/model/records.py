@@ -72,6 +72,7 @@ TABLES: dict[str, Table] = {
             _GROUP,
             ("registered_telephone", "int64", "persons", "registered by telephone that day"),
             ("registered_other", "int64", "persons", "registered through other channels that day"),
+            ("came_other", "int64", "persons", "came to other channels for the first time"),
             ("booked_first", "int64", "persons", "first-dose appointments made"),
             ("booked_second", "int64", "persons", "second-dose appointments made"),
             ("waiting_first", "int64", "persons", "left on the waiting list for a first dose"),
@@ -160,6 +161,12 @@ TABLES: dict[str, Table] = {
             ("administered", "int64", "doses", "given"),
             ("wasted", "int64", "doses", "left in opened vials and discarded"),
             ("on_hand", "int64", "doses", "in closed vials at the end of the day"),
+            (
+                "unpromised",
+                "int64",
+                "doses",
+                "that could still be promised for the next day, extra doses included (store only)",
+            ),
         ),
         _table(
             "reasons",
@@ -168,6 +175,15 @@ TABLES: dict[str, Table] = {
             ("scope", "category", "", "first (first dose) or full (fully vaccinated)"),
             _GROUP,
             ("reason", "category", "", "vaccinated, or the reason why not (see REASONS)"),
+            ("persons", "int64", "persons", "in the evening of that day"),
+        ),
+        _table(
+            "causes",
+            "the same people by cause, which splits the reasons; sums to the group",
+            ("as_of", "category", "", "deadline or horizon"),
+            ("scope", "category", "", "first (first dose) or full (fully vaccinated)"),
+            _GROUP,
+            ("cause", "category", "", "what stands between them and vaccination (see CAUSES)"),
             ("persons", "int64", "persons", "in the evening of that day"),
         ),
         _table(
@@ -197,6 +213,38 @@ REASONS: dict[str, str] = {
     "still_waiting": "has not registered yet, or has an appointment later than this date",
 }
 """Every person has exactly one; the order is the order of the waterfall."""
+
+
+@dataclass(frozen=True)
+class Cause:
+    """A part of a reason."""
+
+    reason: str
+    meaning: str
+
+
+CAUSES: dict[str, Cause] = {
+    "vaccinated": Cause("vaccinated", "vaccinated"),
+    "unwilling": Cause("unwilling", "does not want to be vaccinated"),
+    "declined": Cause("unwilling", "called, was answered, and decided against it"),
+    "turn_too_late": Cause("turn_too_late", "the group's turn comes after this date"),
+    "gave_up": Cause("never_reached_call_centre", "called in vain and gave up for good"),
+    "still_trying": Cause("never_reached_call_centre", "called in vain and is still trying"),
+    "no_dose_to_book": Cause("no_dose", "waits for an appointment; no dose is left for one"),
+    "dose_too_late": Cause("no_dose", "has a later appointment; earlier doses are promised"),
+    "no_dose_on_the_day": Cause("no_dose", "came to an appointment and found no dose"),
+    "no_slot_to_book": Cause("no_slot", "waits for an appointment; the slots are taken"),
+    "slot_too_late": Cause("no_slot", "has a later appointment; earlier slots are taken"),
+    "not_served": Cause("no_slot", "came; left the queue or was not served before closing"),
+    "not_shown_up": Cause("not_shown_up", "missed the appointment"),
+    "interval_not_over": Cause("interval_not_over", "the interval to the second dose is not over"),
+    "not_yet_protected": Cause("interval_not_over", "all doses, but the last too recently"),
+    "not_registered": Cause("still_waiting", "has not called or come to another channel yet"),
+    "other_channel_limit": Cause("still_waiting", "came to another channel; its days were full"),
+    "not_booked": Cause("still_waiting", "registered; the appointment is still to be made"),
+    "appointment_later": Cause("still_waiting", "has an appointment later than this date"),
+}
+"""Every person has exactly one: that decides the reason."""
 
 
 @dataclass

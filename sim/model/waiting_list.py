@@ -106,6 +106,16 @@ class WaitingList:
         for had in _PASSES[self._policy]:
             self._offer(today, had, just_look=True)
 
+    def unpromised(self, today: int) -> Int64Array:
+        """Doses of each vaccine that could still be promised for tomorrow, as first doses; where
+        bookings ignore the stock, those on hand: int64[V]."""
+        tomorrow = min(today + 1, self._days - 1)
+        if self._stock_rule == "ignore":
+            left = self._supply.can_be_promised(today, announced=False)
+        else:
+            left = self._doses_left(today, tomorrow, had=[0])
+        return np.asarray(np.maximum(left[:, tomorrow:].min(axis=1), 0))
+
     def _offer(self, today: int, had: list[int], just_look: bool = False) -> Int64Array:
         """One pass over people who have had so many doses (0, 1 or both), in order of joining;
         returns those who got an appointment."""
