@@ -150,10 +150,17 @@ SESSION_MUTANTS = {
         "step_time_us[step] < now:",
     ),
     "a service that ends now keeps its staff": (
-        "while busy and service_ends[0] <= now:",
-        "while busy and service_ends[0] < now:",
+        "service_ends[over] <= now:",
+        "service_ends[over] < now:",
     ),
-    "one more starts than there are staff": ("if busy < staff:", "if busy <= staff:"),
+    "the service that began first ends first": (
+        "while place > 0 and service_ends[place - 1] > end:",
+        "while False:",
+    ),
+    "one more starts than there are staff": (
+        "if started - over < staff:",
+        "if started - over <= staff:",
+    ),
     "a wait equal to the tolerance is too long": (
         "and now <= patience_ends",
         "and now < patience_ends",
@@ -173,12 +180,12 @@ SESSION_MUTANTS = {
     ),
     "walks take no time": ("exit_us[patient] + walk_us[patient, s]", "exit_us[patient]"),
     "of those who join together the highest number is first": (
-        'np.argsort(join_us[patients], kind="mergesort")',
-        "np.lexsort((-patients, join_us[patients]))",
+        "join_us[queue[place - 1]] > join_us[patient]",
+        "join_us[queue[place - 1]] >= join_us[patient]",
     ),
     "the queue is in order of arrival at the unit": (
-        "return patients[np.argsort",
-        "return patients if patients.size else patients[np.argsort",
+        "while place > 0 and join_us[queue",
+        "while False and join_us[queue",
     ),
     "an open vial lives an instant too long": (
         "if now >= vaccine.opened_at + vaccine.open_life_us:",
@@ -235,6 +242,8 @@ def mutant(old: str, new: str) -> ModuleType:
     module = ModuleType("mutant")
     sys.modules["mutant"] = module
     exec(compile(text, "mutant", "exec"), module.__dict__)
+    # In plain Python only a recarray has its fields as attributes.
+    module.__dict__["_records"] = lambda number, dtype: np.zeros(number, dtype).view(np.recarray)
     return module
 
 

@@ -24,7 +24,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from sim.compilation import kernel
 from sim.engine.contract import (
@@ -56,7 +56,7 @@ ANSWERED, ABANDONED, BLOCKED, CUT_OFF = map(int, AttemptOutcome)
 Int32Array = NDArray[np.int32]
 
 Records = Any
-"""An array of records, whose fields are attributes."""
+"""An array of records, whose fields are attributes in a kernel."""
 
 Record = Any
 """One of them; changes are made in the array."""
@@ -68,8 +68,8 @@ def _kernel_input(array: NDArray[Any]) -> NDArray[Any]:
     return array if flags.c_contiguous and flags.writeable else array.copy(order="C")
 
 
-def _records(number: int, dtype: DTypeLike) -> Records:
-    return np.zeros(number, dtype).view(np.recarray)
+def _records(number: int, dtype: np.dtype[np.void]) -> Records:
+    return np.zeros(number, dtype)
 
 
 # --- One call-centre day --------------------------------------------------------------------------
@@ -164,22 +164,22 @@ def _simulate(day: CallCentreDay, attempts: Int64Array | None) -> CallCentreDayR
     # About one bucket a caller.
     bucket_shift = int((day.closes_us - day.opens_us) // (n + 1)).bit_length()
     bucket_count = ((day.closes_us - day.opens_us) >> bucket_shift) + 1
-    centre.bucket_shift = bucket_shift
+    centre["bucket_shift"] = bucket_shift
 
     callers = _records(n, CALLER)
     for field in ("entity", "stream", "attempts_before", "language", "call_type"):
         callers[field] = getattr(day, field)
-    callers.pool = -1
+    callers["pool"] = -1
     answered_us = np.full(n, -1, dtype=np.int64)
     end_us = np.full(n, -1, dtype=np.int64)
     log = _records(0, ATTEMPT)
     if attempts is not None:
-        callers.log_start = np.cumsum(attempts) - attempts
+        callers["log_start"] = np.cumsum(attempts) - attempts
         log = _records(int(attempts.sum()), ATTEMPT)
 
     pools = _records(pool_count, POOL)
     queues = _records(languages, QUEUE)
-    queues.first = queues.last = NOBODY
+    queues["first"] = queues["last"] = NOBODY
     cells = _records(day.intervals * languages, CELL).reshape(day.intervals, languages)
     speaks = _kernel_input(day.pool_speaks)
 
@@ -206,23 +206,21 @@ def _simulate(day: CallCentreDay, attempts: Int64Array | None) -> CallCentreDayR
         _kernel_input(day.redial_delay),
         _kernel_input(day.handle),
     )
-    wait_us = answered_us - callers.arrival_us
+    wait_us = answered_us - callers["arrival_us"]
     return CallCentreDayResult(
-        outcome=np.array(callers.outcome),
-        attempts=np.array(callers.made),
+        outcome=callers["outcome"].copy(),
+        attempts=callers["made"].copy(),
         answered_us=answered_us,
-        wait_us=np.where(callers.outcome == CallOutcome.ANSWERED, wait_us, -1),
+        wait_us=np.where(callers["outcome"] == CallOutcome.ANSWERED, wait_us, -1),
         end_us=end_us,
-        pool=np.array(callers.pool),
-        counts=cells.view(np.int64, np.ndarray).reshape(day.intervals, languages, len(CallCount)),
-        pool_answered=pools.answered.copy(),
-        pool_busy_us=pools.busy_us.copy(),
-        pool_overtime_us=pools.overtime_us.copy(),
-        max_waiting=int(centre.max_waiting[0]),
-        max_lines=int(centre.max_lines[0]),
-        log=None
-        if attempts is None
-        else log.view(np.int64, np.ndarray).reshape(-1, len(ATTEMPT_FIELDS)),
+        pool=callers["pool"].copy(),
+        counts=cells.view(np.int64).reshape(day.intervals, languages, len(CallCount)),
+        pool_answered=pools["answered"].copy(),
+        pool_busy_us=pools["busy_us"].copy(),
+        pool_overtime_us=pools["overtime_us"].copy(),
+        max_waiting=int(centre["max_waiting"][0]),
+        max_lines=int(centre["max_lines"][0]),
+        log=None if attempts is None else log.view(np.int64).reshape(-1, len(ATTEMPT_FIELDS)),
     )
 
 
@@ -744,21 +742,20 @@ def _unit_session(
         if arrival_us[patient] >= closes_us:
             outcome[patient] = PatientOutcome.CLOSED
 
-    service_ends = np.empty(n, dtype=np.int64)  # heap
+    queue = np.empty(n, dtype=np.int64)
+    left_queue_us = np.empty(n, dtype=np.int64)
+    service_ends = np.empty(n, dtype=np.int64)
     for s in range(stations):
-        queue = np.empty(n, dtype=np.int64)
         joined = 0
         for patient in range(n):
             if outcome[patient] == PatientOutcome.COMPLETED and visits[patient, s]:
                 join_us[patient, s] = exit_us[patient] + walk_us[patient, s]
-                queue[joined] = patient
+                _join(queue, joined, join_us[:, s], patient)
                 joined += 1
-        queue = _by_time_of_joining(queue[:joined], join_us[:, s])
-        left_queue_us = np.empty(joined, dtype=np.int64)
 
         now = -NEVER
         staff = 0
-        busy = 0
+        started = over = 0  # services; the service ends of those between are in order
         step, last_step = step_first[s], step_first[s + 1]
         for place in range(joined):
             patient = queue[place]
@@ -771,12 +768,11 @@ def _unit_session(
                 while step < last_step and step_time_us[step] <= now:
                     staff = step_staff[step]
                     step += 1
-                while busy and service_ends[0] <= now:
-                    busy -= 1
-                    _pop_earliest(service_ends, busy)
-                if busy < staff:
+                while over < started and service_ends[over] <= now:
+                    over += 1
+                if started - over < staff:
                     break
-                next_end = service_ends[0] if busy else NEVER
+                next_end = service_ends[over] if over < started else NEVER
                 next_step = step_time_us[step] if step < last_step else NEVER
                 now = min(next_end, next_step)
 
@@ -804,14 +800,14 @@ def _unit_session(
                     jab_us[patient] = end
                 start_us[patient, s] = now
                 left_queue_us[place] = now
-                _push_end(service_ends, busy, end)
-                busy += 1
+                _add_end(service_ends, started, end)
+                started += 1
                 served[s] += 1
                 busy_us[s] += end - now
             end_us[patient, s] = end
             exit_us[patient] = end
             wait_us[s] += left_queue_us[place] - join
-        max_queue[s] = _most_at_once(join_us[:, s][queue], left_queue_us)
+        max_queue[s] = _most_at_once(join_us[:, s][queue[:joined]], left_queue_us[:joined])
 
     for v in range(vaccines.size):
         _discard(vaccines[v])
@@ -825,13 +821,31 @@ def _unit_session(
     )
 
 
+# Patients reach a station, and services end, nearly in order: what is new finds its place from the
+# end of a sorted array in a few steps.
+
+
 @kernel
-def _by_time_of_joining(patients: Int64Array, join_us: Int64Array) -> Int64Array:
-    """The patients, given in order of their numbers, by (time of joining, number)."""
-    for place in range(1, patients.size):
-        if join_us[patients[place]] < join_us[patients[place - 1]]:
-            return patients[np.argsort(join_us[patients], kind="mergesort")]
-    return patients
+def _join(queue: Int64Array, size: int, join_us: Int64Array, patient: int) -> None:
+    """Add a patient to a queue of so many, in order of (time of joining, number).
+
+    They are added in order of their numbers.
+    """
+    place = size
+    while place > 0 and join_us[queue[place - 1]] > join_us[patient]:
+        queue[place] = queue[place - 1]
+        place -= 1
+    queue[place] = patient
+
+
+@kernel
+def _add_end(service_ends: Int64Array, size: int, end: int) -> None:
+    """Add the end of a service to so many, in order of time."""
+    place = size
+    while place > 0 and service_ends[place - 1] > end:
+        service_ends[place] = service_ends[place - 1]
+        place -= 1
+    service_ends[place] = end
 
 
 @kernel
@@ -872,7 +886,8 @@ def _discard(vaccine: Record) -> None:
 @kernel
 def _most_at_once(begins: Int64Array, ends: Int64Array) -> int:
     """Largest number of intervals begin <= t < end that hold one t. `begins` are sorted."""
-    ends = np.sort(ends)
+    if (ends[1:] < ends[:-1]).any():  # (queues are left in order, unless patience is lost)
+        ends = np.sort(ends)
     most = 0
     ended = 0
     for i in range(begins.size):
@@ -880,33 +895,3 @@ def _most_at_once(begins: Int64Array, ends: Int64Array) -> int:
             ended += 1
         most = max(most, i + 1 - ended)
     return most
-
-
-@kernel
-def _push_end(heap: Int64Array, size: int, end: int) -> None:
-    """Add a time to a heap of so many, the earliest on top."""
-    place = size
-    while place > 0:
-        parent = (place - 1) >> 1
-        if heap[parent] <= end:
-            break
-        heap[place] = heap[parent]
-        place = parent
-    heap[place] = end
-
-
-@kernel
-def _pop_earliest(heap: Int64Array, size: int) -> None:
-    """Take away the earliest time of a heap; `size` are left."""
-    end = heap[size]
-    place = 0
-    child = 1
-    while child < size:
-        if child + 1 < size and heap[child + 1] < heap[child]:
-            child += 1
-        if end <= heap[child]:
-            break
-        heap[place] = heap[child]
-        place = child
-        child = 2 * place + 1
-    heap[place] = end
