@@ -48,9 +48,9 @@ def coverage_curve(
     parts = []
     for key in keys:
         here = counted if key is None else counted[counted[by] == key]
-        curves = _before(scenario, scope, len(dates), key, by) + _by_day(
-            here, column, scenario, scope, len(dates), numbers
-        )
+        curves = _by_day(here, column, scenario, scope, len(dates), numbers)
+        if by != "unit":
+            curves = curves + vaccinated_before(scenario, scope, len(dates), key)
         columns: dict[str, Any] = {
             "replication": np.repeat(numbers, len(dates)),
             "date": np.tile(dates, len(numbers)),
@@ -73,7 +73,7 @@ def cumulative(
     column, first_only = _counted(scenario, scope)
     counted = (daily[daily["dose"] == 1] if first_only else daily).assign(replication=0)
     curves = _by_day(counted, column, scenario, scope, days, np.zeros(1, dtype=np.int64))
-    total: NDArray[np.int64] = curves[0] + _before(scenario, scope, days, None, None)
+    total: NDArray[np.int64] = curves[0] + vaccinated_before(scenario, scope, days)
     return total
 
 
@@ -106,23 +106,20 @@ def _by_day(
     return np.cumsum(total, axis=1, dtype=np.int64)
 
 
-def _before(
-    scenario: Scenario, scope: Scope, days: int, key: str | None, by: str | None
+def vaccinated_before(
+    scenario: Scenario, scope: Scope, days: int, group: str | None = None
 ) -> NDArray[np.int64]:
     """People of the target (or of one group) who had their doses before the campaign: [days]."""
     total = np.zeros(days, dtype=np.int64)
-    if by == "unit":
-        return total
-    groups = scenario.groups.values() if key is None else [scenario.groups[key]]
-    for group in groups:
-        for entry in group.already_vaccinated:
-            for day, people in _vaccinated_before(entry, scenario, scope):
+    for member in scenario.groups.values() if group is None else [scenario.groups[group]]:
+        for entry in member.already_vaccinated:
+            for day, people in days_counted(entry, scenario, scope):
                 if day < days:
                     total[max(day, 0)] += people
     return np.cumsum(total, dtype=np.int64)
 
 
-def _vaccinated_before(
+def days_counted(
     entry: AlreadyVaccinated, scenario: Scenario, scope: Scope
 ) -> Iterator[tuple[int, int]]:
     """(day on which they count, number of people) for one entry of `already_vaccinated`."""

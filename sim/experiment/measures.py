@@ -317,3 +317,8 @@ def _first_day(reached: NDArray[np.bool_]) -> float:
 def as_date(scenario: Scenario, days: float) -> date:
     """The date that is so many days after campaign.first_day (fractions round up)."""
     return scenario.campaign.first_day + timedelta(days=math.ceil(days))
+
+
+def on(day: date) -> str:
+    """14 August 2021."""
+    return f"{day.day} {day:%B %Y}"

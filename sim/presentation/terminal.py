@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 
 from sim.experiment.answer import Answer, months
 from sim.experiment.coverage import SCOPES
 from sim.experiment.measures import as_date, measure
+from sim.experiment.measures import on as on
 from sim.experiment.plan_arithmetic import (
     ceiling,
     ceiling_is_certain,
@@ -22,11 +23,6 @@ from sim.scenario import Scenario
 from sim.scenario_errors import did_you_mean
 
 # Numbers --------------------------------------------------------------------------------------
-
-
-def on(day: date) -> str:
-    """14 August 2021."""
-    return f"{day.day} {day:%B %Y}"
 
 
 def replications(n: int) -> str:

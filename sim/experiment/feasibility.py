@@ -1,0 +1,734 @@
+"""The most that a campaign can reach by a day, whatever the telephones: a linear program.
+
+What limits first doses F and second doses S, cumulated by regimen r and day t:
+
+    slots      sum over r of dF_r(t) + dS_r(t) <= slots of the open units (walk-ins included)
+    doses      F_r and S_r that use vaccine v, summed, <= usable doses of v that have come by t
+    people     sum over r of F_r(t) <= willing people whose turn has come by t
+    interval   S_r(t) <= F_r(t - min_days) + first doses before the campaign that are old enough
+    regimens   dF_r(t) = 0 on days on which a first dose does not begin r
+
+The greatest F (or number of last doses) on a day is found by SciPy's HiGHS. Adding up units and
+groups loses nothing. Units: a person can be booked at any of them, doses can be shipped to any of
+them, and any number of doses up to the sum of the slots can be split over the units. Groups:
+whose turn has come may be vaccinated on every later day, so that people can be found for any
+schedule of first doses whose sum up to each day is at most the number of those people (Hall's
+theorem, for sets of days that contain one another); a second dose has no turn to wait for. Not
+counted, so that the truth may be lower: bookings, missed appointments, doses left in opened vials,
+waits in a unit, and where the allocation rule leaves the doses. A refrigerator limits what a unit
+can give between two shipments; here it limits each day alone.
+
+Deliveries, walk-ins and willingness are taken at their means (`limits_of`), or as they were in one
+replication (`limits_in`). `closed_form` bounds the program from above without solving it.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sim.experiment.coverage import Scope, days_counted, vaccinated_before
+from sim.experiment.measures import on
+from sim.experiment.plan_arithmetic import deliveries
+from sim.model.capacity import open_by_day, slots_by_day
+from sim.model.regimens import Regimens
+from sim.scenario import WEEKDAYS, Regimen, Scenario
+
+Array = NDArray[np.float64]
+
+Kind = Literal["doses", "arrivals", "slots", "turns", "people", "interval"]
+
+_TINY = 1e-6
+"""Smaller numbers of persons are rounding errors."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a campaign has, by day (T days, V vaccines, R regimens)."""
+
+    first_day: date
+    slots: Array
+    """[T] doses that the open units can give"""
+    first_slots: Array
+    """[T] of these, open to first doses"""
+    second_slots: Array
+    """[T] of these, open to second doses (nobody walks in for one)"""
+    doses: Array
+    """[V, T] usable doses that have come so far"""
+    people: Array
+    """[T] willing people without a dose before the campaign whose turn has come"""
+    begins: NDArray[np.bool_]
+    """[R, T] whether a first dose on the day begins the regimen"""
+    first_vaccine: NDArray[np.int64]
+    """[R]"""
+    second_vaccine: NDArray[np.int64]
+    """[R]; -1: one dose completes the regimen"""
+    min_days: NDArray[np.int64]
+    """[R]"""
+    due: Array
+    """[R, T] people with a first dose before the campaign, whose interval is over"""
+    before: Mapping[Scope, Array]
+    """[T] people who count as vaccinated from doses before the campaign"""
+    one_is_enough: bool
+    """one dose counts as fully vaccinated"""
+    protected_after_days: int
+
+    @property
+    def days(self) -> int:
+        """T"""
+        return self.slots.size
+
+    def lag(self, scope: Scope) -> int:
+        """Days after the dose until a person counts."""
+        return self.protected_after_days if scope == "full" else 0
+
+    def needs_second(self, scope: Scope) -> bool:
+        """Whether second doses count for the scope."""
+        return scope == "full" and not self.one_is_enough and bool((self.second_vaccine >= 0).any())
+
+
+def limits_of(scenario: Scenario) -> Limits:
+    """The limits of a scenario: deliveries, walk-ins and willingness at their means."""
+    per_day = np.array([unit.walk_ins_per_day for unit in scenario.units.values()])
+    walk_ins = per_day[:, np.newaxis] * open_by_day(scenario)
+    arriving = np.zeros((len(scenario.vaccines), walk_ins.shape[1]))
+    for arrival in _arrivals(scenario):
+        arriving[arrival.vaccine, arrival.day] += arrival.doses
+    return _limits(scenario, slots_by_day(scenario), walk_ins, arriving, _willing(scenario))
+
+
+@dataclass(frozen=True)
+class _Arrival:
+    """A delivery that is expected to come by the horizon."""
+
+    name: str
+    vaccine: int
+    day: int
+    doses: float
+    """usable"""
+
+
+def _arrivals(scenario: Scenario) -> list[_Arrival]:
+    vaccines = list(scenario.vaccines)
+    return [
+        _Arrival(
+            name=str(row["delivery"]),
+            vaccine=vaccines.index(row["vaccine"]),
+            day=(row["arrives"] - scenario.campaign.first_day).days,
+            doses=float(row["usable"]),
+        )
+        for row in deliveries(scenario).to_dict("records")
+        if row["in_time"]
+    ]
+
+
+def _willing(scenario: Scenario) -> dict[str, float]:
+    """Expected people by group who want a dose and have had none before the campaign."""
+    return {
+        name: (group.people - _before(scenario, name)) * group.willing
+        for name, group in scenario.groups.items()
+    }
+
+
+def _turn(scenario: Scenario, group: str) -> int:
+    """Day from which the group may be vaccinated."""
+    return max((scenario.groups[group].turn_from - scenario.campaign.first_day).days, 0)
+
+
+def limits_in(
+    scenario: Scenario, tables: Mapping[str, pd.DataFrame], slots: NDArray[np.int64]
+) -> Limits:
+    """The limits as they were in one replication: its own deliveries, walk-ins and unwilling.
+
+    `slots` is `slots_by_day(scenario)`. Who was unwilling to the end is not among the willing.
+    """
+    days = pd.date_range(scenario.campaign.first_day, scenario.campaign.horizon, unit="ms")
+    walking = tables["daily"]
+    walking = walking[walking["walk_ins"] > 0]
+    walk_ins = np.zeros(slots.shape)
+    unit = pd.Index(list(scenario.units)).get_indexer(pd.Index(walking["unit"]))
+    np.add.at(walk_ins, (unit, days.get_indexer(pd.Index(walking["date"]))), walking["walk_ins"])
+    stock = tables["stock"]
+    stock = stock[stock["delivered"] > 0]
+    arriving = np.zeros((len(scenario.vaccines), len(days)))
+    vaccine = pd.Index(list(scenario.vaccines)).get_indexer(pd.Index(stock["vaccine"]))
+    yields = np.array(
+        [1 + v.extra_doses_per_vial / v.doses_per_vial for v in scenario.vaccines.values()]
+    )
+    usable = (stock["delivered"] - stock["storage_loss"]).to_numpy() * yields[vaccine]
+    np.add.at(arriving, (vaccine, days.get_indexer(pd.Index(stock["date"]))), usable)
+    reasons = tables["reasons"]
+    unwilling = reasons[
+        (reasons["as_of"] == "horizon")
+        & (reasons["scope"] == "first")
+        & (reasons["reason"] == "unwilling")
+    ].set_index("group")["persons"]
+    willing = {
+        name: float(group.people - _before(scenario, name) - unwilling.get(name, 0))
+        for name, group in scenario.groups.items()
+    }
+    return _limits(scenario, slots, walk_ins, arriving, willing)
+
+
+def _before(scenario: Scenario, group: str) -> int:
+    return sum(entry.people for entry in scenario.groups[group].already_vaccinated)
+
+
+def _limits(
+    scenario: Scenario,
+    appointments: NDArray[np.int64],
+    walk_ins: Array,
+    arriving: Array,
+    willing: Mapping[str, float],
+) -> Limits:
+    """appointments, walk_ins: [units, T]; arriving: [V, T]; willing: people by group."""
+    campaign = scenario.campaign
+    days = appointments.shape[1]
+    share = scenario.appointments.second_dose_slots
+    second = appointments if share is None else np.floor(appointments * share + 1e-9)
+    first = appointments - (0 if share is None else second)
+    most = _refrigerated(scenario)[:, np.newaxis]
+    begins_at = Regimens(scenario, days)
+    regimens = list(scenario.regimens.values())
+    vaccines = list(scenario.vaccines)
+    first_vaccine = np.array([vaccines.index(r.first) for r in regimens])
+    people = np.zeros(days)
+    for name in scenario.groups:
+        people[_turn(scenario, name) :] += willing[name]
+    return Limits(
+        first_day=campaign.first_day,
+        slots=np.minimum(appointments + walk_ins, most).sum(axis=0),
+        first_slots=np.minimum(first + walk_ins, most).sum(axis=0),
+        second_slots=np.minimum(second, most).sum(axis=0).astype(np.float64),
+        doses=np.cumsum(_shipped(scenario, arriving), axis=1),
+        people=people,
+        begins=np.arange(len(regimens))[:, np.newaxis]
+        == begins_at.of_first_dose[:, first_vaccine].T,
+        first_vaccine=first_vaccine,
+        second_vaccine=begins_at.second[:-1],
+        min_days=begins_at.min_days[:-1],
+        due=_due(scenario, days),
+        before={
+            "first": vaccinated_before(scenario, "first", days).astype(np.float64),
+            "full": vaccinated_before(scenario, "full", days).astype(np.float64),
+        },
+        one_is_enough=campaign.complete_with == "one_dose",
+        protected_after_days=campaign.protected_after_days,
+    )
+
+
+def _refrigerated(scenario: Scenario) -> Array:
+    """Doses that each unit's refrigerator holds ([units]): the most that it can give on a day."""
+    extra = max(1 + v.extra_doses_per_vial / v.doses_per_vial for v in scenario.vaccines.values())
+    return np.array(
+        [
+            math.inf if unit.refrigerator_doses is None else unit.refrigerator_doses * extra
+            for unit in scenario.units.values()
+        ]
+    )
+
+
+def _shipped(scenario: Scenario, arriving: Array) -> Array:
+    """Doses by the day on which they can first be given: that of the next shipment."""
+    shipped = np.zeros_like(arriving)
+    for vaccine, day in zip(*np.nonzero(arriving), strict=True):
+        usable = _shipment(scenario, int(day))
+        if usable < arriving.shape[1]:
+            shipped[vaccine, usable] += arriving[vaccine, day]
+    return shipped
+
+
+def _shipment(scenario: Scenario, day: int) -> int:
+    """First day from that one on with a shipment."""
+    weekday = scenario.campaign.first_day.weekday() + day
+    return day + next(
+        d for d in range(7) if WEEKDAYS[(weekday + d) % 7] in scenario.supply.shipment_days
+    )
+
+
+def _due(scenario: Scenario, days: int) -> Array:
+    """[R, T] people who wait for a second dose from before the campaign, interval over."""
+    due = np.zeros((len(scenario.regimens), days))
+    names = list(scenario.regimens)
+    for group in scenario.groups.values():
+        for entry in group.already_vaccinated:
+            regimen = scenario.regimens[entry.regimen]
+            if entry.doses == 1 and regimen.second is not None:
+                for first_dose, people in days_counted(entry, scenario, "first"):
+                    day = max(first_dose + regimen.min_days, 0)
+                    if day < days:
+                        due[names.index(entry.regimen), day] += people
+    return np.cumsum(due, axis=1)
+
+
+# In closed form -------------------------------------------------------------------------------
+
+
+def closed_form(limits: Limits, scope: Scope) -> Array:
+    """[T] people who can have been vaccinated by each day: an upper bound, in closed form.
+
+    First doses: F(t) <= min(F(t - 1) + slots(t), doses so far, people whose turn has come), every
+    dose being a first dose; exact if first doses begin with every vaccine on every day. Last doses:
+    S(t) <= S(t - 1) + slots(t), and by t no more than first doses a shortest interval ago; with
+    first doses before the campaign B(t) that are due, 2 S(t) - B(t) <= doses so far, and slots.
+    """
+    first = _first(limits)
+    if scope == "first" or not limits.needs_second(scope):
+        return _counted(limits, scope, first)
+    two = limits.second_vaccine >= 0
+    interval = int(limits.min_days[two].min())
+    due = limits.due.sum(axis=0)
+    may_follow = _later(first, interval) + due
+    given_at_most = np.minimum(limits.doses.sum(axis=0), np.cumsum(limits.slots))
+    second = _filling(limits.second_slots, np.minimum(may_follow, (given_at_most + due) / 2))
+    if not two.all():  # some are complete with one dose
+        second = np.minimum(second + first, np.minimum(limits.people + due, given_at_most))
+    return _counted(limits, scope, second)
+
+
+def _first(limits: Limits) -> Array:
+    """[T] first doses that can have been given by each day."""
+    usable = np.zeros(limits.days)
+    for vaccine in set(limits.first_vaccine.tolist()):
+        begins = limits.begins[limits.first_vaccine == vaccine].any(axis=0)
+        usable += np.maximum.accumulate(np.where(begins, limits.doses[vaccine], 0.0))
+    return _filling(limits.first_slots, np.minimum(usable, limits.people))
+
+
+def _filling(slots: Array, most: Array) -> Array:
+    """G(t) = min(G(t - 1) + slots(t), most(t)) from G = 0, for a `most` that never falls: [T]."""
+    given = np.cumsum(slots, axis=-1)
+    return np.asarray(given + np.minimum.accumulate(np.minimum(most - given, 0.0), axis=-1))
+
+
+def _counted(limits: Limits, scope: Scope, given: Array) -> Array:
+    """People by the day on which they count, with those vaccinated before the campaign."""
+    return _later(given, limits.lag(scope)) + limits.before[scope]
+
+
+def _later(series: Array, days: int) -> Array:
+    """The series so many days later, nothing before."""
+    return np.concatenate([np.zeros(min(days, series.size)), series])[: series.size]
+
+
+# The linear program ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Solution:
+    """The greatest number of people, and what the solver says a unit of each limit is worth.
+
+    A worth is a dual value: one more unit adds at most so much. Where several dual solutions are
+    optimal it may add less, so that only a worth of 0 is final.
+    """
+
+    people: float
+    """people whose last dose is given by the day asked for"""
+    path: Array
+    """[T] those by each day, until the day asked for"""
+    slots: Array
+    """[T] dual values of the slots of each day"""
+    doses: Array
+    """[V, T] of the doses that have come by each day"""
+    turns: Array
+    """[T] of the people whose turn has come"""
+    interval: Array
+    """[R, T] of the first doses that are old enough"""
+
+
+def _solve(limits: Limits, scope: Scope, last: int, every_day: bool = False) -> _Solution:
+    """The linear program for people who have had their last dose by day `last`.
+
+    With `every_day`, for the sum of their numbers over all days up to then. Variables are the
+    cumulated doses F_r and S_r on days with slots. Doses and people that can be used by a day need
+    a row only where they are about to grow, since F and S never fall.
+    """
+    from scipy.optimize import linprog
+    from scipy.sparse import coo_array
+
+    solution = _Solution(
+        people=0.0,
+        path=np.zeros(limits.days),
+        slots=np.zeros(limits.days),
+        doses=np.zeros(limits.doses.shape),
+        turns=np.zeros(limits.days),
+        interval=np.zeros(limits.due.shape),
+    )
+    days = np.flatnonzero(limits.slots[: last + 1] > 0)
+    first = list(range(limits.first_vaccine.size))
+    second = (
+        [r for r in first if limits.second_vaccine[r] >= 0] if limits.needs_second(scope) else []
+    )
+    n, variables = days.size, len(first) + len(second)
+    if not n:
+        return solution
+    at = np.arange(n)
+    rows, columns, values, most = [], [], [], []
+    size = 0
+
+    def column(variable: int, day: NDArray[np.int64]) -> NDArray[np.int64]:
+        return variable * n + day
+
+    def limit(bounds: Array, *terms: tuple[NDArray[np.int64], NDArray[np.int64], float]) -> slice:
+        """Rows with these right-hand sides; terms are (row, column, coefficient)."""
+        nonlocal size
+        for row, col, value in terms:
+            rows.append(size + row)
+            columns.append(col)
+            values.append(np.full(row.size, value))
+        most.append(bounds)
+        size += bounds.size
+        return slice(size - bounds.size, size)
+
+    def given(variable: int, sign: float = 1.0) -> list[Any]:
+        """Doses given on each day: the differences of a cumulated variable."""
+        return [
+            (at, column(variable, at), sign),
+            (at[1:], column(variable, at[:-1]), -sign),
+        ]
+
+    def by_then(total: Array, users: list[int]) -> tuple[NDArray[np.int64], slice]:
+        """The variables together stay within a cumulated total; returns days and rows."""
+        grows = np.flatnonzero(np.append(total[days[1:]] > total[days[:-1]], True))
+        row = np.arange(grows.size)
+        terms = [(row, column(user, grows), 1.0) for user in users]
+        return days[grows], limit(total[days[grows]], *terms)
+
+    seconds = [len(first) + i for i in range(len(second))]
+    both = [term for variable in range(variables) for term in given(variable)]
+    slot_rows = limit(limits.slots[days], *both)
+    limit(limits.first_slots[days], *(term for v in first for term in given(v)))
+    if second:
+        limit(limits.second_slots[days], *(term for v in seconds for term in given(v)))
+    for variable in range(variables):
+        limit(np.zeros(n), *given(variable, -1.0))
+    for r in first:
+        never = np.flatnonzero(~limits.begins[r, days])
+        steps = [(np.arange(never.size), column(r, never), 1.0)]
+        earlier = np.flatnonzero(never > 0)
+        steps.append((earlier, column(r, never[earlier] - 1), -1.0))
+        limit(np.zeros(never.size), *steps)
+    dose_rows = {
+        v: by_then(
+            limits.doses[v],
+            [r for r in first if limits.first_vaccine[r] == v]
+            + [s for s, r in zip(seconds, second, strict=True) if limits.second_vaccine[r] == v],
+        )
+        for v in range(limits.doses.shape[0])
+    }
+    turn_days, turn_rows = by_then(limits.people, first)
+    interval_rows = {}
+    for s, r in zip(seconds, second, strict=True):
+        since = np.searchsorted(days, days - limits.min_days[r], side="right") - 1
+        some = np.flatnonzero(since >= 0)
+        interval_rows[r] = limit(
+            limits.due[r, days], (at, column(s, at), 1.0), (some, column(r, since[some]), -1.0)
+        )
+    last_doses = seconds + [r for r in first if r not in second]
+    reward = np.zeros((variables, n))
+    reward[last_doses, slice(0 if every_day else n - 1, n)] = -1.0
+    table: Any = coo_array(
+        (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))),
+        shape=(size, variables * n),
+    )
+    found = linprog(reward.ravel(), A_ub=table.tocsc(), b_ub=np.concatenate(most), method="highs")
+    if not found.success:  # zero doses are always possible, and slots are finite
+        raise RuntimeError(f"the linear program of the ceiling was not solved: {found.message}")
+    duals = -found.ineqlin.marginals
+    solution.slots[days] = duals[slot_rows]
+    for v, (dose_days, dose_slice) in dose_rows.items():
+        solution.doses[v, dose_days] = duals[dose_slice]
+    solution.turns[turn_days] = duals[turn_rows]
+    for r, part in interval_rows.items():
+        solution.interval[r, days] = duals[part]
+    path = found.x.reshape(variables, n)[last_doses].sum(axis=0)
+    so_far = np.searchsorted(days, np.arange(limits.days), side="right") - 1
+    return replace(solution, people=float(path[-1]), path=np.where(so_far >= 0, path[so_far], 0.0))
+
+
+# What is asked --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Ceiling:
+    """The most people that can be reached whatever the bookings (doses as expected)."""
+
+    first_by_deadline: int
+    full_by_deadline: int
+    first_in_all: int
+    """by the horizon"""
+
+
+def ceiling_of(scenario: Scenario) -> Ceiling:
+    """The ceiling at the deadline, and for first doses at the horizon."""
+    limits, campaign = limits_of(scenario), scenario.campaign
+    return Ceiling(
+        first_by_deadline=_most(limits, "first", campaign.deadline),
+        full_by_deadline=_most(limits, "full", campaign.deadline),
+        first_in_all=_most(limits, "first", campaign.horizon),
+    )
+
+
+def most_by(scenario: Scenario, scope: Scope, day: date) -> int:
+    """The most people of the target who can be vaccinated by the evening of a day.
+
+    Those vaccinated before the campaign count, as in `coverage_curve`. ValueError for a day outside
+    the campaign.
+    """
+    return _most(limits_of(scenario), scope, day)
+
+
+def _most(limits: Limits, scope: Scope, day: date) -> int:
+    number = _number(limits, day)
+    given = _solve(limits, scope, number - limits.lag(scope)).people
+    return _whole(given + limits.before[scope][number])
+
+
+def _number(limits: Limits, day: date) -> int:
+    number = (day - limits.first_day).days
+    if not 0 <= number < limits.days:
+        end = limits.first_day + timedelta(days=limits.days - 1)
+        raise ValueError(f"{day} is not a day of the campaign, {limits.first_day} to {end}")
+    return number
+
+
+def _whole(people: float) -> int:
+    return math.floor(people + _TINY)
+
+
+def curve(scenario: Scenario, scope: Scope) -> pd.Series:
+    """The most people vaccinated by each day (int64, indexed by date).
+
+    Each day's number is a maximum of its own: no one campaign need reach them all.
+    """
+    limits = limits_of(scenario)
+    given = _best_by_day(limits, scope)
+    return pd.Series(
+        np.floor(_counted(limits, scope, given) + _TINY).astype(np.int64),
+        index=pd.date_range(limits.first_day, periods=limits.days, freq="D"),
+        name=scope,
+    )
+
+
+def _best_by_day(limits: Limits, scope: Scope) -> Array:
+    """[T] people whose last dose can be given by each day.
+
+    The closed form where it is reached: one program, for the sum over all days, finds a campaign
+    that follows it as far as it can. Where that stays below, a program for the day decides; days
+    between two with the same number have it too.
+    """
+    nobody = dict.fromkeys(limits.before, np.zeros(limits.days))
+    most = closed_form(replace(limits, before=nobody, protected_after_days=0), scope)
+    path = _solve(limits, scope, limits.days - 1, every_day=True).path
+    best = np.where(path > most - _TINY, most, np.nan)
+    best[-1] = _solve(limits, scope, limits.days - 1).people
+
+    def fill(low: int, high: int) -> None:
+        """Days between two that are known."""
+        if high - low < 2:
+            return
+        if best[high] - (best[low] if low >= 0 else 0.0) < _TINY:
+            best[low + 1 : high] = best[high]
+            return
+        middle = (low + high) // 2
+        if np.isnan(best[middle]):
+            best[middle] = _solve(limits, scope, middle).people
+        fill(low, middle)
+        fill(middle, high)
+
+    fill(-1, limits.days - 1)
+    return best
+
+
+# What binds -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Binding:
+    """A limit, and what one more unit of it is worth for the ceiling of a day."""
+
+    kind: Kind
+    """doses: one more usable dose in a delivery. arrivals: a delivery one day sooner. slots: one
+    more slot on one of the days. turns: a group's turn one day sooner. people: one more willing
+    person in a group. interval: the shortest interval of a regimen one day less."""
+    what: str
+    """name of the delivery, group or regimen; "" for slots, and for a kind worth nothing"""
+    first: date
+    last: date
+    """the days on which it holds"""
+    worth: float
+    """people by whom one more unit, and nothing else, raises the ceiling"""
+    words: str
+
+
+def bindings(scenario: Scenario, scope: Scope, day: date) -> list[Binding]:
+    """What holds the ceiling of a day, and what one more unit of it is worth.
+
+    First all that is worth something, then every kind of which no unit is worth anything.
+
+    The worth is the difference that one more unit makes (the right-hand difference of the
+    optimum), found by solving again. The solver's dual values alone are not it: where several are
+    optimal (ties are the rule here: July's doses are as many as the people whose turn has come)
+    they say what a unit may be worth at most. So what has a dual value of 0 is worth nothing, and
+    only the rest is solved again.
+    """
+    limits = limits_of(scenario)
+    last = _number(limits, day) - limits.lag(scope)
+    base = _solve(limits, scope, last)
+
+    def worth(changed: Limits) -> float:
+        more = _solve(changed, scope, last).people - base.people
+        return round(more, 6) if more > _TINY else 0.0
+
+    found = [
+        *_doses_worth(scenario, limits, base, worth),
+        *_slots_worth(limits, base, worth),
+        *_people_worth(scenario, limits, base, worth),
+        *_interval_worth(scenario, limits, base, worth),
+    ]
+    kinds = {binding.kind for binding in found}
+    return sorted(found, key=lambda b: _ORDER.index(b.kind)) + [
+        Binding(kind, "", limits.first_day, day, 0.0, f"{_NOTHING[kind]}: nobody")
+        for kind in _ORDER
+        if kind not in kinds
+    ]
+
+
+Worth = Callable[[Limits], float]
+"""People by whom changed limits raise the ceiling."""
+
+
+def _doses_worth(
+    scenario: Scenario, limits: Limits, base: _Solution, worth: Worth
+) -> Iterator[Binding]:
+    """One more dose in each delivery, and each delivery one day sooner."""
+    for arrival in _arrivals(scenario):
+        vaccine, usable = arrival.vaccine, _shipment(scenario, arrival.day)
+        name = f"the delivery {arrival.name}"
+        short = np.flatnonzero(base.doses[vaccine, usable:] > _TINY) + usable
+        if short.size:
+            gain = worth(_with_doses(limits, vaccine, usable, limits.days, 1.0))
+            until = (usable, int(short[-1]))
+            yield from _binding(
+                limits, "doses", arrival.name, until, gain, f"one more dose in {name}"
+            )
+        sooner = _shipment(scenario, arrival.day - 1) if arrival.day else usable
+        if (base.doses[vaccine, sooner:usable] > _TINY).any():
+            gain = worth(_with_doses(limits, vaccine, sooner, usable, arrival.doses))
+            until = (sooner, usable - 1)
+            yield from _binding(
+                limits, "arrivals", arrival.name, until, gain, f"{name} one day sooner"
+            )
+
+
+def _with_doses(limits: Limits, vaccine: int, begin: int, end: int, doses: float) -> Limits:
+    more = limits.doses.copy()
+    more[vaccine, begin:end] += doses
+    return replace(limits, doses=more)
+
+
+def _slots_worth(limits: Limits, base: _Solution, worth: Worth) -> Iterator[Binding]:
+    """One more slot on each day; days with slots that follow one another and agree together."""
+    gains = np.zeros(limits.days)
+    for day in np.flatnonzero(base.slots > _TINY):
+        one = np.zeros(limits.days)
+        one[day] = 1.0
+        gains[day] = worth(
+            replace(
+                limits,
+                slots=limits.slots + one,
+                first_slots=limits.first_slots + one,
+                second_slots=limits.second_slots + one,
+            )
+        )
+    days = np.flatnonzero(limits.slots > 0)
+    starts = np.flatnonzero(np.diff(gains[days], prepend=-1.0) != 0)
+    for run in np.split(days, starts[1:]):
+        begin, end = on(_day(limits, run[0])), on(_day(limits, run[-1]))
+        when = f"{run.size} open days from {begin} to {end}" if run.size > 1 else ""
+        words = f"one more slot on any of the {when}" if when else f"one more slot on {begin}"
+        yield from _binding(limits, "slots", "", (run[0], run[-1]), gains[run[0]], words)
+
+
+def _people_worth(
+    scenario: Scenario, limits: Limits, base: _Solution, worth: Worth
+) -> Iterator[Binding]:
+    """One more willing person in each group, and each group's turn one day sooner."""
+    for name, willing in _willing(scenario).items():
+        turn = _turn(scenario, name)
+        some = np.flatnonzero(base.turns[turn:] > _TINY) + turn
+        if some.size:
+            gain = worth(_with_people(limits, turn, limits.days, 1.0))
+            words = f"one more willing person in the group {name}"
+            yield from _binding(limits, "people", name, (turn, int(some[-1])), gain, words)
+        if turn and base.turns[turn - 1] > _TINY:
+            gain = worth(_with_people(limits, turn - 1, turn, willing))
+            words = f"the turn of the group {name} one day sooner"
+            yield from _binding(limits, "turns", name, (turn - 1, turn - 1), gain, words)
+
+
+def _with_people(limits: Limits, begin: int, end: int, people: float) -> Limits:
+    more = limits.people.copy()
+    more[begin:end] += people
+    return replace(limits, people=more)
+
+
+def _interval_worth(
+    scenario: Scenario, limits: Limits, base: _Solution, worth: Worth
+) -> Iterator[Binding]:
+    """The interval of each regimen one day shorter, or as much shorter as it takes."""
+    for number, (name, regimen) in enumerate(scenario.regimens.items()):
+        days = np.flatnonzero(base.interval[number] > _TINY)
+        if not days.size or not regimen.min_days:
+            continue
+
+        def gain(shorter: int, name: str = name, regimen: Regimen = regimen) -> float:
+            changed = regimen.model_copy(update={"min_days": regimen.min_days - shorter})
+            regimens = {**scenario.regimens, name: changed}
+            return worth(limits_of(scenario.model_copy(update={"regimens": regimens})))
+
+        one = gain(1)
+        words = f"the interval of {name} ({regimen.min_days} days) one day shorter"
+        until = (int(days[0]), int(days[-1]))
+        yield from _binding(limits, "interval", name, until, one, words)
+        if one == 0 and gain(regimen.min_days) > 0:
+            enough = 1 + bisect_left(range(1, regimen.min_days + 1), 1, key=lambda d: gain(d) > 0)
+            words = f"{_NOTHING['interval']}: nobody; {enough} days shorter"
+            yield from _binding(limits, "interval", name, until, gain(enough), words)
+
+
+def _binding(
+    limits: Limits, kind: Kind, what: str, days: tuple[int, int], gain: float, words: str
+) -> Iterator[Binding]:
+    """The binding, unless it is worth nothing."""
+    if gain > 0:
+        first, last = (_day(limits, number) for number in days)
+        yield Binding(kind, what, first, last, gain, f"{words}: {_persons(gain)}")
+
+
+def _day(limits: Limits, number: int) -> date:
+    return limits.first_day + timedelta(days=int(number))
+
+
+_ORDER: tuple[Kind, ...] = ("doses", "arrivals", "slots", "turns", "people", "interval")
+_NOTHING: Mapping[Kind, str] = {
+    "doses": "one more dose",
+    "arrivals": "a delivery one day sooner",
+    "slots": "one more slot",
+    "turns": "a turn one day sooner",
+    "people": "one more willing person",
+    "interval": "an interval one day shorter",
+}
+
+
+def _persons(number: float) -> str:
+    text = f"{number:,.0f}" if number == round(number) else f"{number:,.2f}"
+    return f"{text} person" if number == 1 else f"{text} people"
