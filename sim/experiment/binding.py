@@ -1,0 +1,593 @@
+"""What binds: the constraint that holds back the next person, by day and unit.
+
+A person passes a chain: she is willing, registers (by telephone or through another channel), her
+group's turn comes, an appointment is made for which a slot and a dose are left, she comes and is
+served; for the second dose the interval is over too. *Today*, what holds the next person back at a
+unit is told from the records so:
+
+- Every slot is taken, and somebody could have used one more (*ready*: registered, the turn has
+  come, without an appointment or with a later one): `slots`, or `closed` on a day without any; as
+  far as slots were lost on the day, `no_show` or `queue`; `doses` if somebody came and found none.
+- A slot is free: the free slots of the province are shared out among those who could have used
+  them, the nearest to the jab first. People who are ready lacked a dose to promise (`doses`), or
+  were content with a later appointment, as at their home unit (`later_appointment`). Then come
+  those for whom it is their `turn` that is missing, those who missed an appointment and made no
+  other (`no_show`), those who wait at `other_channels`, who called in vain (`telephone`), who have
+  not called or come (`registration`), and the unwilling (`willingness`); `nobody` is the rest.
+- Where nobody is ready although every slot is taken (or the unit closed), the second rule names
+  the constraint, and the slots are needed *also*; so are doses where there are none: then neither
+  is enough without the other.
+
+What binds today need not matter *for the deadline*: if slots stay free later, for whatever reason,
+one more slot today only brings forward what is done anyway. So for each unit the last day up to the
+deadline is looked for on which a slot was free or could not be served for want of doses (or the
+last dose of the province was given, or nobody was ready). Up to that day the constraint of that
+very day decides, because people and doses keep; from the next day on slots do, because they do not.
+
+For full vaccination the next person is one whose second dose is due; who is not due is held by the
+`interval`, and who has had no first dose by the lack of a `first_dose`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sim.experiment.coverage import Scope
+from sim.experiment.results import Run
+from sim.experiment.statistics import mean_interval
+from sim.model.appointment_book import slots_of_doses
+from sim.model.capacity import slots_by_day
+from sim.model.records import CAUSES
+from sim.scenario import Scenario
+
+Tables = Mapping[str, pd.DataFrame]
+Array = NDArray[Any]
+Status = Literal["binding", "joint", "behind", "idle"]
+
+CONSTRAINTS: dict[str, str] = {
+    "slots": "every appointment taken",
+    "closed": "units closed",
+    "doses": "no dose left to promise",
+    "no_show": "missed appointments",
+    "queue": "came and not served in time",
+    "later_appointment": "kept a later appointment",
+    "turn": "the group's turn had not come",
+    "other_channels": "waiting at other channels",
+    "telephone": "called in vain",
+    "registration": "not called or come yet",
+    "willingness": "not willing",
+    "interval": "interval between doses not over",
+    "first_dose": "no first dose yet",
+    "nobody": "nobody left",
+}
+_K = {name: number for number, name in enumerate(CONSTRAINTS)}
+_NO_LEVERS = ("later_appointment", "nobody")
+_SECOND_DOSE_ONLY = ("interval", "first_dose")
+
+STATUS: dict[Status, str] = {
+    "binding": "more of it means more people vaccinated",
+    "joint": "needed together with what binds",
+    "behind": "holds back people too, behind what binds",
+    "idle": "more of it changes nothing",
+}
+
+
+@dataclass(frozen=True)
+class Binding:
+    """What binds, for one scope; see this module for what that means."""
+
+    scope: Scope
+    deadline: date
+    """or the last day simulated, where that was earlier"""
+    replications: int
+    by_day: pd.DataFrame
+    """date, unit, constraint, share (of what held back the next person that day, 0 ... 1, mean over
+    replications), also (share of replications in which it was needed too), decisive and
+    decisive_also (the same for coverage by the deadline; 0 after it)"""
+    province_by_day: pd.DataFrame
+    """the same without unit (means over units, weighted by their slots), and persons (mean number
+    held back)"""
+    status: dict[str, Status]
+    """of each constraint, for coverage by the deadline"""
+    causes: pd.DataFrame
+    """those not vaccinated by the deadline: reason, cause, persons (mean), low, high"""
+    failed_calls: dict[str, float]
+    """calls in vain up to the deadline, by outcome (mean)"""
+
+    def main_by_day(self) -> pd.DataFrame:
+        """date, constraint (that with the greatest share), share, also (what is needed too)."""
+        return _main(self.province_by_day, "share")
+
+    def periods(self) -> pd.DataFrame:
+        """Runs of days held back by the same constraint: first, last, constraint, also.
+
+        Days on which all units are closed belong to the run around them, if there is one.
+        """
+        return _runs(self.main_by_day())
+
+    def decisive_periods(self) -> pd.DataFrame:
+        """The same for coverage by the deadline; closed days count as days without slots."""
+        rows = self.province_by_day[self.province_by_day["date"] <= pd.Timestamp(self.deadline)]
+        rows = rows.assign(constraint=rows["constraint"].replace("closed", "slots"))
+        rows = rows.groupby(["date", "constraint"], as_index=False, sort=False).sum()
+        return _runs(_main(rows.assign(also=rows["decisive_also"]), "decisive"))
+
+    def idle(self) -> list[str]:
+        """Constraints of which more changes nothing for coverage by the deadline."""
+        return [name for name, status in self.status.items() if status == "idle"]
+
+
+def binding(run: Run, scope: Scope = "first") -> Binding:
+    """What binds in a run, for first doses or full vaccination."""
+    names = ("daily", "bookings", "callers", "stock", "call_centre", "causes")
+    parts = zip(*(run.parts(name) for name in names), strict=True)
+    tables = (dict(zip(names, part, strict=True)) for part in parts)
+    return binding_of(tables, run.scenario, scope, run.settings.until)
+
+
+def binding_of(
+    batches: Iterable[Tables], scenario: Scenario, scope: Scope = "first", until: date | None = None
+) -> Binding:
+    """What binds, from the tables of any number of replications, batch by batch."""
+    campaign = scenario.campaign
+    last = min(campaign.horizon, until or campaign.horizon)
+    deadline = min(campaign.deadline, last)
+    sums: _Sums | None = None
+    for tables in batches:
+        found = _sums(tables, scenario, scope, last, deadline)
+        sums = found if sums is None else sums + found
+    if sums is None:
+        raise ValueError("no replications")
+    n = sums.replications
+    dates = pd.date_range(campaign.first_day, last, freq="D", unit="ms")
+    weight = np.maximum(slots_by_day(scenario).max(axis=1).astype(np.float64), 1e-9)
+    shares = {
+        "share": sums.share / n,
+        "also": sums.also / n,
+        "decisive": sums.decides / n,
+        "decisive_also": sums.decides_also / n,
+    }
+    province = {
+        name: np.einsum("duk,u->dk", values, weight / weight.sum())
+        for name, values in shares.items()
+    }
+    return Binding(
+        scope=scope,
+        deadline=deadline,
+        replications=n,
+        by_day=_long({"date": dates, "unit": list(scenario.units)}, shares),
+        province_by_day=_long({"date": dates}, {**province, "persons": sums.persons / n}),
+        status=_status(sums, scope),
+        causes=_causes(sums.causes, scenario.target),
+        failed_calls={name: value / n for name, value in sums.failed_calls.items()},
+    )
+
+
+def _long(keys: Mapping[str, Any], values: Mapping[str, Array]) -> pd.DataFrame:
+    """Arrays over the keys and the constraints as rows, those without any value left out."""
+    some = np.any([array != 0 for array in values.values()], axis=0)
+    places = np.nonzero(some)
+    names = {**keys, "constraint": np.array(list(CONSTRAINTS))}
+    columns = {
+        name: pd.Index(labels)[place]
+        for (name, labels), place in zip(names.items(), places, strict=True)
+    }
+    return pd.DataFrame({**columns, **{name: array[some] for name, array in values.items()}})
+
+
+def _main(rows: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Of each day the constraint with the greatest share, and what is needed too in most cases."""
+    rows = rows.reset_index(drop=True)
+    with_share = rows[rows[column] > 0]
+    main = with_share.loc[with_share.groupby("date")[column].idxmax()]
+    often = rows[rows["also"] > 0.5].groupby("date")["constraint"].agg(", ".join)
+    return pd.DataFrame(
+        {
+            "date": main["date"].to_numpy(),
+            "constraint": main["constraint"].to_numpy(),
+            "share": main[column].to_numpy(),
+            "also": main["date"].map(often).fillna("").to_numpy(),
+        }
+    )
+
+
+def _runs(days: pd.DataFrame) -> pd.DataFrame:
+    """Runs of days with the same constraint; closed days belong to the run around them."""
+    kind = days["constraint"]
+    open_days = kind.where(kind != "closed")
+    inside = open_days.ffill() == open_days.bfill()
+    kind = kind.mask((kind == "closed") & inside, open_days.ffill())
+    also = days["also"].where(kind == days["constraint"])
+    run = (kind != kind.shift()).cumsum()
+    runs = pd.DataFrame({"date": days["date"], "constraint": kind, "also": also, "run": run})
+    return (
+        runs.groupby("run")
+        .agg(
+            first=("date", "first"),
+            last=("date", "last"),
+            constraint=("constraint", "first"),
+            also=("also", lambda texts: texts.dropna().mode().iloc[0]),
+        )
+        .reset_index(drop=True)
+    )
+
+
+# Sums over replications -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """Sums over replications; [days, units, constraints] unless said otherwise."""
+
+    replications: int
+    share: Array
+    also: Array
+    decides: Array
+    decides_alone: Array
+    """the part of it without anything else that is needed too"""
+    decides_also: Array
+    persons: Array
+    """[days, constraints]"""
+    behind: Array
+    """[constraints] people behind what decides, on the day that decides"""
+    causes: pd.DataFrame
+    """a row a replication, a column a cause"""
+    failed_calls: dict[str, float]
+
+    def __add__(self, other: _Sums) -> _Sums:
+        return _Sums(
+            self.replications + other.replications,
+            self.share + other.share,
+            self.also + other.also,
+            self.decides + other.decides,
+            self.decides_alone + other.decides_alone,
+            self.decides_also + other.decides_also,
+            self.persons + other.persons,
+            self.behind + other.behind,
+            pd.concat([self.causes, other.causes]),
+            {name: n + other.failed_calls[name] for name, n in self.failed_calls.items()},
+        )
+
+
+def _sums(tables: Tables, scenario: Scenario, scope: Scope, last: date, deadline: date) -> _Sums:
+    """Everything about one batch of replications."""
+    first_day = scenario.campaign.first_day
+    until = (deadline - first_day).days
+    records = _Records(tables, scenario, (last - first_day).days + 1)
+    second = scope == "full" and scenario.campaign.complete_with == "all_doses"
+    people = _second_dose(records) if second else _first_dose(records)
+    lag = scenario.campaign.protected_after_days if scope == "full" else 0
+    share, also, settled = _today(records, people)
+    decides, decides_also, behind = _for_deadline(share, also, settled, people, until, lag)
+    alone = np.where(decides_also.any(axis=-1, keepdims=True), 0, decides)
+    return _Sums(
+        records.replications,
+        share.sum(axis=0),
+        also.sum(axis=0),
+        decides.sum(axis=0),
+        alone.sum(axis=0),
+        decides_also.sum(axis=0),
+        _persons(people, share).sum(axis=0),
+        behind,
+        _causes_by_replication(tables, scope),
+        records.failed_calls(until),
+    )
+
+
+def _today(records: _Records, people: _People) -> tuple[Array, Array, Array]:
+    """What holds back the next person, and what is needed too: [replications, days, units, K];
+    and whether a unit's slots before do not count any more ([replications, days, units])."""
+    slots, free = records.slots(people.dose)
+    ready = people.ready[..., np.newaxis] > 0
+    found_none = records.count("daily", "no_dose", "unit") > 0
+    dry = np.broadcast_to(records.dry()[..., np.newaxis], free.shape)
+    has_gone_dry = dry & ~_before(dry, False)
+    is_free = free > 0
+    free_in_all = np.maximum(np.where(is_free, free, 0).sum(axis=2), 1)
+    short = records.no_dose_to_promise() | (people.without_appointment & is_free.any(axis=2))
+
+    shared_out = np.zeros((*free_in_all.shape, len(CONSTRAINTS)))
+    left = free_in_all
+    for name, persons in (("ready", people.ready), *people.held.items(), ("nobody", left)):
+        taken = np.minimum(np.maximum(persons, 0), left) / free_in_all
+        left = left - taken * free_in_all
+        if name == "ready":
+            shared_out[..., _K["doses"]] = taken * short
+            shared_out[..., _K["later_appointment"]] = taken * ~short
+        else:
+            shared_out[..., _K[name]] = taken
+    by_people = shared_out[..., [_K[name] for name in people.held]].sum(axis=2)[..., np.newaxis] > 0
+
+    share = np.repeat(shared_out[:, :, np.newaxis], len(records.units), axis=2)
+    full = ~is_free & ready
+    share[full] = 0
+    share[..., _K["slots"]] += full & (slots > 0)
+    share[..., _K["closed"]] += full & (slots == 0)
+    for name, lost in records.lost_slots().items():
+        part = np.where(full & (slots > 0), lost / np.maximum(slots, 1), 0)
+        share[..., _K[name]] += part
+        share[..., _K["slots"]] -= part
+    without_doses = full & found_none
+    share[without_doses] = 0
+    share[..., _K["doses"]] += without_doses
+
+    also = np.zeros(share.shape, dtype=np.bool_)
+    also[..., _K["slots"]] = ~is_free & ~ready & (slots > 0)
+    also[..., _K["closed"]] = ~is_free & ~ready & (slots == 0)
+    also[..., _K["doses"]] = np.where(is_free, short[..., np.newaxis] & by_people, dry)
+    also[..., _K["doses"]] &= ~without_doses
+    return share, also, is_free | has_gone_dry | without_doses | ~ready
+
+
+def _for_deadline(
+    share: Array, also: Array, settled: Array, people: _People, until: int, lag: int
+) -> tuple[Array, Array, Array]:
+    """What of it decides about coverage by the deadline, what is needed too (zero after the
+    deadline), and the people held back behind what decides, by constraint."""
+    days = np.arange(share.shape[1])
+    counted = (days <= until - lag)[:, np.newaxis]
+    decisive_day = np.where(settled & counted, days[:, np.newaxis], -1).max(axis=1)
+    index = np.maximum(decisive_day[:, np.newaxis], days[:, np.newaxis])[..., np.newaxis]
+    index = np.where(counted[..., np.newaxis], index, 0)
+    inside = counted[..., np.newaxis]
+    decides = np.take_along_axis(share, index, axis=1) * inside
+    decides_also = np.take_along_axis(also, index, axis=1) & inside
+    # Nobody is ready and the slots are taken: those of earlier days were not, so people lack alone.
+    idle_before = np.logical_or.accumulate(_idle(share, also), axis=1)
+    idle_before = np.take_along_axis(idle_before, index[..., 0], axis=1)
+    for name in ("slots", "closed"):
+        decides_also[..., _K[name]] &= ~idle_before
+    if lag:
+        decides[:, max(until - lag + 1, 0) : until + 1, :, _K["interval"]] = 1
+    held = [_K[name] for name in people.held]
+    behind = np.zeros(len(CONSTRAINTS))
+    replication, unit = np.nonzero(decisive_day >= 0)
+    day = decisive_day[replication, unit]
+    waiting = share[replication, day, unit][:, [*held, _K["nobody"]]].sum(axis=1) > 0
+    for name, persons in people.held.items():
+        behind[_K[name]] = persons[replication[waiting], day[waiting]].sum()
+    return decides, decides_also, behind
+
+
+def _idle(share: Array, also: Array) -> Array:
+    """Days and units with a slot and a dose for somebody who was not ready."""
+    supply = [_K[name] for name in ("slots", "closed", "doses", "queue", "later_appointment")]
+    return np.asarray((share[..., supply].sum(axis=-1) < 1) & ~also.any(axis=-1))
+
+
+def _persons(people: _People, share: Array) -> Array:
+    """Number of people held back: [replications, days, K]."""
+    persons = people.ready[..., np.newaxis] * share.mean(axis=2)
+    for name, held in people.held.items():
+        persons[..., _K[name]] = held
+    persons[..., _K["nobody"]] = 0
+    return np.asarray(persons)
+
+
+def _status(sums: _Sums, scope: Scope) -> dict[str, Status]:
+    status: dict[str, Status] = {}
+    for name, k in _K.items():
+        if name in _NO_LEVERS or (name in _SECOND_DOSE_ONLY and scope == "first"):
+            continue
+        if sums.decides_alone[..., k].any():
+            status[name] = "binding"
+        elif sums.decides[..., k].any() or sums.decides_also[..., k].any():
+            status[name] = "joint"
+        else:
+            status[name] = "behind" if sums.behind[k] > 0 else "idle"
+    return status
+
+
+def _causes_by_replication(tables: Tables, scope: Scope) -> pd.DataFrame:
+    rows = tables["causes"]
+    rows = rows[(rows["as_of"] == "deadline") & (rows["scope"] == scope)]
+    return rows.pivot_table(
+        index="replication", columns="cause", values="persons", aggfunc="sum"
+    ).reindex(columns=list(CAUSES), fill_value=0)
+
+
+def _causes(counts: pd.DataFrame, target: int) -> pd.DataFrame:
+    rows = []
+    for name, cause in CAUSES.items():
+        persons = mean_interval(counts[name].to_numpy()).within(0, target)
+        if name != "vaccinated" and persons.mean:
+            rows.append((cause.reason, name, persons.mean, persons.low, persons.high))
+    return pd.DataFrame(rows, columns=["reason", "cause", "persons", "low", "high"])
+
+
+# The tables as arrays -------------------------------------------------------------------------
+
+
+class _Records:
+    """The tables of a batch as arrays [replications, days, ...]."""
+
+    def __init__(self, tables: Tables, scenario: Scenario, days: int) -> None:
+        self.scenario = scenario
+        self.days = days
+        self._tables = tables
+        numbers = tables["stock"]["replication"]
+        self._first = int(numbers.min())
+        self.replications = int(numbers.max()) - self._first + 1
+        self.groups = list(scenario.groups)
+        self.units = list(scenario.units)
+        self.turn = np.array(
+            [(g.turn_from - scenario.campaign.first_day).days for g in scenario.groups.values()]
+        )
+
+    def count(self, table: str, column: str, by: str | None = None, **where: Any) -> Array:
+        """A column by replication, day and what `by` names (group or unit)."""
+        rows = self._tables[table]
+        for name, value in where.items():
+            rows = rows[rows[name] == value]
+        since = rows["date"] - pd.Timestamp(self.scenario.campaign.first_day)
+        places = [rows["replication"].to_numpy() - self._first, since.dt.days.to_numpy()]
+        shape = [self.replications, self.days]
+        if by is not None:
+            names = self.groups if by == "group" else self.units
+            places.append(pd.Index(names).get_indexer(pd.Index(rows[by])))
+            shape.append(len(names))
+        out = np.zeros(shape)
+        np.add.at(out, tuple(places), rows[column].to_numpy())
+        return out
+
+    def total(self, table: str, column: str, by: str | None = None, **where: Any) -> Array:
+        """The same, summed up to each day."""
+        return np.cumsum(self.count(table, column, by, **where), axis=1)
+
+    def unwilling(self) -> Array:
+        """People who never wanted a first dose: [replications, groups]."""
+        rows = self._tables["causes"]
+        rows = rows[
+            (rows["as_of"] == "horizon")
+            & (rows["scope"] == "first")
+            & (rows["cause"] == "unwilling")
+        ]
+        out = np.zeros((self.replications, len(self.groups)))
+        column = pd.Index(self.groups).get_indexer(pd.Index(rows["group"]))
+        np.add.at(out, (rows["replication"].to_numpy() - self._first, column), rows["persons"])
+        return out
+
+    def failed_calls(self, until: int) -> dict[str, float]:
+        """Calls in vain up to a day, by outcome, over all replications."""
+        outcomes = {name: name for name in ("blocked", "abandoned", "cut_off")}
+        found = {
+            name: float(self.count("call_centre", column)[:, : until + 1].sum())
+            for name, column in outcomes.items()
+        }
+        outside = self.count("callers", "calls_outside_hours")[:, : until + 1]
+        return {**found, "closed": float(outside.sum())}
+
+    def slots(self, dose: int) -> tuple[Array, Array]:
+        """Slots that a dose can have, [days, units], and those still free, [replications, ...]."""
+        parts = slots_of_doses(
+            slots_by_day(self.scenario), self.scenario.appointments.second_dose_slots
+        )
+        slots = parts[min(dose, len(parts)) - 1].T[: self.days]
+        where = {"dose": dose} if len(parts) > 1 else {}
+        return slots, slots - self.count("daily", "appointments", "unit", **where)
+
+    def lost_slots(self) -> dict[str, Array]:
+        """Appointments of the day that were lost, by constraint: [replications, days, units]."""
+        columns = {
+            "no_show": ["no_shows"],
+            "queue": ["left", "late", "closed"],
+            "doses": ["no_dose"],
+        }
+        return {
+            name: np.sum([self.count("daily", column, "unit") for column in parts], axis=0)
+            for name, parts in columns.items()
+        }
+
+    def dry(self) -> Array:
+        """Whether no dose is left anywhere in the evening."""
+        return np.asarray(self.count("stock", "on_hand") == 0)
+
+    def no_dose_to_promise(self) -> Array:
+        """Whether the evening before none was left to promise for the day."""
+        return np.asarray(_before(self.count("stock", "unpromised"), 1.0) < 1)
+
+
+def _before(evening: Array, at_first: float | Array = 0.0) -> Array:
+    """What there was the evening before each day."""
+    shifted = np.empty_like(evening)
+    shifted[:, 1:] = evening[:, :-1]
+    shifted[:, 0] = at_first
+    return shifted
+
+
+# People ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _People:
+    """Who is where on the way to a dose, by replication and day."""
+
+    dose: int
+    ready: Array
+    """could have been vaccinated today and were not"""
+    without_appointment: Array
+    """whether some of them wait without any"""
+    held: dict[str, Array]
+    """the others by constraint, the nearest to the jab first"""
+
+
+def _first_dose(records: _Records) -> _People:
+    """The way to a first dose."""
+    groups = records.scenario.groups.values()
+    count, total = records.count, records.total
+    booking = {"by": "group", "purpose": "booking"}
+    entitled = np.array([g.people - sum(e.people for e in g.already_vaccinated) for g in groups])
+    unwilling = records.unwilling()
+    in_advance = np.array([g.booked_in_advance for g in groups]) * (entitled - unwilling)
+    turn_has_come = records.turn <= np.arange(records.days)[:, np.newaxis]
+
+    due_today = count("daily", "appointments", "group", dose=1)
+    waiting = count("bookings", "waiting_first", "group")
+    registered = waiting + total("bookings", "booked_first", "group") - np.cumsum(due_today, axis=1)
+    answered = total("callers", "answered", **booking)
+    declined = answered - total("callers", "bookings", **booking)
+    in_vain = np.maximum(total("callers", "first_calls", **booking) - answered, 0)
+    others = total("bookings", "came_other", "group")
+    others -= total("bookings", "registered_other", "group")
+    dropped = total("daily", "dropped_out", "group", dose=1)
+    given = total("daily", "administered", "group", dose=1)
+    elsewhere = registered + declined + in_vain + others + dropped + given
+    outside = np.maximum((entitled - unwilling)[:, np.newaxis] - elsewhere, 0)
+
+    registered = _before(registered, in_advance)
+    return _People(
+        dose=1,
+        ready=(np.maximum(registered - due_today, 0) * turn_has_come).sum(axis=2),
+        without_appointment=np.asarray((_before(waiting) * turn_has_come).any(axis=2)),
+        held={
+            "turn": (registered * ~turn_has_come).sum(axis=2),
+            "no_show": _before(dropped).sum(axis=2),
+            "other_channels": _before(others).sum(axis=2),
+            "telephone": _before(in_vain).sum(axis=2),
+            "registration": _before(outside, entitled - unwilling - in_advance).sum(axis=2),
+            "willingness": (_before(declined) + unwilling[:, np.newaxis]).sum(axis=2),
+        },
+    )
+
+
+def _second_dose(records: _Records) -> _People:
+    """The way to a second dose, due after the shortest target interval of the regimens."""
+    scenario, total = records.scenario, records.total
+    intervals = [r.target_days for r in scenario.regimens.values() if r.second is not None]
+    interval = min(intervals, default=records.days)
+    begun = total("daily", "administered", dose=1) - total("daily", "completed", dose=1)
+    due = np.zeros_like(begun)
+    due[:, interval:] = begun[:, : max(records.days - interval, 0)]
+    before = 0
+    for group in scenario.groups.values():
+        for entry in group.already_vaccinated:
+            if entry.doses == 1 and scenario.regimens[entry.regimen].second is not None:
+                before += entry.people
+                offset = (entry.first_dose_from - scenario.campaign.first_day).days
+                span = (entry.first_dose_to - entry.first_dose_from).days + 1
+                days = offset + np.arange(entry.people) * span // entry.people + interval
+                days = np.maximum(days, 0)
+                due += np.cumsum(np.bincount(days, minlength=records.days))[: records.days]
+    given = total("daily", "administered", dose=2)
+    dropped = _before(total("daily", "dropped_out", dose=2))
+    waiting = records.count("bookings", "waiting_second")
+    ready = np.maximum(due - given - dropped, 0)
+    return _People(
+        dose=2,
+        ready=ready,
+        without_appointment=np.asarray(_before(waiting) > 0),
+        held={
+            "no_show": dropped,
+            "interval": np.maximum(_before(begun + before, before) - due, 0),
+            "first_dose": scenario.target
+            - before
+            - _before(total("daily", "administered", dose=1)),
+        },
+    )
