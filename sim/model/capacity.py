@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sim.model.shifts import staff_steps, staff_time_us
-from sim.scenario import MINUTE_US, Scenario, Station, Unit
+from sim.scenario import MINUTE_US, Scenario, Station, Unit, UnitType
 
 Int64Array = NDArray[np.int64]
 
@@ -30,7 +30,7 @@ def capacity_table(scenario: Scenario) -> pd.DataFrame:
     """
     rows = []
     for name, unit in scenario.units.items():
-        stations = [_station_capacity(station, unit) for station in unit.stations.values()]
+        stations = [station_capacity(station, unit) for station in unit.stations.values()]
         slots = unit_slots(unit)
         for station_name, (station, capacity) in zip(
             unit.stations, zip(unit.stations.values(), stations, strict=True), strict=True
@@ -53,11 +53,12 @@ def unit_slots(unit: Unit) -> int:
     """Appointments a day before overbooking."""
     if unit.slots_per_day is not None:
         return unit.slots_per_day
-    throughput = min(_station_capacity(s, unit)["throughput"] for s in unit.stations.values())
+    throughput = min(station_capacity(s, unit)["throughput"] for s in unit.stations.values())
     return math.floor(min(throughput, 1e9) + 1e-9)
 
 
-def _station_capacity(station: Station, unit: Unit) -> dict[str, float]:
+def station_capacity(station: Station, unit: UnitType) -> dict[str, float]:
+    """staff_minutes, mean_minutes, share, throughput: as in `capacity_table`."""
     times, staff = staff_steps(
         station.staff, station.shifts, station.breaks, unit.opens, unit.closes
     )
