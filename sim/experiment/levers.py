@@ -24,11 +24,12 @@ the scenario says so.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sim.experiment.goals import Goal
 from sim.experiment.settings import SettingsError
@@ -36,7 +37,7 @@ from sim.model.capacity import station_capacity, unit_slots
 from sim.model.shifts import staff_steps
 from sim.scenario import WEEKDAYS, Scenario, Station, UnitType, merge
 from sim.scenario_errors import did_you_mean
-from sim.scenario_files import file_data, scenario_from_data
+from sim.scenario_files import file_data, leaf_values, scenario_from_data
 
 Change = dict[str, Any]
 """Nested tables of scenario data, to be laid upon those of a scenario."""
@@ -45,6 +46,13 @@ EXTRA_DOSES_AT_MOST = 2
 SHORTEST_INTERVAL_DAYS = 28
 """The least interval on AstraZeneca's label."""
 _STEPS = 500
+_WEEKDAY = dict(
+    zip(
+        WEEKDAYS,
+        ["Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays"],
+        strict=True,
+    )
+)
 
 
 class LeverError(SettingsError):
@@ -65,6 +73,8 @@ class Lever:
     """the change of that size to a scenario (the one given, or one that other levers changed)"""
     supply: bool
     """whether it moves doses, slots, turns or intervals, and so the ceiling"""
+    words: Callable[[int], str]
+    """a size in words"""
 
     @property
     def largest(self) -> int:
@@ -76,13 +86,27 @@ class Lever:
         return next((s for s in (0, *self.sizes) if s >= size), self.largest)
 
 
+def settings_that_differ(scenario: Scenario, other: Scenario) -> list[str]:
+    """What `--set` has to say, so that the scenario becomes the other one."""
+    there, wanted = (dict(leaf_values(file_data(world))) for world in (scenario, other))
+    return [
+        f"{path}={json.dumps(value)}".replace('"', "" if isinstance(value, str) else '"')
+        for path, value in wanted.items()
+        if path not in there or there[path] != value
+    ]
+
+
 def pulled(scenario: Scenario, pulls: Iterable[tuple[Lever, int]]) -> Scenario:
     """The scenario with levers moved by sizes, one after the other."""
     for lever, size in pulls:
         if size:
-            change = lever.change(scenario, size)
-            scenario = scenario_from_data(merge(file_data(scenario), change))
+            scenario = pulled_by(scenario, lever.change(scenario, size))
     return scenario
+
+
+def pulled_by(scenario: Scenario, change: Change) -> Scenario:
+    """The scenario with a change laid upon it."""
+    return scenario_from_data(merge(file_data(scenario), change))
 
 
 def read_levers(text: str | None, scenario: Scenario, goal: Goal) -> list[Lever]:
@@ -92,7 +116,7 @@ def read_levers(text: str | None, scenario: Scenario, goal: Goal) -> list[Lever]
     """
     if text is None:
         found = [_lever(name, None, scenario, goal) for name in FAMILIES]
-        return [lever for lever in found if lever.sizes]
+        return [lever for lever in found if lever is not None]
     levers: dict[str, Lever] = {}
     for written in filter(None, map(str.strip, text.split(","))):
         name, limited, limit = (part.strip() for part in written.partition("<="))
@@ -104,7 +128,7 @@ def read_levers(text: str | None, scenario: Scenario, goal: Goal) -> list[Lever]
                 + (did_you_mean(name, known) or f"; levers are {', '.join(FAMILIES)}")
             )
         lever = _lever(family, part or None, scenario, goal)
-        if not lever.sizes:
+        if lever is None:
             raise LeverError(f"lever {name}: {FAMILIES[family].idle}")
         if limited:
             lever = _limited(lever, limit)
@@ -138,12 +162,19 @@ def _limited(lever: Lever, limit: str) -> Lever:
 # The families ---------------------------------------------------------------------------------
 
 
+class _Made(NamedTuple):
+    sizes: Sequence[int]
+    has: float
+    change: Callable[[Scenario, int], Change]
+    words: Callable[[int], str]
+
+
 @dataclass(frozen=True)
 class Family:
     """How the levers of one name are made."""
 
-    make: Callable[[Scenario, Goal, Sequence[str]], tuple[Sequence[int], float, Any]]
-    """from the names of the parts to be moved: sizes, what there is, and the change"""
+    make: Callable[[Scenario, Goal, Sequence[str]], _Made | None]
+    """from the names of the parts to be moved; None: the scenario does not have it"""
     unit: str
     parts: Callable[[Scenario], Iterable[str]]
     """names of what can be moved alone"""
@@ -152,12 +183,18 @@ class Family:
     """why a scenario may not have it"""
 
 
-def _lever(family: str, part: str | None, scenario: Scenario, goal: Goal) -> Lever:
+def _lever(family: str, part: str | None, scenario: Scenario, goal: Goal) -> Lever | None:
     made = FAMILIES[family]
     names = list(made.parts(scenario)) if part is None else [part]
-    sizes, has, change = made.make(scenario, goal, names)
+    found = made.make(scenario, goal, names)
+    if found is None or not found.sizes:
+        return None
     name = family if part is None else f"{family}.{part}"
-    return Lever(name, made.unit, tuple(sizes), has, change, made.supply)
+    sizes, has, change, words = found
+    of_part = "" if part is None else f" ({part})"
+    return Lever(
+        name, made.unit, tuple(sizes), has, change, made.supply, lambda n: words(n) + of_part
+    )
 
 
 def _round_step(amount: float, steps: int) -> int:
@@ -181,14 +218,14 @@ def shared_out(number: int, weights: Sequence[float]) -> list[int]:
 # Doses ----------------------------------------------------------------------------------------
 
 
-def _deliveries(scenario: Scenario, goal: Goal, names: Sequence[str]) -> Any:
+def _deliveries(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made | None:
     coming = [
         name
         for name in names
         if scenario.deliveries[name].doses and scenario.deliveries[name].arrives <= goal.by
     ]
     if not coming:
-        return (), 0, None
+        return None
     doses = [scenario.deliveries[name].doses for name in coming]
     vial = math.lcm(
         *(scenario.vaccines[scenario.deliveries[name].vaccine].doses_per_vial for name in coming)
@@ -199,7 +236,7 @@ def _deliveries(scenario: Scenario, goal: Goal, names: Sequence[str]) -> Any:
 
     def change(world: Scenario, size: int) -> Change:
         vials = shared_out(size // vial, doses)
-        changes = {}
+        changes: Change = {}
         for name, more in zip(coming, vials, strict=True):
             there = world.deliveries[name]
             changes[name] = {"doses": there.doses + more * vial}
@@ -207,10 +244,12 @@ def _deliveries(scenario: Scenario, goal: Goal, names: Sequence[str]) -> Any:
                 changes[name]["announced_doses"] = there.announced_doses + more * vial
         return {"deliveries": changes}
 
-    return range(step, most + step, step), sum(doses), change
+    return _Made(
+        range(step, most + step, step), sum(doses), change, lambda n: f"{n:,} more doses delivered"
+    )
 
 
-def _earlier_deliveries(scenario: Scenario, goal: Goal, names: Sequence[str]) -> Any:
+def _earlier_deliveries(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made | None:
     first = scenario.campaign.first_day
     latest = max((scenario.deliveries[name].arrives for name in names), default=first)
 
@@ -223,7 +262,14 @@ def _earlier_deliveries(scenario: Scenario, goal: Goal, names: Sequence[str]) ->
                 changes[name]["announced_arrival"] = _sooner(there.announced_arrival, size, first)
         return {"deliveries": changes}
 
-    return range(1, (latest - first).days + 1), _days(scenario, goal), change
+    return _Made(
+        range(1, (latest - first).days + 1), _days(scenario, goal), change,
+        lambda n: f"deliveries {_number(n, 'day')} earlier",
+    )  # fmt: skip
+
+
+def _number(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def _sooner(day: date, days: int, not_before: date) -> str:
@@ -235,7 +281,7 @@ def _days(scenario: Scenario, goal: Goal) -> int:
     return (goal.by - scenario.campaign.first_day).days + 1
 
 
-def _extra_doses(scenario: Scenario, goal: Goal, names: Sequence[str]) -> Any:
+def _extra_doses(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made | None:
     used = {delivery.vaccine for delivery in scenario.deliveries.values()}
     drawn = {name: scenario.vaccines[name].extra_doses_per_vial for name in names if name in used}
     multi = [name for name in drawn if scenario.vaccines[name].doses_per_vial > 1]
@@ -246,7 +292,10 @@ def _extra_doses(scenario: Scenario, goal: Goal, names: Sequence[str]) -> Any:
         return {"vaccines": {name: {"extra_doses_per_vial": n} for name, n in extra.items()}}
 
     labels = [scenario.vaccines[name].doses_per_vial for name in multi]
-    return range(1, most + 1), max(labels, default=0), change
+    return _Made(
+        range(1, most + 1), max(labels, default=0), change,
+        lambda n: f"{_number(n, 'extra dose')} from each vial",
+    )  # fmt: skip
 
 
 # Units ----------------------------------------------------------------------------------------
@@ -278,7 +327,7 @@ def _change_places(
     return changes
 
 
-def _vaccinators(scenario: Scenario, goal: Goal, names: Sequence[str]) -> Any:
+def _vaccinators(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made | None:
     places = [
         (place, number)
         for _, _, place, number in _places(scenario, names)
@@ -301,7 +350,13 @@ def _vaccinators(scenario: Scenario, goal: Goal, names: Sequence[str]) -> Any:
         for station in place.stations.values()
         if station.kind != "observation"
     )
-    return sorted(factor_of), present, change
+
+    def words(size: int) -> str:
+        slots = slots_a_day(pulled_by(scenario, change(scenario, size)))
+        more = slots - slots_a_day(scenario)
+        return f"{size:,} more staff at the units ({more:,} slots a day more)"
+
+    return _Made(sorted(factor_of), present, change, words)
 
 
 def _most_staff(station: Station) -> int:
@@ -375,7 +430,7 @@ def _staff_added(place: UnitType, factor: float) -> int:
     return added
 
 
-def _open_days(scenario: Scenario, goal: Goal, names: Sequence[str]) -> Any:
+def _open_days(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made | None:
     places = [place for _, _, place, number in _places(scenario, names) if number]
     closed = [day for day in WEEKDAYS if any(day not in place.open_days for place in places)]
 
@@ -387,10 +442,14 @@ def _open_days(scenario: Scenario, goal: Goal, names: Sequence[str]) -> Any:
         return _change_places(world, names, opened)
 
     week = max((len(place.open_days) for place in places), default=0)
-    return range(1, len(closed) + 1), week, change
+
+    def words(size: int) -> str:
+        return f"units open on {' and '.join(_WEEKDAY[day] for day in closed[-size:])} too"
+
+    return _Made(range(1, len(closed) + 1), week, change, words)
 
 
-def _hours(scenario: Scenario, goal: Goal, names: Sequence[str]) -> Any:
+def _hours(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made | None:
     places = [place for _, _, place, number in _places(scenario, names) if number]
     latest = max((place.closes for place in places), default=24 * 60)
     longest = max((place.closes - place.opens for place in places), default=0)
@@ -398,7 +457,10 @@ def _hours(scenario: Scenario, goal: Goal, names: Sequence[str]) -> Any:
     def change(world: Scenario, size: int) -> Change:
         return _change_places(world, names, lambda place: _longer(place, 60 * size))
 
-    return range(1, min((24 * 60 - latest) // 60, 4) + 1), longest / 60, change
+    return _Made(
+        range(1, min((24 * 60 - latest) // 60, 4) + 1), longest / 60, change,
+        lambda n: f"units open {_number(n, 'hour')} longer",
+    )  # fmt: skip
 
 
 def _longer(place: UnitType, minutes: int) -> Change:
@@ -426,7 +488,7 @@ def _clock(minutes: int) -> str:
 # People and intervals -------------------------------------------------------------------------
 
 
-def _turns(scenario: Scenario, goal: Goal, names: Sequence[str]) -> Any:
+def _turns(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made | None:
     first = scenario.campaign.vaccination_from
     latest = max((scenario.groups[name].turn_from for name in names), default=first)
 
@@ -438,10 +500,13 @@ def _turns(scenario: Scenario, goal: Goal, names: Sequence[str]) -> Any:
             }
         }
 
-    return range(1, (latest - first).days + 1), _days(scenario, goal), change
+    return _Made(
+        range(1, (latest - first).days + 1), _days(scenario, goal), change,
+        lambda n: f"turns {_number(n, 'day')} earlier",
+    )  # fmt: skip
 
 
-def _interval(scenario: Scenario, goal: Goal, names: Sequence[str]) -> Any:
+def _interval(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made | None:
     two = [name for name in names if scenario.regimens[name].second is not None]
     counts = goal.scope != "first" and scenario.campaign.complete_with == "all_doses"
     longest = max((scenario.regimens[name].min_days for name in two), default=0)
@@ -457,10 +522,13 @@ def _interval(scenario: Scenario, goal: Goal, names: Sequence[str]) -> Any:
             changes[name] = {"min_days": days, "target_days": target}
         return {"regimens": changes}
 
-    return range(7, most + 1, 7), longest, change
+    return _Made(
+        range(7, most + 1, 7), longest, change,
+        lambda n: f"the interval between doses {_number(n, 'day')} shorter",
+    )  # fmt: skip
 
 
-def _registration(scenario: Scenario, goal: Goal, names: Sequence[str]) -> Any:
+def _registration(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made | None:
     calling = [
         name
         for name in names
@@ -474,13 +542,17 @@ def _registration(scenario: Scenario, goal: Goal, names: Sequence[str]) -> Any:
         listed = calling[: sizes.index(size) + 1]
         return {"groups": {name: {"booked_in_advance": True} for name in listed}}
 
-    return sizes, scenario.target, change
+    def words(size: int) -> str:
+        listed = calling[: sizes.index(size) + 1]
+        return f"registered in advance: {' and '.join(listed)} ({size:,} people)"
+
+    return _Made(sizes, scenario.target, change, words)
 
 
 # The telephone --------------------------------------------------------------------------------
 
 
-def _agents(scenario: Scenario, goal: Goal, names: Sequence[str]) -> Any:
+def _agents(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made | None:
     centre = scenario.call_centre
     on_duty = []
     for name in names:
@@ -489,11 +561,11 @@ def _agents(scenario: Scenario, goal: Goal, names: Sequence[str]) -> Any:
         on_duty.append(int(numbers.max(initial=0)))
     total = sum(on_duty)
     if not total:
-        return (), 0, None
+        return None
     step = _round_step(total, 20)
 
     def change(world: Scenario, size: int) -> Change:
-        pools = {}
+        pools: Change = {}
         for name, number, more in zip(names, on_duty, shared_out(size, on_duty), strict=True):
             pool = world.call_centre.pools[name]
             if not pool.shifts:
@@ -515,20 +587,23 @@ def _agents(scenario: Scenario, goal: Goal, names: Sequence[str]) -> Any:
         )
         for p in centre.pools.values()
     )
-    return range(step, 9 * total + step, step), total, change
+    return _Made(
+        range(step, 9 * total + step, step), total, change,
+        lambda n: f"{n:,} more agents, with lines in proportion",
+    )  # fmt: skip
 
 
-def _lines(scenario: Scenario, goal: Goal, names: Sequence[str]) -> Any:
+def _lines(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made | None:
     lines = scenario.call_centre.lines
     step = _round_step(lines, 10)
 
     def change(world: Scenario, size: int) -> Change:
         return {"call_centre": {"lines": world.call_centre.lines + size}}
 
-    return range(step, 4 * lines + step, step), lines, change
+    return _Made(range(step, 4 * lines + step, step), lines, change, lambda n: f"{n:,} more lines")
 
 
-def _other_channels(scenario: Scenario, goal: Goal, names: Sequence[str]) -> Any:
+def _other_channels(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made | None:
     bookings = scenario.other_channels.bookings_per_day
     step = _round_step(max(bookings, scenario.target / 100), 20)
 
@@ -536,7 +611,10 @@ def _other_channels(scenario: Scenario, goal: Goal, names: Sequence[str]) -> Any
         return {"other_channels": {"bookings_per_day": bookings + size}}
 
     most = max(4 * bookings, scenario.target // 10)
-    return range(step, most + step, step), max(bookings, 1), change
+    return _Made(
+        range(step, most + step, step), max(bookings, 1), change,
+        lambda n: f"{n:,} more bookings a day through other channels",
+    )  # fmt: skip
 
 
 def _none(scenario: Scenario) -> Iterable[str]:
