@@ -8,9 +8,10 @@ so that every value has a dotted path (`unit_types.hospital.stations.vaccination
 from __future__ import annotations
 
 import difflib
+import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, time
 from typing import Annotated, Any, Literal, Self
 
@@ -127,9 +128,17 @@ class Part(BaseModel):
                 below = enumerate(value)
             for key, part in below:
                 if isinstance(part, Part):
-                    start = name if key is None else f"{name}.{key}"
+                    start = name if key is None else dotted((name, str(key)))
                     for path, message in part.contradictions():
                         yield f"{start}.{path}", message
+
+
+def dotted(path: Sequence[str | int]) -> str:
+    """Path with dots, as TOML writes a key: names with other signs in quotes."""
+    return ".".join(
+        part if re.fullmatch("[A-Za-z0-9_-]+", part) else json.dumps(part, ensure_ascii=False)
+        for part in map(str, path)
+    )
 
 
 # Distributions ------------------------------------------------------------------------------
@@ -741,6 +750,21 @@ class Campaign(Part):
             yield "vaccinated_before", f"must not exceed the population, {self.population:,}"
 
 
+class Range(Part):
+    """Between which values a number that is not known for sure may lie."""
+
+    low: Finite
+    high: Finite
+    relative: bool = False
+    """Ends are multiples of the value, such as 0.5 and 2.0, and not values themselves."""
+    source: Annotated[str, Field(min_length=1)]
+    """Where the range comes from, or "assumed" and why."""
+
+    def _contradictions(self) -> Iterator[tuple[str, str]]:
+        if self.low >= self.high:
+            yield "low", f"must be below high, {self.high:g}"
+
+
 class Scenario(Part):
     """A whole campaign."""
 
@@ -762,6 +786,11 @@ class Scenario(Part):
     units: Annotated[dict[Name, Unit], Field(min_length=1)]
     sources: dict[str, str] = {}
     """Where each number comes from, by dotted path or pattern (`unit_types.*.opens`)."""
+    ranges: dict[str, Range] = {}
+    """How far numbers may be off, by dotted path or pattern; all that a pattern matches move
+    together."""
+    not_varied: dict[str, str] = {}
+    """Why a number has no range or keeps its value all the same, by dotted path or pattern."""
 
     @model_validator(mode="before")
     @classmethod

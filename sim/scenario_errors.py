@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ from sim.scenario import (
     COLLECT_CONTRADICTIONS,
     ContradictionError,
     Scenario,
+    dotted,
     must_be_one_of,
     with_inherited_units,
 )
@@ -91,14 +91,6 @@ class Layer:
 
 
 # Paths --------------------------------------------------------------------------------------
-
-
-def dotted(path: Sequence[str | int]) -> str:
-    """Path with dots, as TOML writes a key: names with other signs in quotes."""
-    return ".".join(
-        part if re.fullmatch("[A-Za-z0-9_-]+", part) else json.dumps(part, ensure_ascii=False)
-        for part in map(str, path)
-    )
 
 
 def split_key(text: str) -> tuple[str, ...]:
@@ -313,7 +305,7 @@ def _cause(detail: ErrorDetails) -> object:
 
 
 def _key(path: str) -> Key:
-    return tuple(int(part) if part.isdecimal() else part for part in path.split("."))
+    return tuple(int(part) if part.isdecimal() else part for part in split_key(path))
 
 
 def _incomplete(findings: Sequence[Finding]) -> list[Finding]:

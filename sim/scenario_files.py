@@ -11,10 +11,12 @@ Everything wrong with a scenario is one `ScenarioError` (see `scenario_errors.py
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, time
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -22,14 +24,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from sim.scenario import Scenario, merge, with_inherited_units
+from sim.scenario import Range, Scenario, dotted, merge, with_inherited_units
 from sim.scenario_errors import (
     Layer,
     Problem,
     ScenarioError,
     describe,
     did_you_mean,
-    dotted,
     entry,
     schema_node,
     shown,
@@ -40,8 +41,8 @@ LARGEST_FILE_BYTES = 1_000_000
 SET_BY_OPTION = "set by --set"
 """Source of a value that an override sets."""
 _NO_SOURCE = "; no source given"
-_WITHOUT_SOURCE = ("title", "description", "sources")
-"""Keys at the top that need no source."""
+ABOUT_ITSELF = ("title", "description", "sources", "ranges", "not_varied")
+"""Keys at the top that say something about the scenario and change nothing in it."""
 
 
 def changed_in(file: str) -> str:
@@ -55,9 +56,11 @@ def is_changed(source: str) -> bool:
 
 
 __all__ = [
+    "ABOUT_ITSELF",
     "SET_BY_OPTION",
     "Problem",
     "ScenarioError",
+    "Varied",
     "changed_in",
     "file_data",
     "is_changed",
@@ -70,6 +73,8 @@ __all__ = [
     "scenario_schema",
     "schema_at",
     "source_of",
+    "varied",
+    "with_values",
 ]
 
 
@@ -141,6 +146,7 @@ def _scenario(layers: list[Layer], overrides: Sequence[str]) -> Scenario:
         scenario = Scenario.model_validate(data)
     except ValidationError as error:
         raise ScenarioError(problems + describe(error, data, layers)) from None
+    problems += _wrong_ranges(layers, data)
     if problems:
         raise ScenarioError(problems)
     return scenario
@@ -154,17 +160,19 @@ def _merged(layers: list[Layer], overrides: Sequence[str]) -> tuple[dict[str, An
         problems += _remove(data, layer)
         below, data = data, merge(data, layer.settings)
         if layer.text is not None:
-            problems += _idle_sources(layer, data)
+            problems += _idle_patterns(layer, data)
             data = merge(data, _sources_of_changes(layer, below, data))
+            data = _not_varied_where_changed(layer, below, data)
     for text in overrides:
         layer_or_problem = _override(text, data)
         if isinstance(layer_or_problem, Problem):
             problems.append(layer_or_problem)
         else:
             layers.append(layer_or_problem)
-            data = merge(data, layer_or_problem.settings)
-            if layer_or_problem.set_path[0] == "sources":
-                problems += _idle_sources(layer_or_problem, data)
+            below, data = data, merge(data, layer_or_problem.settings)
+            if layer_or_problem.set_path[0] in ABOUT_ITSELF:
+                problems += _idle_patterns(layer_or_problem, data)
+            data = _not_varied_where_changed(layer_or_problem, below, data)
     return data, problems
 
 
@@ -333,7 +341,7 @@ def _override(text: str, data: Mapping[str, Any]) -> Layer | Problem:
             message += f', or take entries away by remove = ["{removed}"] in a file that extends'
         return Problem(name, None, "", None, message)
     settings = _nested(inherited, path, value)
-    if path[0] not in _WITHOUT_SOURCE and isinstance(data.get("sources", {}), Mapping):
+    if path[0] not in ABOUT_ITSELF and isinstance(data.get("sources", {}), Mapping):
         changed = entry(settings, path) if entry(settings, path) is not None else value
         sources = {f"{dotted(path)}{leaf}": SET_BY_OPTION for leaf in _leaf_endings(changed)}
         settings = merge(settings, {"sources": sources})
@@ -475,41 +483,53 @@ def _sources_of_changes(
     What it changes has the source that the file itself gives, or none: never that of the value
     below, even if a pattern there is more specific.
     """
-    if not below:
-        return {}
     own, merged = _texts(layer.data.get("sources")), _texts(data.get("sources"))
-    before = with_inherited_units(below)
     found = {}
-    for path, value in leaf_values(layer.settings):
-        keys = split_key(path)
-        unchanged = entry(before, keys) == value
-        if unchanged or keys[0] in _WITHOUT_SOURCE or keys[-1] == "title":
-            continue
+    for keys in _changed(layer, below):
         kind = entry(data, ("units", keys[1], "type")) if keys[0] == "units" and keys[1:] else None
         kind = kind if isinstance(kind, str) else None
         source = _source(own, keys, kind) or changed_in(layer.name)
         if _source(merged, keys, kind) != source:
-            found[path] = source
+            found[dotted(keys)] = source
     return {"sources": found} if found else {}
 
 
-def _idle_sources(layer: Layer, data: Mapping[str, Any]) -> Iterator[Problem]:
-    """Patterns of a layer's own `[sources]` that match no value of the merged data."""
+def _changed(layer: Layer, below: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    """Paths of the values that a layer changes in the data below it, if there are any."""
+    before = with_inherited_units(below)
+    for path, value in leaf_values(layer.settings) if below else ():
+        keys = split_key(path)
+        about = keys[0] in ABOUT_ITSELF or keys[-1] == "title"
+        if not about and entry(before, keys) != value:
+            yield keys
+
+
+def _idle_patterns(layer: Layer, data: Mapping[str, Any]) -> Iterator[Problem]:
+    """Patterns of a layer's own `[sources]` and the like that match no value of the data."""
+    whole = with_inherited_units(data)
     paths: list[tuple[str, ...]] | None = None
-    for pattern in _texts(layer.data.get("sources")):
+    for table, pattern in _own_patterns(layer):
         keys = tuple(pattern.split("."))
-        whole = with_inherited_units(data)
         if "*" not in pattern and _is_value(entry(whole, keys)):
             continue
         paths = list(_value_paths(whole)) if paths is None else paths
         if any(_matches(keys, path) for path in paths):
             continue
-        line = layer.lines.get(("sources", pattern))
+        line = layer.lines.get((table, pattern))
         near = did_you_mean(pattern, map(dotted, paths)) or ": a value's dotted path is meant"
         if isinstance(entry(whole, keys), Mapping):
             near = f"; did you mean {pattern}.*, or {pattern}.** with the tables in it?"
-        key = dotted(("sources", pattern))
+        key = dotted((table, pattern))
         yield Problem(layer.name, line, key, None, f"matches no value{near}")
+
+
+def _own_patterns(layer: Layer) -> Iterator[tuple[str, str]]:
+    """(table, pattern) of what a layer says about values, where it is of the right kind."""
+    for table, kind in (("sources", str), ("not_varied", str), ("ranges", Mapping)):
+        said = layer.data.get(table)
+        for pattern, below in said.items() if isinstance(said, Mapping) else ():
+            if isinstance(below, kind):
+                yield table, pattern
 
 
 def _is_value(found: Any) -> bool:
@@ -545,6 +565,158 @@ def _specificity(pattern: str) -> tuple[int, int, int]:
     whole = sum("*" not in part for part in parts)
     partial = sum("*" in part and part.strip("*") != "" for part in parts)
     return whole, partial, -parts.count("**")
+
+
+# Ranges -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Varied:
+    """Numbers of a scenario that may be other than they are, and move together."""
+
+    pattern: str
+    """A dotted path, or the pattern that matches all of them."""
+    range: Range
+    values: Mapping[str, float]
+    """The number at each dotted path."""
+    whole: bool
+    """Whether they are whole numbers."""
+
+    def at(self, share: float) -> dict[str, float]:
+        """The numbers when this share (0 ... 1) of the range lies below; whole ones are rounded.
+
+        Every whole number of an absolute range has an equal part of it.
+        """
+        low, high = self.range.low, self.range.high
+        if self.range.relative:
+            factor = low + share * (high - low)
+            return {path: self._written(value * factor) for path, value in self.values.items()}
+        if self.whole:
+            number = min(low + int(share * (high - low + 1)), high)
+        else:
+            number = low + share * (high - low)
+        return dict.fromkeys(self.values, self._written(number))
+
+    def _written(self, number: float) -> float:
+        return math.floor(number + 0.5) if self.whole else float(f"{number:.6g}")
+
+
+def varied(data: Mapping[str, Any]) -> list[Varied]:
+    """What scenario data (of a file, or `raw_scenario`) say may be other than it is.
+
+    Of the patterns in `ranges` and `not_varied` that match a number, the most specific one holds.
+    """
+    ranges = {
+        pattern: Range.model_validate(below) for pattern, below in data.get("ranges", {}).items()
+    }
+    patterns = [*data.get("not_varied", {}), *ranges]
+    keys = {pattern: tuple(pattern.split(".")) for pattern in patterns}
+    found: dict[str, dict[str, float]] = {pattern: {} for pattern in ranges}
+    for path, number in leaf_values(_world(data)) if ranges else ():
+        if not _is_number(number):
+            continue
+        matching = [pattern for pattern in patterns if _matches(keys[pattern], split_key(path))]
+        holds = max(matching, key=_specificity, default="")
+        if holds in found and holds not in data.get("not_varied", {}):
+            found[holds][path] = number
+    return [
+        Varied(pattern, ranges[pattern], values, all(_is_whole(data, path) for path in values))
+        for pattern, values in found.items()
+        if values
+    ]
+
+
+def with_values(data: Mapping[str, Any], values: Mapping[str, Any]) -> Scenario:
+    """The scenario of the data with the values at some dotted paths replaced.
+
+    Quicker than overrides, and the sources stay as they are. Raises ScenarioError.
+    """
+    changed = dict(data)
+    for path, value in values.items():
+        changed = merge(changed, _nested(changed, split_key(path), value))
+    try:
+        return Scenario.model_validate(changed)
+    except ValidationError:
+        return scenario_from_data(changed)
+
+
+def _world(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The data without what they say about themselves."""
+    return {key: value for key, value in data.items() if key not in ABOUT_ITSELF}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_whole(data: Mapping[str, Any], path: str) -> bool:
+    node = schema_node(split_key(path), with_inherited_units(data)) or {}
+    return any(each.get("type") == "integer" for each in node.get("anyOf", [node]))
+
+
+def _wrong_ranges(layers: Sequence[Layer], data: Mapping[str, Any]) -> Iterator[Problem]:
+    """What the ranges of files and overrides say that their numbers do not hold."""
+    saying: dict[str, Layer] = {}
+    for layer in layers:
+        said = layer.data.get("ranges")
+        if isinstance(said, Mapping) and (layer.text is not None or layer.set_path):
+            saying |= dict.fromkeys(said, layer)
+    held = {each.pattern: each for each in varied(data)} if saying else {}
+    for pattern, layer in saying.items():
+        found = held.get(pattern)
+        message = _outside(found) if found else _of_no_number(pattern, data)
+        if message:
+            line = layer.lines.get(("ranges", pattern))
+            yield Problem(layer.name, line, dotted(("ranges", pattern)), None, message)
+
+
+def _outside(found: Varied) -> str:
+    low, high = found.range.low, found.range.high
+    if found.range.relative:
+        right = "the ends are multiples of the value: low must not be above 1, nor high below 1"
+        return "" if low <= 1 <= high else right
+    for path, value in found.values.items():
+        if not low <= value <= high:
+            return f"{path} = {shown(value)} must lie in its range, between {low:g} and {high:g}"
+        if found.whole and (low % 1 or high % 1):
+            return f"{path} is a whole number, so must be the ends of its range"
+    return ""
+
+
+def _of_no_number(pattern: str, data: Mapping[str, Any]) -> str:
+    for path, value in leaf_values(_world(data)):
+        if _matches(tuple(pattern.split(".")), split_key(path)) and not _is_number(value):
+            return f"{path} = {shown(value)} is no number: only numbers can have a range"
+    return ""
+
+
+def _not_varied_where_changed(
+    layer: Layer, below: Mapping[str, Any], data: dict[str, Any]
+) -> dict[str, Any]:
+    """The data, in which what a layer sets upon others is certain unless it gives a range."""
+    own, reasons = layer.data.get("ranges"), data.get("not_varied", {})
+    if not isinstance(reasons, Mapping) or not isinstance(data.get("ranges", {}), Mapping):
+        return data
+    patterns = [tuple(pattern.split(".")) for pattern in (own if isinstance(own, Mapping) else ())]
+    said_here = layer.data.get("not_varied")
+    said_here = said_here if isinstance(said_here, Mapping) else {}
+    kept = {
+        pattern: reason
+        for pattern, reason in reasons.items()
+        if pattern in said_here or not any(_matches(each, split_key(pattern)) for each in patterns)
+    }
+    by = "by --set" if layer.set_path else f"in {Path(layer.name).name}"
+    inherited = [
+        tuple(pattern.split("."))
+        for pattern in data.get("ranges", {})
+        if pattern not in (own or ())
+    ]
+    for keys in _changed(layer, below):
+        if any(_matches(each, keys) for each in inherited) and not any(
+            _matches(each, keys) for each in patterns
+        ):
+            kept.setdefault(dotted(keys), f"set {by}")
+    return {**data, "not_varied": kept} if kept or reasons else data
 
 
 # Schema -------------------------------------------------------------------------------------

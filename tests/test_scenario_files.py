@@ -30,6 +30,7 @@ from sim.scenario_files import (
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
 PLAN = SCENARIOS / "plan.toml"
 ALL = sorted(SCENARIOS.glob("*.toml"))
+TABLES_OF_PATTERNS = ("sources", "ranges", "not_varied")
 EXTENDS = 'extends = "plan.toml"\n'
 
 
@@ -90,7 +91,7 @@ def test_scenario_file_lists_only_what_differs(path: Path) -> None:
 
 
 def scenario_data(layer: Layer) -> dict[str, Any]:
-    return {key: value for key, value in layer.settings.items() if key != "sources"}
+    return {key: value for key, value in layer.settings.items() if key not in TABLES_OF_PATTERNS}
 
 
 def test_extended_files_are_merged_key_by_key(upon_plan: Any) -> None:

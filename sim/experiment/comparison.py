@@ -46,12 +46,11 @@ from sim.experiment.statistics import (
     paired_difference,
 )
 from sim.model.records import REASONS
-from sim.scenario import Scenario
-from sim.scenario_errors import dotted, shown
+from sim.scenario import Scenario, dotted
+from sim.scenario_errors import shown
+from sim.scenario_files import ABOUT_ITSELF
 
 _TABLES = ("differences", "changes", "reasons")
-_NO_CHANGE = ("title", "description", "sources")
-"""What a scenario says about itself, which changes nothing in it."""
 
 
 @dataclass(frozen=True)
@@ -394,7 +393,7 @@ def scenario_changes(first: Scenario, second: Scenario) -> list[tuple[str, str, 
     What changes in a unit because it changes in its type is told of the type alone.
     """
     before, after = (
-        {key: value for key, value in scenario_data(scenario).items() if key not in _NO_CHANGE}
+        {key: value for key, value in scenario_data(scenario).items() if key not in ABOUT_ITSELF}
         for scenario in (first, second)
     )
     changes = list(_changes(before, after, ()))

@@ -52,11 +52,14 @@ def scenario_data(scenario: Scenario) -> dict[str, Any]:
 
 
 def scenario_digest(scenario: Scenario) -> str:
-    """SHA-256 of the resolved scenario as canonical JSON.
+    """SHA-256 of the resolved scenario as canonical JSON, without its ranges.
 
-    Keys keep their order, because the order of stations and regimens means something.
+    Keys keep their order, because the order of stations and regimens means something. Ranges say
+    how sure a number is, which is nothing to a simulation.
     """
-    return hashlib.sha256(json_text(scenario_data(scenario)).encode()).hexdigest()
+    data = scenario_data(scenario)
+    simulated = {key: value for key, value in data.items() if key not in ("ranges", "not_varied")}
+    return hashlib.sha256(json_text(simulated).encode()).hexdigest()
 
 
 def json_text(data: Any, indent: int | None = None) -> str:
