@@ -1,7 +1,9 @@
 """Claims about the queue of work: tasks of several scenarios, in order, by whoever does them."""
 
+import gc
 import itertools
 import tempfile
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,12 +12,15 @@ import pytest
 from campaign_processes import everything
 from small_campaign import small_scenario
 
+from sim.engine import get_engine
 from sim.experiment.packing import PackingError, pack, unpack
 from sim.experiment.replications import Task, replicate
 from sim.experiment.results import RunError, open_run
 from sim.experiment.runs import Order, carry_out, carry_out_all
 from sim.experiment.settings import RunSettings, SettingsError
 from sim.experiment.work import do_work
+from sim.model.campaign import Campaign
+from sim.random_streams import RandomStreams
 
 UNTIL = small_scenario().campaign.vaccination_from
 SETTINGS = RunSettings(replications=6, workers=2, until=UNTIL)
@@ -60,6 +65,19 @@ def test_tasks_are_taken_as_they_are_needed(scenarios: list[Any]) -> None:
         assert next(results)[0].replication == expected
     results.close()
     assert taken <= 12 + 2 * 4  # 4 for each worker are given out ahead
+
+
+def test_a_campaign_that_is_over_leaves_no_memory_in_use() -> None:
+    # Without the collector of cycles: workers would hold campaign upon campaign until it comes
+    gc.disable()
+    try:
+        campaign = Campaign(small_scenario(), get_engine("compiled"), RandomStreams(1, 0), UNTIL)
+        campaign.run()
+        people = weakref.ref(campaign.people)
+        del campaign
+        assert people() is None
+    finally:
+        gc.enable()
 
 
 def test_leaving_early_leaves_no_files(scenarios: list[Any], exchange: Path) -> None:

@@ -124,18 +124,20 @@ class Campaign:
         clock = simpy.Environment()
         for place, step in enumerate(steps):
             clock.process(self._daily(clock, step, place, len(steps)))
-        clock.run(until=(self._last + 1) * len(steps))
+        clock.run()
         self.units.record_unit_days()
         self._check_people()
 
-    @staticmethod
     def _daily(
-        clock: simpy.Environment, step: Callable[[int], None], place: int, steps: int
+        self, clock: simpy.Environment, step: Callable[[int], None], place: int, steps: int
     ) -> Generator[simpy.Event, None, None]:
-        """Carry out a step of the day at its place, every day."""
+        """Carry out a step of the day at its place, every day.
+
+        It ends, so that the clock lets go of the campaign: its memory is free for the next one.
+        """
         yield clock.timeout(place)
-        while True:
-            step(int(clock.now) // steps)
+        for today in range(self._last + 1):
+            step(today)
             yield clock.timeout(steps)
 
     # The steps of a day ---------------------------------------------------------------------
