@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -154,3 +155,97 @@ def common_numbers_gain(
     k = 1 + 2 * (1 - min(correlation**2, 1.0)) * quantile**2 / (n - 2)
     spread = k + math.sqrt(k * k - 1)
     return Estimate(gain, (1 + ratio / spread) / 2, (1 + ratio * spread) / 2, n)
+
+
+@dataclass(frozen=True)
+class SobolIndex:
+    """How much of a variance is due to one factor (or to a group of factors)."""
+
+    first: Estimate
+    """share of the variance that would vanish, on average, were the factor known"""
+    total: Estimate
+    """share that would be left were everything else known"""
+    foremost: float
+    """share of the resamples in which its first index is the greatest of all"""
+
+
+def sobol_indices(
+    f_a: ArrayLike, f_b: ArrayLike, f_ab: ArrayLike, seed: int = 0, resamples: int = 999
+) -> list[SobolIndex]:
+    """Sobol' indices of each factor, with percentile bootstrap intervals over the rows.
+
+    `f_a`, `f_b`: [n], the function at two independent samples; `f_ab`: [factors, n], at the first
+    sample with one factor (or group) taken from the second; n a power of 2. Estimators of Saltelli
+    et al. (*Computer Physics Communications* 181, 2010): theirs for the first-order index, Jansen's
+    for the total one, as `scipy.stats.sobol_indices` has them. All zero where nothing varies.
+    """
+    from scipy.stats import bootstrap
+    from scipy.stats import sobol_indices as indices
+
+    a, b = np.asarray(f_a, dtype=np.float64), np.asarray(f_b, dtype=np.float64)
+    ab = np.vstack([np.atleast_2d(np.asarray(f_ab, dtype=np.float64)), a])
+    # the last row is a factor that does nothing: SciPy cannot take a single one
+
+    n = int(a.size)
+
+    def both(rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        chosen: dict[Literal["f_A", "f_B", "f_AB"], NDArray[np.float64]] = {
+            "f_A": a[np.newaxis, rows],
+            "f_B": b[np.newaxis, rows],
+            "f_AB": ab[:, np.newaxis, rows],
+        }
+        found = indices(func=chosen, n=n)
+        return np.array([found.first_order, found.total_order])[:, :-1]
+
+    point = both(np.arange(n))
+    drawn = bootstrap(
+        (np.arange(n),), both, n_resamples=resamples, vectorized=False, method="percentile",
+        confidence_level=CONFIDENCE, rng=seed,
+    )  # fmt: skip
+    low, high = map(np.asarray, drawn.confidence_interval)
+    most = np.asarray(drawn.bootstrap_distribution)[0].argmax(axis=0)
+
+    def index(order: int, factor: int) -> Estimate:
+        ends = float(low[order, factor]), float(high[order, factor])
+        return Estimate(float(point[order, factor]), *ends, n)
+
+    return [
+        SobolIndex(index(0, factor), index(1, factor), float((most == factor).mean()))
+        for factor in range(point.shape[1])
+    ]
+
+
+@dataclass(frozen=True)
+class Quantile:
+    """A quantile of observations with its interval; no limit where they are too few for one."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+def quantile_interval(
+    values: ArrayLike, probability: float, confidence: float = CONFIDENCE
+) -> Quantile:
+    """The least value that at least this share of the observations does not exceed.
+
+    The limits are order statistics, whatever the distribution: with X binomial (n, probability),
+    the greatest rank l with P(X <= l - 1) <= (1 - confidence) / 2, and the least rank u with
+    P(X <= u - 1) >= (1 + confidence) / 2 (David and Nagaraja, *Order Statistics*, 2003, section
+    7.1). Observations may be infinite: what has not happened within the time observed.
+    """
+    from scipy.special import bdtr
+
+    ordered = np.sort(np.asarray(values, dtype=np.float64).ravel())
+    n = int(ordered.size)
+    if not n or not 0 < probability < 1:
+        raise ValueError(f"the quantile at {probability} of {n} observations")
+    rank = math.ceil(probability * n - 1e-9)
+    at_most = bdtr(np.arange(n, dtype=np.float64), n, probability)  # [l - 1]: P(X <= l - 1)
+    below = int((at_most <= (1 - confidence) / 2).sum())
+    above = int((at_most < (1 + confidence) / 2).sum()) + 1
+    return Quantile(
+        float(ordered[max(rank, 1) - 1]),
+        float(ordered[below - 1]) if below else None,
+        float(ordered[above - 1]) if above <= n else None,
+    )
