@@ -17,15 +17,26 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import sim
+from sim.experiment.crews import AHEAD
 from sim.experiment.growth import grown
+from sim.experiment.results import REPLICATIONS_PER_PART
+from sim.experiment.run_speed import (
+    RunCost,
+    Stopwatch,
+    cluster_installed,
+    cost_of_run,
+    dask_cluster,
+    environment_with_vaxsim,
+    memory_bytes,
+)
 from sim.experiment.settings import DEFAULT_REPLICATIONS, available_cores
 from sim.scenario import CallCentre, Scenario
 
@@ -69,6 +80,13 @@ class Benchmark:
     quick: bool = False
     """without the reference engine, large provinces and the first run ever"""
     growth: Sequence[int] = FULL_GROWTH
+
+    @cached_property
+    def run_on_all_cores(self) -> RunCost:
+        """A run on all cores; of two parts of its tables, unless quick."""
+        cores = available_cores()
+        n = 5 * cores if self.quick else 2 * REPLICATIONS_PER_PART
+        return cost_of_run(self.scenario, n, cores)
 
     def figures(self, sections: Sequence[str] = ()) -> Iterator[Figure]:
         """The figures of these sections (of `SECTIONS`; default: all), as they are measured."""
@@ -150,12 +168,12 @@ def _cost(
     scenario = grown(scenario, times)
     measured = []
     for replication in range(1, repetitions + 1):
-        day, session = _Stopwatch(engine.call_centre_day), _Stopwatch(engine.unit_session)
+        day, session = Stopwatch(engine.call_centre_day), Stopwatch(engine.unit_session)
         start = time.process_time()
         campaign = Campaign(
             scenario, Engine(engine_name, day, session), RandomStreams(1, replication)
         )
-        calls = _Stopwatch(campaign.call_centre.take_calls)
+        calls = Stopwatch(campaign.call_centre.take_calls)
         setattr(campaign.call_centre, "take_calls", calls)  # noqa: B010
         campaign.run()
         tables = campaign.recorder.tables()
@@ -174,28 +192,11 @@ def _cost(
     )
 
 
-class _Stopwatch:
-    """A function that adds up the time spent in it."""
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self._function = function
-        self.seconds = 0.0
-
-    def __call__(self, *arguments: Any, **named: Any) -> Any:
-        start = time.process_time()
-        try:
-            return self._function(*arguments, **named)
-        finally:
-            self.seconds += time.process_time() - start
-
-
 def _peak_bytes() -> int:
     """Largest memory of this process so far."""
-    status = Path("/proc/self/status")
-    if status.exists():  # (rusage would count the parent, of which this process began as a copy)
-        for line in status.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
+    peak = memory_bytes("VmHWM")
+    if peak is not None:  # (rusage would count the parent, of which this process began as a copy)
+        return peak
     import resource
 
     unit = 1 if sys.platform == "darwin" else 1024
@@ -290,6 +291,70 @@ def _growth(plan: Benchmark) -> Iterator[Figure]:
             yield Figure(name, f"{label}: a person", a_person, "µs", 1.5 * smallest)
 
 
+def _experiments(plan: Benchmark) -> Iterator[Figure]:
+    """Runs of many replications, on one core and on all."""
+    name, cores = "experiments", available_cores()
+    one = cost_of_run(plan.scenario, 4 if plan.quick else 11, 1)
+    every = plan.run_on_all_cores
+    yield Figure(name, "replications a minute, one core", one.per_minute, "")
+    yield Figure(name, f"replications a minute, all {cores} cores", every.per_minute, "")
+    if cores > 1:
+        efficiency = every.per_minute / (cores * one.per_minute)
+        what = f"efficiency on {cores} cores, start-up apart"
+        yield Figure(name, what, efficiency, "", 0.9, at_least=True)
+        what = f"{cores} processes that share nothing: efficiency (processor time)"
+        yield Figure(name, what, _efficiency_apart(plan, cores), "")
+    what = "1,000 replications (extrapolated from that rate)"
+    yield Figure(name, what, 1000 / every.per_minute, "min", 10)
+    yield Figure(name, f"start-up, until {cores} workers simulate", every.start_up_s, "s")
+    what = "checked, measured, packed, written: a replication"
+    yield Figure(name, what, 1000 * (one.seconds - one.simulating_s), "ms")
+    what = "collecting process: processor time a replication"
+    yield Figure(name, what, 1000 * every.parent_s, "ms")
+    yield Figure(name, "on disk, a replication", every.disk_bytes / 1000, "kB")
+    yield from _parent_memory(name, every)
+
+
+def _efficiency_apart(plan: Benchmark, processes: int) -> float:
+    """What the machine itself gives: how much longer simulations take side by side."""
+    n = 3 if plan.quick else 9
+    alone = cost_of(plan.scenario, repetitions=n)
+    with ThreadPoolExecutor(processes) as threads:
+        made = [threads.submit(cost_of, plan.scenario, repetitions=n) for _ in range(processes)]
+        return alone.seconds / statistics.mean(each.result().seconds for each in made)
+
+
+def _parent_memory(name: str, run: RunCost) -> Iterator[Figure]:
+    """The collecting process once the first part is surely written, and at the end."""
+    what = "collecting process: memory after {:,} replications"
+    memory = dict(run.parent_memory)
+    if not memory:
+        yield Figure(name, what.format(0), None, "MB", note="the system does not tell")
+        return
+    written = REPLICATIONS_PER_PART + AHEAD * available_cores()
+    early = next((n for n in sorted(memory) if n > written), None)
+    if early is not None:
+        yield Figure(name, what.format(early), memory[early] / MB, "MB")
+    last = max(memory)
+    limit = None if early is None else 1.1 * memory[early] / MB
+    yield Figure(name, what.format(last), memory[last] / MB, "MB", limit)
+
+
+def _cluster(plan: Benchmark) -> Iterator[Figure]:
+    """The same on a dask scheduler with a worker a core, on this machine."""
+    name, cores = "cluster", available_cores()
+    what = f"replications a minute, {cores} dask workers on this machine"
+    if not cluster_installed():
+        yield Figure(name, what, None, "", note="needs the extra cluster")
+        return
+    with dask_cluster(cores) as address:
+        n = 5 * cores if plan.quick else REPLICATIONS_PER_PART
+        cost = cost_of_run(plan.scenario, n, cores, address)
+    yield Figure(name, what, cost.per_minute, "")
+    share = cost.per_minute / plan.run_on_all_cores.per_minute
+    yield Figure(name, "dask's rate over that of this machine alone", share, "")
+
+
 def _commands(plan: Benchmark) -> Iterator[Figure]:
     """Whole commands, from the shell and back."""
     name = "commands"
@@ -315,12 +380,10 @@ def _first_run(plan: Benchmark) -> Iterator[Figure]:
 
 def _command(*arguments: str, **environment: str) -> float:
     """Seconds that `vaxsim ARGUMENTS` takes. Raises RuntimeError if it fails."""
-    home = str(Path(sim.__file__).parents[1])
-    path = os.pathsep.join([home, *filter(None, [os.environ.get("PYTHONPATH")])])
     start = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-m", "sim", *arguments],
-        env={**os.environ, "PYTHONPATH": path, **environment},
+        env=environment_with_vaxsim(**environment),
         capture_output=True,
         text=True,
     )
@@ -334,6 +397,8 @@ SECTIONS: dict[str, Callable[[Benchmark], Iterator[Figure]]] = {
     "replication": _replication,
     "telephones": _telephones,
     "growth": _growth,
+    "experiments": _experiments,
+    "cluster": _cluster,
     "commands": _commands,
     "first_run": _first_run,
 }
