@@ -12,6 +12,7 @@ from sim.cli.benchmark import bench
 from sim.cli.plans import check, schema
 from sim.cli.results import plot, runs, show, verify
 from sim.cli.simulate import compare, run, sweep
+from sim.cli.validity import validate
 
 app = typer.Typer(
     help="Simulates a vaccination campaign: call centre, appointments, units, deliveries.",
@@ -38,7 +39,7 @@ def _vaxsim(
     pass
 
 
-for command in (run, sweep, compare, show, runs, verify, check, plot, schema, bench):
+for command in (run, sweep, compare, show, runs, verify, check, plot, schema, bench, validate):
     app.command()(command)
 
 

@@ -1,0 +1,644 @@
+"""The cases of `vaxsim validate`: scenario files that reduce to queues, and their exact values.
+
+Cases named r1 ... r10 have the values of the published set of reference cases R1 to R10; the others
+are computed here, by `sim.queueing_theory` or in a line. The files tell how a textbook's unit of
+time becomes minutes: CALL minutes pass between two calls (or patients) of a day with 200,000.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.experiment.validation import Case, Observed, Quantity, Tables
+from sim.queueing_theory import (
+    Queue,
+    erlang_b,
+    erlang_c,
+    fixed_patience_queue,
+    infinite_server_mean,
+    markovian_queue,
+    mean_wait_from_empty,
+    redial_chain,
+    served_within,
+    single_server_mean_wait,
+    tandem,
+)
+
+CALL = 1440 / 200_000
+"""Minutes between two calls or patients, on average."""
+
+Measure = Callable[[Tables], Observed]
+LATER = range(1, 24)
+"""Hours of the day without the first one, in which queues that start empty fill."""
+
+
+# What is measured -----------------------------------------------------------------------------
+
+
+def _calls(
+    part: str, of: Sequence[str], hours: Sequence[int], language: str | None = None
+) -> Measure:
+    """One sum over the rows of the table `call_centre` in some hours, divided by another."""
+
+    def ratio(tables: Tables) -> float:
+        rows = tables["call_centre"]
+        rows = rows[rows["hour"].isin(hours)]
+        if language is not None:
+            rows = rows[rows["language"] == language]
+        whole = rows[of[0]].sum() - sum(rows[name].sum() for name in of[1:])
+        return float(rows[part].sum() / whole)
+
+    return ratio
+
+
+LET_IN = ("offered", "blocked")
+"""Calls offered less calls blocked."""
+
+
+def blocked(exact: float, hours: Sequence[int] = LATER) -> Quantity:
+    """Share of the attempts that hear the busy signal."""
+    return Quantity("P(busy signal)", exact, _calls("blocked", ("offered",), hours), True)
+
+
+def waits(exact: float, hours: Sequence[int] = LATER, name: str = "P(wait)") -> Quantity:
+    """Share of the calls let in that wait."""
+    return Quantity(name, exact, _calls("delayed", LET_IN, hours), True)
+
+
+def abandons(exact: float, language: str | None = None) -> Quantity:
+    """Share of the attempts that give up waiting."""
+    name = "P(abandon)" if language is None else f"P(abandon), {language}"
+    return Quantity(name, exact, _calls("abandoned", ("offered",), LATER, language), True)
+
+
+def in_time(exact: float, name: str) -> Quantity:
+    """Share of the attempts answered within the target."""
+    return Quantity(name, exact, _calls("within_target", ("offered",), LATER), True)
+
+
+def wait(exact: float, minutes: float, unit: str, language: str | None = None) -> Quantity:
+    """Mean wait of all calls let in, in a unit of time that is so many minutes long."""
+    mean = _calls("wait_all", LET_IN, LATER, language)
+    name = f"mean wait ({unit})" if language is None else f"mean wait, {language} ({unit})"
+    return Quantity(name, exact, lambda tables: mean(tables) / minutes)
+
+
+def summary(name: str, measure: str, exact: float, minutes: float = 1.0) -> Quantity:
+    """A measure of the table `replications`, divided by the minutes of a unit of time."""
+    return Quantity(
+        name, exact, lambda tables: float(tables["replications"][measure].iloc[0]) / minutes
+    )
+
+
+def per_person(name: str, measure: str, exact: float, probability: bool = False) -> Quantity:
+    """A measure of the table `replications`, divided by the people calling."""
+
+    def ratio(tables: Tables) -> float:
+        row = tables["replications"].iloc[0]
+        return float(row[measure] / row["persons_calling"])
+
+    return Quantity(name, exact, ratio, probability)
+
+
+def attempts_an_hour(exact: float, minutes: float) -> Quantity:
+    """Attempts per unit of time."""
+
+    def rate(tables: Tables) -> float:
+        rows = tables["call_centre"]
+        offered = rows.loc[rows["hour"].isin(LATER), "offered"].sum()
+        return float(offered / (60 * len(LATER) / minutes))
+
+    return Quantity("attempts per mean call", exact, rate)
+
+
+def occupancy(exact: float) -> Quantity:
+    """Agents' time on calls, of their time on duty: arrival rate x mean call / agents (Little)."""
+    return summary("occupancy", "agent_occupancy", exact)
+
+
+def station_wait(exact: float, minutes: float, unit: str, station: str = "vaccination") -> Quantity:
+    """Mean wait of all who join a station."""
+    name = "mean wait" if station == "vaccination" else f"mean wait, {station}"
+    return summary(f"{name} ({unit})", f"station_{station}_mean_wait_minutes", exact, minutes)
+
+
+def _telephone(queue: Queue, minutes: float) -> tuple[Quantity, ...]:
+    """What a call centre with abandonment shows."""
+    return (
+        waits(queue.waits),
+        abandons(queue.abandons),
+        wait(queue.mean_wait, minutes, "mean calls"),
+        occupancy(queue.occupancy),
+    )
+
+
+# What scenarios are -----------------------------------------------------------------------------
+
+
+def _exponential(minutes: float) -> str:
+    return f"{{distribution='exponential', mean={minutes!r}}}"
+
+
+def _centre(
+    load: float, agents: int, patience: str | None = None, calls: int = 200_000
+) -> tuple[str, ...]:
+    """Overrides: `load` erlangs of exponential calls for so many agents."""
+    mean = load * 1440 / calls
+    changes = [
+        f"groups.people.people={2 * calls}",
+        f"call_centre.booking_call_minutes={_exponential(mean)}",
+        f"call_centre.pools.desk.agents={agents}",
+    ]
+    return (*changes, *([] if patience is None else [f"call_centre.patience_minutes={patience}"]))
+
+
+def _clinics(number: int) -> tuple[str, ...]:
+    """Overrides: so many units that are all alike."""
+    return tuple(f"units.clinic_{i}={{type='clinic', district='town'}}" for i in range(1, number))
+
+
+def _service(distribution: str) -> str:
+    return f"unit_types.clinic.stations.vaccination.minutes={distribution}"
+
+
+# The published reference cases ------------------------------------------------------------------
+
+
+def _reference_cases() -> Iterator[Case]:
+    second = 0.072 / 180
+    yield Case(
+        "r1", "M/M/14, 10 erlangs (Erlang C)", "R1", "erlang_c.toml", 180,
+        (
+            waits(0.1741319),
+            in_time(0.88835, "served within 20 s"),
+            wait(7.835937, second, "s"),
+            occupancy(0.7142857),
+        ),
+    )  # fmt: skip
+    for agents, load, exact in (
+        (30, 25, 0.0526031722),
+        (10, 5, 0.0183845703),
+        (20, 12, 0.0097956394),
+    ):
+        yield Case(
+            f"r2_{agents}", f"M/M/{agents}/{agents}, {load} erlangs (Erlang B)", "R2",
+            "erlang_b.toml", 20, (blocked(exact),),
+            (*_centre(load, agents), f"call_centre.lines={agents}"),
+        )  # fmt: skip
+    call, calls = 48 * CALL / 5, 1_000_000
+    yield Case(
+        "r3", "M/M/50, 48 erlangs", "R3", "erlang_c.toml", 360,
+        (waits(0.694456), wait(20.8337, call / 60, "s"), occupancy(0.96)),
+        _centre(48, 50, calls=calls),
+    )  # fmt: skip
+    yield Case(
+        "r3_abandon", "M/M/50+M, 48 erlangs, patience 2", "R3", "erlang_a.toml", 24,
+        (
+            abandons(0.0309122),
+            waits(0.467774),
+            wait(3.70947, call / 60, "s"),
+            occupancy(0.930324),
+        ),
+        _centre(48, 50, _exponential(2 * call), calls),
+    )  # fmt: skip
+    calls = 1_000_000
+    for load, exact in ((90, 0.00833192), (100, 0.03986100), (110, 0.09919156), (120, 0.16769296)):
+        yield Case(
+            f"r4_{load}", f"M/M/100+M, {load} erlangs, patience 1 (Erlang A)", "R4",
+            "erlang_a.toml", {90: 100, 100: 32}.get(load, 16),
+            (abandons(exact), wait(exact, load * 1440 / calls, "mean calls")),
+            _centre(load, 100, _exponential(load * 1440 / calls), calls),
+        )  # fmt: skip
+    for agents, load, patience, calls, replications, (left, waited, mean) in (
+        (3, 2, 1, 200_000, 12, (0.06116806, 0.37647994, 0.19297577)),
+        (50, 48, 2, 1_000_000, 200, (0.00051507, 0.69067860, 0.32035864)),
+    ):
+        call = load * 1440 / calls
+        yield Case(
+            f"r5_{agents}", f"M/M/{agents}+D, {load} erlangs, patience exactly {patience}", "R5",
+            "fixed_patience.toml", replications,
+            (abandons(left), waits(waited), wait(mean, call, "mean calls")),
+            _centre(load, agents, repr(patience * call), calls),
+        )  # fmt: skip
+    unit = CALL / 100
+    for cv, exact in ((0.5, 200.0), (1.0, 320.0), (1.5, 520.0)):
+        yield Case(
+            f"r6_{cv:g}".replace(".", "_"), f"M/G/1, load 0.8, cv of service {cv:g}", "R6",
+            "unit.toml", 120,
+            (station_wait(exact, unit, "1/100 of 1/arrivals"),),
+            (_service(f"{{distribution='gamma', mean={80 * unit!r}, cv={cv}}}"),),
+        )  # fmt: skip
+    yield Case(
+        "r7", "M/M/2, then M/M/3 (Burke)", "R7", "tandem.toml", 120,
+        (
+            station_wait(3.787879, CALL, "1/arrivals", "registration"),
+            station_wait(3.511236, CALL, "1/arrivals"),
+            summary("mean time in both (1/arrivals)", "mean_minutes_in_unit", 11.465781, CALL),
+        ),
+    )  # fmt: skip
+    yield Case(
+        "r8", "M/M/10+M, 12 erlangs, half redial after 5 mean calls", "R8", "redials.toml", 16,
+        (
+            attempts_an_hour(14.229364, 12 * CALL),
+            abandons(0.313347),
+            occupancy(0.977064),
+            per_person("lost for good", "persons_gave_up", 0.185780, True),
+        ),
+    )  # fmt: skip
+    yield Case(
+        "r9", "M/M/3 from empty, 500 time units", "R9; forward equations", "from_empty.toml", 90,
+        (
+            Quantity(
+                "mean wait of arrivals (1/rate)",
+                mean_wait_from_empty(0.2, 0.1, 3, 500),
+                # expected waits / expected arrivals: 100 patients a session
+                lambda tables: tables["stations"]["wait"].to_numpy() / 100,
+            ),
+        ),
+        _clinics(20),
+    )  # fmt: skip
+    for booked, exact in ((20, 2.000), (50, 4.755), (100, 4.493), (500, 4.500)):
+        yield Case(
+            f"r10_{booked}", f"ten-dose vials, {booked} booked, each comes with 0.9", "R10",
+            "vials.toml", 48,
+            (Quantity("doses wasted a session", exact, _wasted),),
+            (
+                *_clinics(20),
+                f"groups.people.people={1000 * booked}",
+                f"unit_types.clinic.slots_per_day={booked}",
+            ),
+        )  # fmt: skip
+
+
+def _wasted(tables: Tables) -> NDArray[np.float64]:
+    """Doses left in the last vial, of every session."""
+    stock = tables["stock"]
+    rows = stock[(stock["place"] != "province_store") & (stock["date"] > stock["date"].min())]
+    return np.asarray(rows["wasted"], dtype=np.float64)
+
+
+# Further queues of the call centre ---------------------------------------------------------------
+
+
+def _telephone_cases() -> Iterator[Case]:
+    call = 12 * CALL
+    finite = markovian_queue(12, 1, 10, waiting_places=5, abandonment_rate=0.5)
+    level = served_within(0.2, 12, 1, 10, waiting_places=5, abandonment_rate=0.5)
+    yield Case(
+        "finite_lines", "M/M/10/15+M, 12 erlangs, patience 2", "birth-death chain",
+        "finite_lines.toml", 20,
+        (blocked(finite.blocked), in_time(level, "served within 0.2 mean calls"),
+         *_telephone(finite, call)),
+    )  # fmt: skip
+    endless = markovian_queue(9, 1, 10, waiting_places=8)
+    yield Case(
+        "finite_queue", "M/M/10/18, 9 erlangs, nobody gives up", "birth-death chain",
+        "finite_lines.toml", 32,
+        (blocked(endless.blocked), waits(endless.waits),
+         wait(endless.mean_wait, 9 * CALL, "mean calls"), occupancy(endless.occupancy)),
+        (*_centre(9, 10, "10000.0"), "call_centre.lines=18"),
+    )  # fmt: skip
+    lasting = 25 * CALL
+    for name, length in (
+        ("constant", repr(lasting)),
+        ("lognormal", f"{{distribution='lognormal', mean={lasting!r}, cv=1.5}}"),
+        ("Weibull", f"{{distribution='weibull', mean={lasting!r}, shape=2.0}}"),
+    ):
+        yield Case(
+            f"insensitive_{name.lower()}",
+            f"M/G/30/30, 25 erlangs, {name} calls", "Erlang B holds for any service",
+            "erlang_b.toml", 32,
+            (blocked(erlang_b(25, 30)), per_person("attempts per person", "calls_offered", 1.0)),
+            (f"call_centre.booking_call_minutes={length}",),
+        )  # fmt: skip
+    erlang_a = markovian_queue(48, 1, 50, abandonment_rate=0.5)
+    yield Case(
+        "service_level", "M/M/50+M, 48 erlangs, patience 2", "Erlang A (Palm)", "erlang_a.toml", 60,
+        (in_time(served_within(1 / 6, 48, 1, 50, abandonment_rate=0.5),
+                 "served within 1/6 mean call"),
+         waits(erlang_a.waits)),
+        (*_centre(48, 50, _exponential(2 * 48 * CALL)),
+         f"call_centre.answer_target_seconds={48 * CALL * 10!r}"),
+    )  # fmt: skip
+    busy = redial_chain(8, 1, 10, redials=0.5, mean_delay=5, waiting_places=0)
+    yield Case(
+        "busy_redials", "M/M/10/10, 8 erlangs, half redial after 5 mean calls",
+        "chain in two dimensions", "redials.toml", 20,
+        (attempts_an_hour(busy.attempts, 8 * CALL), blocked(busy.queue.blocked),
+         occupancy(busy.queue.occupancy),
+         per_person("lost for good", "persons_gave_up", busy.given_up, True)),
+        (*_centre(8, 10), "call_centre.lines=10",
+         f"call_centre.redial_delay_minutes={_exponential(5 * 8 * CALL)}"),
+    )  # fmt: skip
+    yield Case(
+        "hopeless", "up to 4 attempts, redialled with 0.6, none answered", "geometric series",
+        "hopeless.toml", 20,
+        (per_person("attempts per person", "calls_offered", (1 - 0.6**4) / (1 - 0.6)),
+         per_person("gave up for good", "persons_gave_up", 1.0, True)),
+    )  # fmt: skip
+    thai, burmese = (markovian_queue(load, 1, agents, abandonment_rate=1)
+                     for load, agents in ((8, 9), (4, 3)))  # fmt: skip
+    yield Case(
+        "languages_apart", "two languages apart: M/M/9+M and M/M/3+M", "Erlang A for each",
+        "languages_apart.toml", 36,
+        (abandons(thai.abandons, "thai"), wait(thai.mean_wait, call, "mean calls", "thai"),
+         abandons(burmese.abandons, "burmese"),
+         wait(burmese.mean_wait, call, "mean calls", "burmese")),
+    )  # fmt: skip
+    shared = markovian_queue(12, 1, 12, abandonment_rate=1)
+    yield Case(
+        "languages_together", "two languages, all agents speak both: M/M/12+M",
+        "Erlang A for both together", "languages_together.toml", 20,
+        (abandons(shared.abandons, "thai"), abandons(shared.abandons, "burmese"),
+         occupancy(shared.occupancy)),
+    )  # fmt: skip
+    yield Case(
+        "hours", "M(t)/M/c(t): load and agents by time of day", "Erlang C hour by hour",
+        "hours.toml", 300,
+        tuple(
+            waits(erlang_c(load, agents), hours, f"P(wait), {load} erlangs, {agents} agents")
+            for load, agents, hours in (
+                (8, 12, range(1, 6)), (9, 12, range(7, 12)),
+                (10, 12, range(13, 18)), (6, 8, range(19, 24)),
+            )
+        ),
+    )  # fmt: skip
+    yield Case(
+        "evening", "M(t)/G/infinity: calls by time of day, no queue",
+        "number in service (Eick, Massey and Whitt)", "evening.toml", 60,
+        (Quantity("share of the work after closing", _work_after_closing(), _overtime, True),),
+    )  # fmt: skip
+
+
+def _overtime(tables: Tables) -> float:
+    sums = tables["agents"][["busy", "overtime"]].sum()
+    return float(sums["overtime"] / (sums["busy"] + sums["overtime"]))
+
+
+@cache
+def _work_after_closing() -> float:
+    """From the mean number of agents at work, minute by minute from 8 o'clock on."""
+    from scipy.special import ndtr
+
+    weights = np.array([1.0, 2, 4, 8, 8, 6, 10, 12])
+    day, after, step = 480, 2880, 1.0
+    rates = np.concatenate([np.repeat(weights / weights.sum() / 60, 60), np.zeros(after)])
+    spread = math.sqrt(math.log1p(0.8**2))
+    location = math.log(40.0) - spread**2 / 2
+    at_work = infinite_server_mean(rates, step, lambda t: ndtr((location - np.log(t)) / spread))
+    within = (at_work[: day - 1].sum() + at_work[day - 1] / 2) * step  # it begins with 0
+    return float(1 - within / 40.0)
+
+
+# Further queues of the units --------------------------------------------------------------------
+
+
+def _unit_cases() -> Iterator[Case]:
+    yield from _services()
+    patience = {"mean": "exponential", "exact": "fixed"}
+    exponential = markovian_queue(5, 1, 5, abandonment_rate=0.5)
+    fixed = fixed_patience_queue(5, 1, 5, 2)
+    for queue, letter, kind, tolerance in (
+        (exponential, "M", patience["mean"], _exponential(10 * CALL)),
+        (fixed, "D", patience["exact"], repr(10 * CALL)),
+    ):
+        yield Case(
+            f"impatient_{kind}", f"M/M/5+{letter} at a station, 5 erlangs, patience 2",
+            "Erlang A" if letter == "M" else "Baccelli and Hebuterne",
+            "impatient.toml", 36,
+            (Quantity("left waiting", queue.abandons, _left, True),
+             Quantity("mean wait (mean services)", queue.mean_wait, _wait_of_all)),
+            (f"appointments.waiting_tolerance_minutes={tolerance}",),
+        )  # fmt: skip
+    first, third = (tandem(1.0, [(1 / s, c)])[0] for s, c in ((1.4, 2), (2.1, 3)))
+    second = tandem(0.4, [(1 / 1.75, 1)])[0]
+    time = (
+        first.mean_wait + 1.4 + third.mean_wait + 2.1 + 0.4 * (second.mean_wait + 1.75)
+        + (0.5 + 0.4 * 1.0 + 2.0) / CALL
+    )  # fmt: skip
+    yield Case(
+        "network", "three stations, two fifths visit the second, walks between", "Jackson",
+        "network.toml", 48,
+        (
+            station_wait(first.mean_wait, CALL, "1/arrivals", "registration"),
+            station_wait(second.mean_wait, CALL, "1/arrivals", "screening"),
+            station_wait(third.mean_wait, CALL, "1/arrivals"),
+            summary("mean time inside (min)", "mean_minutes_in_unit", time * CALL),
+        ),
+    )  # fmt: skip
+    yield Case(
+        "little", "M/M/3, 1.8 erlangs: patients counted every 5 minutes", "Little's law",
+        "little.toml", 2,
+        (Quantity("mean number in service", 1.8, _seen("in_service", 60, 1440)),),
+        _clinics(150),
+    )  # fmt: skip
+    yield Case(
+        "observation", "M/G/infinity from empty: seats, counted from the jab",
+        "number in service (Eick, Massey and Whitt)", "observation.toml", 2,
+        tuple(
+            Quantity(
+                f"mean number seated at {(480 + minute) // 60:02d}:{minute % 60:02d}",
+                _seated(minute),
+                _seen("in_service", 480 + minute, 481 + minute, "observation"),
+            )
+            for minute in (20, 40, 100, 140)
+        ),
+        _clinics(600),
+    )  # fmt: skip
+    yield Case(
+        "blocks", "D/D/1: six patients every hour, 10 minutes each", "by hand: (0+10+...+50)/6",
+        "blocks.toml", 2,
+        (
+            station_wait(25.0, 1.0, "min"),
+            summary("longest queue", "station_vaccination_max_queue", 5.0),
+            summary("mean time inside (min)", "mean_minutes_in_unit", 35.0),
+            summary("last exit after closing (min)", "latest_exit_minutes", 0.0),
+        ),
+    )  # fmt: skip
+    yield Case(
+        "one_by_one", "D/D/1: a patient every 10 minutes, 12 minutes each",
+        "by hand: the k-th waits 2 k minutes", "blocks.toml", 2,
+        (
+            station_wait(47.0, 1.0, "min"),
+            summary("last exit after closing (min)", "latest_exit_minutes", 96.0),
+        ),
+        ("appointments.block_minutes=0", _service("12.0")),
+    )  # fmt: skip
+    yield Case(
+        "punctuality", "who comes before opening waits: uniform from -30 to 30 min",
+        "E[max(0, -X)] = 7.5", "punctuality.toml", 4,
+        (station_wait(7.5, 1.0, "min"),),
+    )  # fmt: skip
+    yield Case(
+        "no_shows", "appointments missed with 0.15, half of them booked again",
+        "binomial and geometric", "no_shows.toml", 16,
+        (
+            Quantity("appointments missed", 0.15,
+                     lambda t: float(t["replications"]["no_show_share"].iloc[0]), True),
+            _of_target("appointments per person", "appointments", 1 / (1 - 0.15 * 0.5)),
+            _of_target("vaccinated", "first_doses_by_end", 0.85 / (1 - 0.15 * 0.5)),
+        ),
+    )  # fmt: skip
+    yield Case(
+        "both", "50 appointments kept with 0.8, and Poisson walk-ins of mean 30", "sum of means",
+        "both.toml", 8,
+        (
+            Quantity("patients a session", 70.0,
+                     lambda t: t["sessions"]["patients"].to_numpy(dtype=np.float64)),
+            Quantity("walk-ins, of all", 3 / 7, _walk_ins, True),
+        ),
+        _clinics(20),
+    )  # fmt: skip
+    came = np.arange(10)
+    used = [math.exp(-9) * 9.0**k / math.factorial(k) for k in came]
+    yield Case(
+        "open_vials", "vials of ten that live as long as 9 Poisson patients take",
+        "E[max(0, 9 - N)] / 10", "open_vials.toml", 20,
+        (Quantity("doses wasted, of those opened", float((9 - came) @ used) / 10,
+                  lambda t: _of_opened(t), True),),
+    )  # fmt: skip
+    yield Case(
+        "deliveries", "100 deliveries, delay normal (6, 2) days, 80 to 100 % come, 5 % are lost",
+        "means", "deliveries.toml", 100,
+        (
+            Quantity("mean day of arrival", _mean_delay(), _arrival_day),
+            summary("share that arrives", "doses_delivered", 0.9, 100 * 100_000),
+            Quantity("lost in storage, of what arrived", 0.05,
+                     lambda t: float((t["replications"]["doses_lost_in_storage"]
+                                      / t["replications"]["doses_delivered"]).iloc[0]), True),
+        ),
+        tuple(
+            f"deliveries.more_{i}={{vaccine='vaccine', arrives=2021-06-01, doses=100000, "
+            "delay_days={distribution='normal', mean=6.0, sd=2.0}, "
+            "fraction_delivered={distribution='uniform', low=0.8, high=1.0}}"
+            for i in range(1, 100)
+        ),
+    )  # fmt: skip
+
+
+def _services() -> Iterator[Case]:
+    """M/G/1 with every distribution: its mean and coefficient of variation decide the wait."""
+    s = CALL / 2  # load 1/2
+    # of a normal distribution cut off at zero
+    z = -1 / 0.8
+    density, above = math.exp(-z * z / 2) / math.sqrt(2 * math.pi), math.erfc(z / math.sqrt(2)) / 2
+    hazard = density / above
+    mean = 1 + 0.8 * hazard
+    normal_cv = 0.8 * math.sqrt(1 + z * hazard - hazard**2) / mean
+    for name, distribution, cv in (
+        ("constant", repr(s), 0.0),
+        ("uniform", f"{{distribution='uniform', low=0.0, high={2 * s!r}}}", 1 / math.sqrt(3)),
+        ("exponential", _exponential(s), 1.0),
+        ("triangular",
+         f"{{distribution='triangular', low=0.0, mode={0.3 * s!r}, high={2.7 * s!r}}}",
+         math.sqrt((0.3**2 + 2.7**2 - 0.3 * 2.7) / 18)),
+        ("normal truncated at zero",
+         f"{{distribution='normal', mean={s / mean!r}, sd={0.8 * s / mean!r}}}", normal_cv),
+        ("lognormal", f"{{distribution='lognormal', mean={s!r}, cv=0.8}}", 0.8),
+        ("gamma", f"{{distribution='gamma', mean={s!r}, cv=0.7}}", 0.7),
+        ("Weibull", f"{{distribution='weibull', mean={s!r}, shape=0.8}}",
+         math.sqrt(math.gamma(1 + 2 / 0.8) / math.gamma(1 + 1 / 0.8) ** 2 - 1)),
+        ("shifted exponential",
+         f"{{distribution='exponential', mean={0.6 * s!r}, shift={0.4 * s!r}}}", 0.6),
+        # observed 0, 1, 1 and 3 halves: pieces 0-1, 1-1, 1-3, with mean 7/6 and second moment 17/9
+        ("empirical",
+         f"{{distribution='empirical', values=[{3 * s!r}, 0.0, {s!r}, {s!r}], shift=0.0}}", None),
+    ):  # fmt: skip
+        mean = 1.0 if cv is not None else (0.5 + 1.0 + 2.0) / 3
+        square = 1 + cv**2 if cv is not None else (1 / 3 + 1.0 + 13 / 3) / 3
+        exact = single_server_mean_wait(0.5, mean, math.sqrt(square / mean**2 - 1))
+        yield Case(
+            f"service_{name.split()[0].lower()}", f"M/G/1, {name} services",
+            "Pollaczek and Khinchine", "unit.toml", 20,
+            (station_wait(exact, s, "2/arrivals"),),
+            (_service(distribution),),
+        )  # fmt: skip
+
+
+def _left(tables: Tables) -> float:
+    """Share of the patients who left the queue."""
+    daily = tables["daily"]
+    return float(daily["left"].sum() / (daily["walk_ins"].sum() + daily["appointments"].sum()))
+
+
+def _wait_of_all(tables: Tables) -> float:
+    """Mean wait in mean services of 5 CALL, of those who left too."""
+    return float(tables["stations"]["wait"].sum() / tables["daily"]["walk_ins"].sum() / (5 * CALL))
+
+
+def _seen(column: str, first: int, end: int, station: str = "vaccination") -> Measure:
+    """Mean of a column of `unit_day` from one minute to another, at each unit.
+
+    The table holds the first replication only.
+    """
+
+    def by_unit(tables: Tables) -> NDArray[np.float64]:
+        rows = tables["unit_day"]
+        rows = rows[(rows["station"] == station) & rows["minute"].between(first, end - 1)]
+        return rows.groupby("unit")[column].mean().to_numpy(dtype=np.float64)
+
+    return by_unit
+
+
+def _seated(minute: int) -> float:
+    """Mean number in observation so many minutes after opening, of 10 arrivals a minute for 120.
+
+    Who comes at a has the jab at a + 5, and is seated from a + 7 until S after the jab.
+    """
+    from scipy.special import gammaincc
+
+    step = 0.25
+    ends = np.arange(step, minute + step / 2, step)
+    jabs = np.where((ends > 5) & (ends <= 125), 10.0, 0.0)
+    seated = infinite_server_mean(
+        jabs, step, lambda t: np.where(t >= 2, gammaincc(4.0, t * 4.0 / 30.0), 0.0)
+    )
+    return float(seated[-1])
+
+
+def _of_target(name: str, measure: str, exact: float) -> Quantity:
+    """A measure of the table `replications`, divided by the target."""
+
+    def ratio(tables: Tables) -> float:
+        row = tables["replications"].iloc[0]
+        return float(row[measure] / row["target"])
+
+    return Quantity(name, exact, ratio)
+
+
+def _walk_ins(tables: Tables) -> float:
+    daily = tables["daily"]
+    came = daily["appointments"].sum() - daily["no_shows"].sum()
+    return float(daily["walk_ins"].sum() / (daily["walk_ins"].sum() + came))
+
+
+def _of_opened(tables: Tables) -> float:
+    stock = tables["stock"]
+    wasted, given = stock["wasted"].sum(), stock["administered"].sum()
+    return float(wasted / (wasted + given))
+
+
+def _arrival_day(tables: Tables) -> float:
+    """Mean day of arrival of the doses that come."""
+    stock = tables["stock"]
+    days = (stock["date"] - stock["date"].min()).dt.days
+    return float((days * stock["delivered"]).sum() / stock["delivered"].sum())
+
+
+def _mean_delay() -> float:
+    """Mean of a normal (6, 2) delay, cut off at zero and rounded to whole days."""
+    from scipy.special import ndtr
+
+    days = np.arange(1, 40)
+    at_least = 1 - ndtr((days - 0.5 - 6.0) / 2.0)
+    return float(at_least.sum() / (1 - ndtr(-6.0 / 2.0)))
+
+
+def all_cases() -> list[Case]:
+    """All cases, the published ones first."""
+    return [*_reference_cases(), *_telephone_cases(), *_unit_cases()]
