@@ -7,7 +7,8 @@ unit is told from the records so:
 
 - Every slot is taken, and somebody could have used one more (*ready*: registered, the turn has
   come, without an appointment or with a later one): `slots`, or `closed` on a day without any; as
-  far as slots were lost on the day, `no_show` or `queue`; `doses` if somebody came and found none.
+  far as slots were lost on the day, `no_show` or `queue`. If somebody came and found no dose it is
+  `doses`; if somebody was not reached before the end of overtime, `queue`: the staff on the day.
 - A slot is free: the free slots of the province are shared out among those who could have used
   them, the nearest to the jab first. People who are ready lacked a dose to promise (`doses`), or
   were content with a later appointment, as at their home unit (`later_appointment`). Then come
@@ -20,9 +21,9 @@ unit is told from the records so:
 
 What binds today need not matter *for the deadline*: if slots stay free later, for whatever reason,
 one more slot today only brings forward what is done anyway. So for each unit the last day up to the
-deadline is looked for on which a slot was free or could not be served for want of doses (or the
-last dose of the province was given, or nobody was ready). Up to that day the constraint of that
-very day decides, because people and doses keep; from the next day on slots do, because they do not.
+deadline is looked for on which a slot was free or could not be served (or the last dose of the
+province was given, or nobody was ready). Up to that day the constraint of that very day decides,
+because people and doses keep; from the next day on slots do, because they do not.
 
 For full vaccination the next person is one whose second dose is due; who is not due is held by the
 `interval`, and who has had no first dose by the lack of a `first_dose`.
@@ -70,11 +71,13 @@ CONSTRAINTS: dict[str, str] = {
 _K = {name: number for number, name in enumerate(CONSTRAINTS)}
 _NO_LEVERS = ("later_appointment", "nobody")
 _SECOND_DOSE_ONLY = ("interval", "first_dose")
+_NEGLIGIBLE = 0.005
+"""What decides for less than this share of days and units is not said to bind."""
 
 STATUS: dict[Status, str] = {
     "binding": "more of it means more people vaccinated",
     "joint": "needed together with what binds",
-    "behind": "holds back people too, behind what binds",
+    "behind": "holds back people too, behind what binds: may help",
     "idle": "more of it changes nothing",
 }
 
@@ -101,23 +104,23 @@ class Binding:
     failed_calls: dict[str, float]
     """calls in vain up to the deadline, by outcome (mean)"""
 
-    def main_by_day(self) -> pd.DataFrame:
+    def main_by_day(self, column: Literal["share", "decisive"] = "share") -> pd.DataFrame:
         """date, constraint (that with the greatest share), share, also (what is needed too)."""
-        return _main(self.province_by_day, "share")
+        return main_of(self.province_by_day, column)
 
     def periods(self) -> pd.DataFrame:
         """Runs of days held back by the same constraint: first, last, constraint, also.
 
         Days on which all units are closed belong to the run around them, if there is one.
         """
-        return _runs(self.main_by_day())
+        return runs_of(self.main_by_day())
 
     def decisive_periods(self) -> pd.DataFrame:
         """The same for coverage by the deadline; closed days count as days without slots."""
         rows = self.province_by_day[self.province_by_day["date"] <= pd.Timestamp(self.deadline)]
         rows = rows.assign(constraint=rows["constraint"].replace("closed", "slots"))
         rows = rows.groupby(["date", "constraint"], as_index=False, sort=False).sum()
-        return _runs(_main(rows.assign(also=rows["decisive_also"]), "decisive"))
+        return runs_of(main_of(rows.assign(also=rows["decisive_also"]), "decisive"))
 
     def idle(self) -> list[str]:
         """Constraints of which more changes nothing for coverage by the deadline."""
@@ -182,7 +185,7 @@ def _long(keys: Mapping[str, Any], values: Mapping[str, Array]) -> pd.DataFrame:
     return pd.DataFrame({**columns, **{name: array[some] for name, array in values.items()}})
 
 
-def _main(rows: pd.DataFrame, column: str) -> pd.DataFrame:
+def main_of(rows: pd.DataFrame, column: str) -> pd.DataFrame:
     """Of each day the constraint with the greatest share, and what is needed too in most cases."""
     rows = rows.reset_index(drop=True)
     with_share = rows[rows[column] > 0]
@@ -193,12 +196,12 @@ def _main(rows: pd.DataFrame, column: str) -> pd.DataFrame:
             "date": main["date"].to_numpy(),
             "constraint": main["constraint"].to_numpy(),
             "share": main[column].to_numpy(),
-            "also": main["date"].map(often).fillna("").to_numpy(),
+            "also": [often.get(day, "") for day in main["date"]],
         }
     )
 
 
-def _runs(days: pd.DataFrame) -> pd.DataFrame:
+def runs_of(days: pd.DataFrame) -> pd.DataFrame:
     """Runs of days with the same constraint; closed days belong to the run around them."""
     kind = days["constraint"]
     open_days = kind.where(kind != "closed")
@@ -236,7 +239,7 @@ class _Sums:
     persons: Array
     """[days, constraints]"""
     behind: Array
-    """[constraints] people behind what decides, on the day that decides"""
+    """[constraints] more than 0: may matter as well, behind what decides"""
     causes: pd.DataFrame
     """a row a replication, a column a cause"""
     failed_calls: dict[str, float]
@@ -265,7 +268,9 @@ def _sums(tables: Tables, scenario: Scenario, scope: Scope, last: date, deadline
     people = _second_dose(records) if second else _first_dose(records)
     lag = scenario.campaign.protected_after_days if scope == "full" else 0
     share, also, settled = _today(records, people)
-    decides, decides_also, behind = _for_deadline(share, also, settled, people, until, lag)
+    decides, decides_also, behind = _for_deadline(
+        share, also, settled, records.dry(), people, until, lag
+    )
     alone = np.where(decides_also.any(axis=-1, keepdims=True), 0, decides)
     return _Sums(
         records.replications,
@@ -287,6 +292,7 @@ def _today(records: _Records, people: _People) -> tuple[Array, Array, Array]:
     slots, free = records.slots(people.dose)
     ready = people.ready[..., np.newaxis] > 0
     found_none = records.count("daily", "no_dose", "unit") > 0
+    not_reached = records.count("daily", "late", "unit") > 0
     dry = np.broadcast_to(records.dry()[..., np.newaxis], free.shape)
     has_gone_dry = dry & ~_before(dry, False)
     is_free = free > 0
@@ -315,22 +321,23 @@ def _today(records: _Records, people: _People) -> tuple[Array, Array, Array]:
         share[..., _K[name]] += part
         share[..., _K["slots"]] -= part
     without_doses = full & found_none
-    share[without_doses] = 0
+    without_staff = full & not_reached & ~found_none
+    share[without_doses | without_staff] = 0
     share[..., _K["doses"]] += without_doses
+    share[..., _K["queue"]] += without_staff
 
     also = np.zeros(share.shape, dtype=np.bool_)
     also[..., _K["slots"]] = ~is_free & ~ready & (slots > 0)
     also[..., _K["closed"]] = ~is_free & ~ready & (slots == 0)
-    also[..., _K["doses"]] = np.where(is_free, short[..., np.newaxis] & by_people, dry)
-    also[..., _K["doses"]] &= ~without_doses
-    return share, also, is_free | has_gone_dry | without_doses | ~ready
+    also[..., _K["doses"]] = dry & np.where(is_free, by_people, ~without_doses)
+    return share, also, is_free | has_gone_dry | without_doses | without_staff | ~ready
 
 
 def _for_deadline(
-    share: Array, also: Array, settled: Array, people: _People, until: int, lag: int
+    share: Array, also: Array, settled: Array, dry: Array, people: _People, until: int, lag: int
 ) -> tuple[Array, Array, Array]:
     """What of it decides about coverage by the deadline, what is needed too (zero after the
-    deadline), and the people held back behind what decides, by constraint."""
+    deadline), and what may matter as well (more than 0), by constraint."""
     days = np.arange(share.shape[1])
     counted = (days <= until - lag)[:, np.newaxis]
     decisive_day = np.where(settled & counted, days[:, np.newaxis], -1).max(axis=1)
@@ -346,13 +353,18 @@ def _for_deadline(
         decides_also[..., _K[name]] &= ~idle_before
     if lag:
         decides[:, max(until - lag + 1, 0) : until + 1, :, _K["interval"]] = 1
-    held = [_K[name] for name in people.held]
     behind = np.zeros(len(CONSTRAINTS))
     replication, unit = np.nonzero(decisive_day >= 0)
     day = decisive_day[replication, unit]
-    waiting = share[replication, day, unit][:, [*held, _K["nobody"]]].sum(axis=1) > 0
+    shares = share[replication, day, unit]
+    # Doses that are promised for later days would come to be used earlier.
+    promised_only = (shares[:, _K["doses"]] > 0) & ~dry[replication, day]
+    lack_people = shares[:, [_K[name] for name in (*people.held, "nobody")]].sum(axis=1) > 0
+    waiting = lack_people | promised_only
     for name, persons in people.held.items():
-        behind[_K[name]] = persons[replication[waiting], day[waiting]].sum()
+        behind[_K[name]] = persons[replication[waiting]].max(axis=1).sum()
+    if promised_only.any():
+        behind[[_K["slots"], _K["closed"], _K["queue"]]] = 1
     return decides, decides_also, behind
 
 
@@ -372,16 +384,20 @@ def _persons(people: _People, share: Array) -> Array:
 
 
 def _status(sums: _Sums, scope: Scope) -> dict[str, Status]:
+    decides, alone, also = (
+        values.sum(axis=(0, 1)) for values in (sums.decides, sums.decides_alone, sums.decides_also)
+    )
+    least = _NEGLIGIBLE * decides.sum()
     status: dict[str, Status] = {}
     for name, k in _K.items():
         if name in _NO_LEVERS or (name in _SECOND_DOSE_ONLY and scope == "first"):
             continue
-        if sums.decides_alone[..., k].any():
+        if decides[k] > least and 2 * alone[k] >= decides[k]:
             status[name] = "binding"
-        elif sums.decides[..., k].any() or sums.decides_also[..., k].any():
+        elif decides[k] > least or also[k] > least:
             status[name] = "joint"
         else:
-            status[name] = "behind" if sums.behind[k] > 0 else "idle"
+            status[name] = "behind" if decides[k] + also[k] + sums.behind[k] > 0 else "idle"
     return status
 
 

@@ -310,7 +310,7 @@ def _number_at_bar(
 
 
 def _dark(colour: str) -> bool:
-    return colour in (style.BLUE, style.GREY, style.VERMILLION, style.GREEN, style.BLACK)
+    return colour in style.DARK
 
 
 def _check_unit(run: Run, unit: str) -> None:

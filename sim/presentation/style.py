@@ -16,6 +16,9 @@ PURPLE = "#CC79A7"
 GREY = "#8C8C8C"
 LIGHT_GREY = "#D9D9D9"
 
+DARK = (BLUE, GREY, VERMILLION, GREEN, BLACK)
+"""On these text is white."""
+
 FIRST_DOSE = SKY_BLUE
 FULLY_VACCINATED = BLUE
 DEADLINE = VERMILLION
@@ -47,6 +50,24 @@ REASONS = {
     "interval_not_over": SKY_BLUE,
     "still_waiting": LIGHT_GREY,
 }
+
+CONSTRAINTS: dict[str, tuple[str, str, str]] = {
+    "slots": ("S", YELLOW, ""),
+    "closed": ("C", "#F4F4F4", "////"),
+    "doses": ("D", ORANGE, ""),
+    "no_show": ("N", GREEN, ""),
+    "queue": ("Q", GREEN, "xxxx"),
+    "later_appointment": ("L", BLUE, ""),
+    "turn": ("T", PURPLE, ""),
+    "other_channels": ("O", VERMILLION, "...."),
+    "telephone": ("P", VERMILLION, ""),
+    "registration": ("R", LIGHT_GREY, ""),
+    "willingness": ("W", GREY, ""),
+    "interval": ("I", SKY_BLUE, ""),
+    "first_dose": ("F", SKY_BLUE, "...."),
+    "nobody": ("–", "#FFFFFF", ""),
+}
+"""What binds: letter, colour and hatching, so that colour is not alone."""
 
 SETTINGS: Any = {
     "font.size": 9,

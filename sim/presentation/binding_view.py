@@ -1,0 +1,361 @@
+"""What binds, shown: a sentence, tables, JSON, a calendar and the units day by day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
+
+from sim.experiment.binding import CONSTRAINTS, STATUS, Binding, main_of, runs_of
+from sim.experiment.plan_arithmetic import capacity
+from sim.experiment.results import Run
+from sim.model.records import CAUSES, REASONS
+from sim.presentation import style
+from sim.presentation.figures import date_axis, deadline_line, new_figure, x_of
+from sim.presentation.terminal import count, on, percent, replications, table
+
+_WHAT = {"first": "first doses", "full": "full vaccination"}
+_HOLDS = {
+    "slots": "the slots",
+    "closed": "days on which units are closed",
+    "doses": "doses",
+    "no_show": "missed appointments",
+    "queue": "the staff on the day (people come and are not served)",
+    "later_appointment": "appointments that stay on a later day",
+    "turn": "the groups' turns",
+    "other_channels": "the other channels' daily limit",
+    "telephone": "the telephone (lines and agents)",
+    "registration": "that people have not called or come yet",
+    "willingness": "willingness",
+    "interval": "the interval between the doses",
+    "first_dose": "the lack of a first dose",
+    "nobody": "nothing (nobody is left)",
+}
+_FAILED = {
+    "blocked": "busy signal",
+    "abandoned": "hung up waiting",
+    "cut_off": "cut off at closing",
+    "closed": "outside opening hours",
+}
+
+
+# Words ----------------------------------------------------------------------------------------
+
+
+def sentence(found: Binding) -> str:
+    """What holds back coverage by the deadline, period by period."""
+    parts: list[str] = []
+    for row in found.decisive_periods().to_dict("records"):
+        first, last = row["first"].date(), row["last"].date()
+        if parts:
+            when = f"from {on(first)}"
+        elif last < found.deadline:
+            when = f"until {on(last)}"
+        else:
+            when = "throughout"
+        parts.append(f"{when} {_together(row['constraint'], row['also'])}")
+    begin = f"What holds back {_WHAT[found.scope]} by {on(found.deadline)}: "
+    return begin + "; ".join(parts) + "."
+
+
+def _together(constraint: str, also: str) -> str:
+    """A constraint with those that are needed too."""
+    others = [_HOLDS[name] for name in also.split(", ") if name and name != constraint]
+    return " together with ".join([_HOLDS[constraint], *others])
+
+
+def brief(found: Binding) -> list[str]:
+    """The sentence, and what would help and what would not: two lines."""
+    helps = [name for name, status in found.status.items() if status == "binding"]
+    jointly = [name for name, status in found.status.items() if status == "joint"]
+    parts = [
+        f"{label} {', '.join(_short(name) for name in names)}"
+        for label, names in (
+            ("more of this would help:", helps),
+            ("only together:", jointly),
+            ("of this it would not:", found.idle()),
+        )
+        if names
+    ]
+    text = "; ".join(parts)
+    return [sentence(found), f"{text[:1].upper()}{text[1:]}." if text else ""]
+
+
+def _short(name: str) -> str:
+    return {"closed": "open days", "no_show": "kept appointments", "queue": "staff on the day"}.get(
+        name, name.replace("_", " ")
+    )
+
+
+def binding_text(run: Run, found: Sequence[Binding]) -> str:
+    """Both scopes in a sentence; then, for the first of them, periods, months and causes."""
+    main = found[0]
+    sections = [
+        [sentence(each) for each in found],
+        _statuses(main),
+        _periods(main),
+        _months(main),
+        _causes(run, main),
+        _notes(run, main),
+    ]
+    return "\n\n".join("\n".join(section) for section in sections if section)
+
+
+def _statuses(found: Binding) -> list[str]:
+    rows = []
+    for status, meaning in STATUS.items():
+        names = [_short(name) for name, each in found.status.items() if each == status]
+        if names:
+            rows.append((meaning, ", ".join(names)))
+    return [
+        f"For {_WHAT[found.scope]} by {on(found.deadline)}",
+        *table(rows, "<<"),
+    ]
+
+
+def _periods(found: Binding) -> list[str]:
+    rows = []
+    for row in found.periods().to_dict("records"):
+        first, last = row["first"].date(), row["last"].date()
+        if first > found.deadline:
+            break
+        also = ", ".join(CONSTRAINTS[name] for name in row["also"].split(", ") if name)
+        rows.append(
+            (
+                _days(first, last),
+                CONSTRAINTS[row["constraint"]] + (f" (and {also})" if also else ""),
+            )
+        )
+    return ["Day by day: what held back the next person", *table(rows, "<<")]
+
+
+def _days(first: date, last: date) -> str:
+    return on(first) if first == last else f"{first.day} {first:%B} – {on(last)}"
+
+
+def _months(found: Binding) -> list[str]:
+    """Days of each month by the constraint that held back most."""
+    days = found.main_by_day()
+    days = days[days["date"] <= pd.Timestamp(found.deadline)]
+    names = [name for name in CONSTRAINTS if (days["constraint"] == name).any()]
+    by_month = days.groupby(days["date"].dt.to_period("M"))
+    rows = [("", *(name.replace("_", " ") for name in names))]
+    for month, rows_of_month in by_month:
+        numbers = [int((rows_of_month["constraint"] == name).sum()) for name in names]
+        rows.append((f"{month:%B %Y}", *(str(n) if n else "–" for n in numbers)))
+    return ["Days of each month by what held back most", *table(rows, "<" + ">" * len(names))]
+
+
+def _causes(run: Run, found: Binding) -> list[str]:
+    rows: list[tuple[str, str, str]] = []
+    for reason, parts in found.causes.groupby("reason", sort=False):
+        rows.append((REASONS[str(reason)], count(parts["persons"].sum()), ""))
+        if len(parts) > 1 or CAUSES[parts["cause"].iloc[0]].meaning != REASONS[str(reason)]:
+            for part in parts.to_dict("records"):
+                low, high = part["low"], part["high"]
+                known = pd.notna(low) and count(low) != count(high)
+                within = f"{count(low)} – {count(high)}" if known else ""
+                meaning = CAUSES[part["cause"]].meaning
+                rows.append((f"  {meaning}", count(part["persons"]), within))
+    if not rows:
+        return []
+    mean = "mean persons, 95 % interval" if found.replications > 1 else "persons"
+    return [
+        f"Who has not had {_MISSING[found.scope]} on {on(found.deadline)}, by cause ({mean})",
+        *table(rows, "<><"),
+    ]
+
+
+_MISSING = {"first": "a first dose", "full": "full vaccination"}
+
+
+def _notes(run: Run, found: Binding) -> list[str]:
+    """What the records tell of whole causes, not of persons."""
+    lines = []
+    failed = {name: n for name, n in found.failed_calls.items() if n > 0}
+    if failed:
+        in_all = sum(failed.values())
+        parts = [f"{_FAILED[n]} {count(v)} ({percent(v / in_all)})" for n, v in failed.items()]
+        lines.append("Calls in vain up to then: " + ", ".join(parts) + ".")
+    narrow = narrowest(run)
+    lines.append(
+        "The station that limits the slots: "
+        + ", ".join(f"{name} at {n} of {len(run.scenario.units)} units" for name, n in narrow)
+        + "."
+    )
+    return lines
+
+
+def narrowest(run: Run) -> list[tuple[str, int]]:
+    """The station with the least throughput, and at how many units, the most frequent first."""
+    rows = capacity(run.scenario).reset_index(drop=True)
+    stations = rows.loc[rows.groupby("unit")["throughput"].idxmin(), "station"]
+    return [(str(name), int(n)) for name, n in stations.value_counts().items()]
+
+
+def binding_data(run: Run, found: Sequence[Binding]) -> dict[str, Any]:
+    """Everything as one JSON object, a key a scope."""
+    return {"run": str(run.folder), **{each.scope: _data(each) for each in found}}
+
+
+def brief_data(found: Binding) -> dict[str, Any]:
+    """The sentence, the periods and the status of each constraint."""
+    return {
+        "sentence": sentence(found),
+        "periods": _records(found.periods()),
+        "decisive_periods": _records(found.decisive_periods()),
+        "status": found.status,
+    }
+
+
+def _data(found: Binding) -> dict[str, Any]:
+    return {
+        **brief_data(found),
+        "province_by_day": _records(found.province_by_day),
+        "by_day": _records(found.by_day[found.by_day["date"] <= pd.Timestamp(found.deadline)]),
+        "causes": _records(found.causes),
+        "failed_calls": found.failed_calls,
+    }
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    days = {str(n): frame[n].dt.strftime("%Y-%m-%d") for n in frame.select_dtypes("datetime")}
+    plain = frame.assign(**days).astype(object)
+    return [
+        {str(key): value for key, value in row.items()}
+        for row in plain.where(plain.notna(), None).to_dict("records")
+    ]
+
+
+# Pictures -------------------------------------------------------------------------------------
+
+
+def pictures(run: Run, found: Binding) -> Iterator[tuple[str, Figure]]:
+    """The calendar, and the units day by day."""
+    with mpl.rc_context(style.SETTINGS):
+        yield "binding", calendar(run, found)
+        yield "binding_units", units(run, found)
+
+
+def calendar(run: Run, found: Binding) -> Figure:
+    """A sheet a month: what held back the next person each day, and below what decides."""
+    today, decides = _by_date(found.main_by_day()), _by_date(found.main_by_day("decisive"))
+    days = [day for day in today if pd.Timestamp(day) <= _end_of_month(found.deadline)]
+    months = sorted({(day.year, day.month) for day in days})
+    columns = min(len(months), 4)
+    rows = -(-len(months) // columns)
+    used = sorted(
+        {today[day] for day in days} | {decides[day] for day in days if day in decides},
+        key=list(CONSTRAINTS).index,
+    )
+    figure = new_figure(
+        f"What holds back {_WHAT[found.scope]}, day by day "
+        f"(mean of {replications(found.replications)})",
+        run.scenario.title,
+        1.15 + 1.75 * rows + 0.17 * -(-len(used) // 3),
+    )
+    panels = figure.subplots(rows, columns, squeeze=False)
+    for axes in panels.flat:
+        axes.set_axis_off()
+    for axes, month in zip(panels.flat, months, strict=False):
+        _sheet(axes, [d for d in days if (d.year, d.month) == month], today, decides, found)
+    _legend(figure, used, "upper half: that day; lower half: what decides about the deadline")
+    return figure
+
+
+def _by_date(days: pd.DataFrame) -> dict[date, str]:
+    return {day.date(): name for day, name in zip(days["date"], days["constraint"], strict=True)}
+
+
+def _sheet(
+    axes: Axes,
+    days: Sequence[date],
+    today: dict[date, str],
+    decides: dict[date, str],
+    found: Binding,
+) -> None:
+    first = days[0].replace(day=1)
+    axes.set_xlim(-0.05, 7.05)
+    axes.set_ylim(6.05, -0.7)
+    axes.set_title(f"{first:%B %Y}", fontsize=9)
+    for column, name in enumerate("MTWTFSS"):
+        axes.text(column + 0.5, -0.25, name, ha="center", va="center", fontsize=7)
+    for day in days:
+        row, column = divmod(day.day - 1 + first.weekday(), 7)
+        _cell(axes, column, row, 0.56 if day in decides else 1.0, today[day])
+        if day in decides:
+            _cell(axes, column, row + 0.56, 0.44, decides[day])
+        axes.text(column + 0.08, row + 0.1, str(day.day), fontsize=4.5, va="top", color="#404040")
+        last = day == found.deadline
+        axes.add_patch(
+            Rectangle(
+                (column, row), 1, 1, fill=False, lw=1.8 if last else 0.6, zorder=4 if last else 3,
+                edgecolor=style.DEADLINE if last else "white",
+            )
+        )  # fmt: skip
+
+
+def _cell(axes: Axes, x: float, y: float, height: float, constraint: str) -> None:
+    axes.add_patch(Rectangle((x, y), 1, height, **_look(constraint)))
+    _letter(axes, x + 0.62, y + height / 2 + 0.02, constraint)
+
+
+def _look(constraint: str) -> dict[str, Any]:
+    """Colour and hatching of a patch."""
+    _, colour, hatch = style.CONSTRAINTS[constraint]
+    return {"facecolor": colour, "hatch": hatch, "edgecolor": "#B0B0B0", "lw": 0}
+
+
+def _letter(axes: Axes, x: float, y: float, constraint: str) -> None:
+    letter, colour, hatch = style.CONSTRAINTS[constraint]
+    ink = "white" if colour in style.DARK and not hatch else "black"
+    axes.text(x, y, letter, ha="center", va="center", fontsize=6.5, color=ink)
+
+
+def units(run: Run, found: Binding) -> Figure:
+    """A line a unit: what held back the next person there, in runs of days."""
+    names = list(run.scenario.units)
+    rows = found.by_day[found.by_day["date"] <= _end_of_month(found.deadline)]
+    figure = new_figure(
+        f"What holds back {_WHAT[found.scope]} at each unit "
+        f"(mean of {replications(found.replications)})",
+        run.scenario.title,
+        1.6 + 0.19 * len(names),
+    )
+    axes = figure.subplots()
+    used: set[str] = set()
+    for row, name in enumerate(names):
+        runs = runs_of(main_of(rows[rows["unit"] == name], "share"))
+        for one in runs.to_dict("records"):
+            x, width = x_of(one["first"]), (one["last"] - one["first"]).days + 1
+            constraint = one["constraint"]
+            axes.add_patch(Rectangle((x, row - 0.42), width, 0.84, **_look(constraint)))
+            used.add(constraint)
+            if width >= 3:
+                _letter(axes, x + width / 2, row, constraint)
+    axes.set_xlim(x_of(rows["date"].min()), x_of(rows["date"].max() + timedelta(days=1)))
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.set_yticks(range(len(names)), names, fontsize=6.5)
+    axes.grid(axis="y", visible=False)
+    date_axis(axes)
+    deadline_line(axes, found.deadline + timedelta(days=1), label=False)
+    _legend(figure, sorted(used, key=list(CONSTRAINTS).index), "dotted: end of the deadline's day")
+    return figure
+
+
+def _legend(figure: Figure, used: Sequence[str], note: str) -> None:
+    handles = [Patch(**_look(name) | {"lw": 0.4}) for name in used]
+    labels = [f"{style.CONSTRAINTS[name][0]}  {CONSTRAINTS[name]}" for name in used]
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=3, title=note, title_fontsize=8
+    )
+
+
+def _end_of_month(day: date) -> pd.Timestamp:
+    return pd.Timestamp(day) + pd.offsets.MonthEnd(0)
