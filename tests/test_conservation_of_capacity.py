@@ -66,7 +66,7 @@ def test_first_doses_above_what_turns_allow_are_named() -> None:
         units={"unit": unit(slots=10)},
         deliveries={"first": delivery(40)},
     )
-    with pytest.raises(ConservationError, match="first doses: exceed what doses, slots and turns"):
+    with pytest.raises(ConservationError, match="first doses: exceed what doses, slots, turns"):
         check_conservation(tables, later)
 
 

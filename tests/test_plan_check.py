@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from small_campaign import small_scenario
 
+from sim.experiment import feasibility
 from sim.experiment import plan_arithmetic as arithmetic
 from sim.presentation.plan_check import check_data, check_text
 from sim.presentation.terminal import warnings
@@ -71,13 +72,13 @@ def test_usable_doses_are_those_of_whole_vials() -> None:
 
 
 def test_ceiling_is_certain_unless_chance_can_bring_more() -> None:
-    assert arithmetic.ceiling_is_certain(load_scenario(PLAN))
+    assert feasibility.ceiling_is_certain(load_scenario(PLAN))
     for change in (
         'deliveries.july.delay_days={distribution="uniform", low=0.0, high=9.0}',
         'deliveries.july.fraction_delivered={distribution="uniform", low=0.5, high=1.5}',
         "unit_types.hospital.walk_ins_per_day=5.0",
     ):
-        assert not arithmetic.ceiling_is_certain(load_scenario(PLAN, [change]))
+        assert not feasibility.ceiling_is_certain(load_scenario(PLAN, [change]))
 
 
 def test_slots_are_those_of_the_model_and_walk_ins() -> None:

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from sim.experiment.coverage import SCOPES, coverage_curve
+from sim.experiment.coverage import SCOPES, coverage_curve, cumulative
+from sim.experiment.feasibility import closed_form, limits_in
 from sim.model.capacity import slots_by_day
 from sim.model.records import PROVINCE_STORE
 from sim.scenario import Scenario
@@ -29,9 +29,9 @@ def check_conservation(tables: Tables, scenario: Scenario, until: date | None = 
     what the units received; what was given is what people got. Persons: who was due came or did
     not, and was vaccinated or not; the reasons sum to every group; vaccinations by the deadline
     are the doses given until then. Capacity: no unit has more appointments than slots, nobody an
-    appointment that was not made the day before at the latest, and first doses stay below what the
-    doses that arrived, the slots and the groups' turns allow. Calls: every attempt was answered,
-    abandoned, blocked or cut off; agents answered what callers had answered.
+    appointment that was not made the day before at the latest, and coverage stays below the ceiling
+    (`feasibility.closed_form`) of the doses that arrived and the people who walked in. Calls: every
+    attempt was answered, abandoned, blocked or cut off; agents answered what callers had answered.
     """
     _check_doses(tables)
     _check_persons(tables, scenario, until)
@@ -123,7 +123,8 @@ def _check_persons(tables: Tables, scenario: Scenario, until: date | None) -> No
 def _check_capacity(tables: Tables, scenario: Scenario) -> None:
     daily = tables["daily"]
     days = pd.date_range(scenario.campaign.first_day, scenario.campaign.horizon, unit="ms")
-    slots = pd.DataFrame(slots_by_day(scenario).T, index=days, columns=list(scenario.units))
+    by_unit = slots_by_day(scenario)
+    slots = pd.DataFrame(by_unit.T, index=days, columns=list(scenario.units))
     due = daily.groupby(["date", "unit"], as_index=False)[["appointments", "walk_ins"]].sum()
     column = slots.columns.get_indexer(pd.Index(due["unit"]))
     given_slots = slots.to_numpy()[slots.index.get_indexer(pd.Index(due["date"])), column]
@@ -141,41 +142,24 @@ def _check_capacity(tables: Tables, scenario: Scenario) -> None:
         both["left"].fillna(0) <= earlier,
     )
 
-    walk_ins = due.groupby("date")["walk_ins"].sum().reindex(days, fill_value=0)
-    most = _most_first_doses(tables["stock"], slots.sum(axis=1) + walk_ins, scenario)
-    first = daily[daily["dose"] == 1].groupby("date")["administered"].sum()
-    curve = pd.DataFrame({"given": first.reindex(days, fill_value=0).cumsum(), "most": most})
-    _must_hold(
-        "first doses",
-        "exceed what doses, slots and turns allow",
-        curve.rename_axis("date").reset_index(),
-        (curve["given"] <= curve["most"]).reset_index(drop=True),
-    )
-
-
-def _most_first_doses(
-    stock: pd.DataFrame, capacity: pd.Series, scenario: Scenario
-) -> NDArray[np.float64]:
-    """First doses that can have been given by each day, if every dose were one.
-
-    F(t) <= min(F(t - 1) + capacity(t), doses that have arrived by t, people whose turn has come).
-    """
-    yields = {
-        name: 1 + vaccine.extra_doses_per_vial / vaccine.doses_per_vial
-        for name, vaccine in scenario.vaccines.items()
-    }
-    arrived = (stock["delivered"] - stock["storage_loss"]) * stock["vaccine"].map(yields)
-    doses = arrived.groupby(stock["date"]).sum().reindex(capacity.index, fill_value=0).cumsum()
-    most, given = [], 0.0
-    for (day, today), so_far in zip(capacity.items(), doses.tolist(), strict=True):
-        turns = sum(
-            group.people
-            for group in scenario.groups.values()
-            if pd.Timestamp(group.turn_from) <= pd.Timestamp(str(day))
+    limits = limits_in(scenario, tables, by_unit)
+    for scope in SCOPES:
+        curve = pd.DataFrame(
+            {
+                "date": days,
+                "given": cumulative(daily, scenario, scope, None),
+                "most": closed_form(limits, scope),
+            }
         )
-        given = max(given, min(given + float(today), round(so_far, 6), turns))
-        most.append(given)
-    return np.array(most)
+        _must_hold(
+            _VACCINATED[scope],
+            "exceed what doses, slots, turns and interval allow",
+            curve,
+            curve["given"] <= curve["most"] + 1e-6,
+        )
+
+
+_VACCINATED = {"first": "first doses", "full": "full vaccinations"}
 
 
 def _check_calls(tables: Tables) -> None:

@@ -37,14 +37,23 @@ from numpy.typing import NDArray
 
 from sim.experiment.coverage import Scope, days_counted, vaccinated_before
 from sim.experiment.measures import on
-from sim.experiment.plan_arithmetic import deliveries
+from sim.experiment.plan_arithmetic import deliveries, deliveries_vary
 from sim.model.capacity import open_by_day, slots_by_day
 from sim.model.regimens import Regimens
 from sim.scenario import WEEKDAYS, Regimen, Scenario
 
 Array = NDArray[np.float64]
 
-Kind = Literal["doses", "arrivals", "slots", "turns", "people", "interval"]
+Kind = Literal[
+    "doses",
+    "arrivals",
+    "slots",
+    "turns",
+    "people",
+    "interval",
+    "doses_and_people",
+    "arrivals_and_turns",
+]
 
 _TINY = 1e-6
 """Smaller numbers of persons are rounding errors."""
@@ -296,11 +305,16 @@ def closed_form(limits: Limits, scope: Scope) -> Array:
 
 def _first(limits: Limits) -> Array:
     """[T] first doses that can have been given by each day."""
+    return _filling(limits.first_slots, np.minimum(_usable(limits), limits.people))
+
+
+def _usable(limits: Limits) -> Array:
+    """[T] doses so far that can begin a regimen."""
     usable = np.zeros(limits.days)
     for vaccine in set(limits.first_vaccine.tolist()):
         begins = limits.begins[limits.first_vaccine == vaccine].any(axis=0)
         usable += np.maximum.accumulate(np.where(begins, limits.doses[vaccine], 0.0))
-    return _filling(limits.first_slots, np.minimum(usable, limits.people))
+    return usable
 
 
 def _filling(slots: Array, most: Array) -> Array:
@@ -335,7 +349,7 @@ class _Solution:
     path: Array
     """[T] those by each day, until the day asked for"""
     slots: Array
-    """[T] dual values of the slots of each day"""
+    """[T] dual values of the slots of each day (those for all doses, for first and for second)"""
     doses: Array
     """[V, T] of the doses that have come by each day"""
     turns: Array
@@ -362,7 +376,7 @@ def _solve(limits: Limits, scope: Scope, last: int, every_day: bool = False) -> 
         turns=np.zeros(limits.days),
         interval=np.zeros(limits.due.shape),
     )
-    days = np.flatnonzero(limits.slots[: last + 1] > 0)
+    days = np.flatnonzero(limits.slots[: max(last + 1, 0)] > 0)
     first = list(range(limits.first_vaccine.size))
     second = (
         [r for r in first if limits.second_vaccine[r] >= 0] if limits.needs_second(scope) else []
@@ -404,10 +418,14 @@ def _solve(limits: Limits, scope: Scope, last: int, every_day: bool = False) -> 
 
     seconds = [len(first) + i for i in range(len(second))]
     both = [term for variable in range(variables) for term in given(variable)]
-    slot_rows = limit(limits.slots[days], *both)
-    limit(limits.first_slots[days], *(term for v in first for term in given(v)))
+    slot_rows = [
+        limit(limits.slots[days], *both),
+        limit(limits.first_slots[days], *(term for v in first for term in given(v))),
+    ]
     if second:
-        limit(limits.second_slots[days], *(term for v in seconds for term in given(v)))
+        slot_rows.append(
+            limit(limits.second_slots[days], *(term for v in seconds for term in given(v)))
+        )
     for variable in range(variables):
         limit(np.zeros(n), *given(variable, -1.0))
     for r in first:
@@ -439,11 +457,13 @@ def _solve(limits: Limits, scope: Scope, last: int, every_day: bool = False) -> 
         (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))),
         shape=(size, variables * n),
     )
-    found = linprog(reward.ravel(), A_ub=table.tocsc(), b_ub=np.concatenate(most), method="highs")
+    found: Any = linprog(
+        reward.ravel(), A_ub=table.tocsc(), b_ub=np.concatenate(most), method="highs"
+    )
     if not found.success:  # zero doses are always possible, and slots are finite
         raise RuntimeError(f"the linear program of the ceiling was not solved: {found.message}")
     duals = -found.ineqlin.marginals
-    solution.slots[days] = duals[slot_rows]
+    solution.slots[days] = sum(duals[part] for part in slot_rows)
     for v, (dose_days, dose_slice) in dose_rows.items():
         solution.doses[v, dose_days] = duals[dose_slice]
     solution.turns[turn_days] = duals[turn_rows]
@@ -509,10 +529,14 @@ def curve(scenario: Scenario, scope: Scope) -> pd.Series:
 
     Each day's number is a maximum of its own: no one campaign need reach them all.
     """
-    limits = limits_of(scenario)
-    given = _best_by_day(limits, scope)
+    return curve_within(limits_of(scenario), scope)
+
+
+def curve_within(limits: Limits, scope: Scope) -> pd.Series:
+    """`curve`, for given limits."""
+    most = _counted(limits, scope, _best_by_day(limits, scope))
     return pd.Series(
-        np.floor(_counted(limits, scope, given) + _TINY).astype(np.int64),
+        np.floor(most + _TINY).astype(np.int64),
         index=pd.date_range(limits.first_day, periods=limits.days, freq="D"),
         name=scope,
     )
@@ -551,6 +575,64 @@ def _best_by_day(limits: Limits, scope: Scope) -> Array:
 # What binds -----------------------------------------------------------------------------------
 
 
+def ceiling_is_certain(scenario: Scenario) -> bool:
+    """Whether the ceiling holds whatever the luck: chance brings no more doses or people."""
+    if deliveries_vary(scenario) or any(u.walk_ins_per_day for u in scenario.units.values()):
+        return False
+    if all(group.willing in (0, 1) for group in scenario.groups.values()):
+        return True
+    groups = {
+        name: group.model_copy(update={"willing": math.ceil(group.willing)})
+        for name, group in scenario.groups.items()
+    }
+    return ceiling_of(scenario.model_copy(update={"groups": groups})) == ceiling_of(scenario)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Open days of a month on which the same holds back the next first dose, one after the other.
+
+    A stretch ends with the deadline, too.
+    """
+
+    first: date
+    last: date
+    held_by: tuple[Literal["slots", "doses", "turns", "people"], ...]
+    """slots: all are used. doses: all that have come are used. turns, people: everybody willing
+    whose turn has come, or everybody willing, has a first dose."""
+
+
+def stretches(scenario: Scenario) -> list[Stretch]:
+    """What holds back the next first dose on each open day, if each is given as soon as can be."""
+    limits = limits_of(scenario)
+    first, usable = _first(limits), _usable(limits)
+    given = np.diff(first, prepend=0.0)
+    found: list[Stretch] = []
+    for number in np.flatnonzero(limits.slots > 0).tolist():
+        held_by: list[Literal["slots", "doses", "turns", "people"]] = []
+        if given[number] >= limits.first_slots[number] - _TINY:
+            held_by.append("slots")
+        else:
+            if first[number] >= usable[number] - _TINY:
+                held_by.append("doses")
+            if first[number] >= limits.people[-1] - _TINY:
+                held_by.append("people")
+            elif first[number] >= limits.people[number] - _TINY:
+                held_by.append("turns")
+        day, deadline = _day(limits, number), scenario.campaign.deadline
+        before = found[-1] if found else None
+        if (
+            before
+            and before.held_by == tuple(held_by)
+            and before.last.month == day.month
+            and not before.last <= deadline < day
+        ):
+            found[-1] = replace(before, last=day)
+        else:
+            found.append(Stretch(day, day, tuple(held_by)))
+    return found
+
+
 @dataclass(frozen=True)
 class Binding:
     """A limit, and what one more unit of it is worth for the ceiling of a day."""
@@ -558,9 +640,10 @@ class Binding:
     kind: Kind
     """doses: one more usable dose in a delivery. arrivals: a delivery one day sooner. slots: one
     more slot on one of the days. turns: a group's turn one day sooner. people: one more willing
-    person in a group. interval: the shortest interval of a regimen one day less."""
-    what: str
-    """name of the delivery, group or regimen; "" for slots, and for a kind worth nothing"""
+    person in a group. interval: the shortest interval of a regimen one day less, or as many days
+    less as it takes. doses_and_people, arrivals_and_turns: one more of both at once."""
+    what: tuple[str, ...]
+    """the deliveries, groups or regimens: any one of them (of pairs, these two)"""
     first: date
     last: date
     """the days on which it holds"""
@@ -572,13 +655,12 @@ class Binding:
 def bindings(scenario: Scenario, scope: Scope, day: date) -> list[Binding]:
     """What holds the ceiling of a day, and what one more unit of it is worth.
 
-    First all that is worth something, then every kind of which no unit is worth anything.
-
-    The worth is the difference that one more unit makes (the right-hand difference of the
-    optimum), found by solving again. The solver's dual values alone are not it: where several are
-    optimal (ties are the rule here: July's doses are as many as the people whose turn has come)
+    First all that is worth something, then every kind of which no unit is worth anything. The
+    worth is the difference that one more unit makes (the right-hand difference of the optimum),
+    found by solving again. The solver's dual values alone are not it: where several are optimal
     they say what a unit may be worth at most. So what has a dual value of 0 is worth nothing, and
-    only the rest is solved again.
+    only the rest is solved again. Ties are the rule here (July's doses are as many as the people
+    whose turn has come): then neither is worth anything alone, and both are tried together.
     """
     limits = limits_of(scenario)
     last = _number(limits, day) - limits.lag(scope)
@@ -594,11 +676,15 @@ def bindings(scenario: Scenario, scope: Scope, day: date) -> list[Binding]:
         *_people_worth(scenario, limits, base, worth),
         *_interval_worth(scenario, limits, base, worth),
     ]
-    kinds = {binding.kind for binding in found}
-    return sorted(found, key=lambda b: _ORDER.index(b.kind)) + [
-        Binding(kind, "", limits.first_day, day, 0.0, f"{_NOTHING[kind]}: nobody")
-        for kind in _ORDER
-        if kind not in kinds
+    valued = {binding.kind for binding in found}
+    if not valued & {"doses", "people"}:
+        found += _dose_and_person_worth(limits, last, worth)
+    if not valued & {"arrivals", "turns"}:
+        found += _arrival_and_turn_worth(scenario, limits, last, worth)
+    return sorted(found, key=lambda binding: _ORDER.index(binding.kind)) + [
+        Binding(kind, (), limits.first_day, day, 0.0, f"{one_more}: nobody")
+        for kind, one_more in _ONE_MORE.items()
+        if kind not in valued and (kind != "interval" or limits.needs_second(scope))
     ]
 
 
@@ -610,23 +696,24 @@ def _doses_worth(
     scenario: Scenario, limits: Limits, base: _Solution, worth: Worth
 ) -> Iterator[Binding]:
     """One more dose in each delivery, and each delivery one day sooner."""
+    alike: dict[tuple[float, int], list[_Arrival]] = {}
     for arrival in _arrivals(scenario):
         vaccine, usable = arrival.vaccine, _shipment(scenario, arrival.day)
-        name = f"the delivery {arrival.name}"
         short = np.flatnonzero(base.doses[vaccine, usable:] > _TINY) + usable
         if short.size:
             gain = worth(_with_doses(limits, vaccine, usable, limits.days, 1.0))
-            until = (usable, int(short[-1]))
-            yield from _binding(
-                limits, "doses", arrival.name, until, gain, f"one more dose in {name}"
-            )
+            alike.setdefault((gain, int(short[-1])), []).append(arrival)
         sooner = _shipment(scenario, arrival.day - 1) if arrival.day else usable
         if (base.doses[vaccine, sooner:usable] > _TINY).any():
             gain = worth(_with_doses(limits, vaccine, sooner, usable, arrival.doses))
-            until = (sooner, usable - 1)
-            yield from _binding(
-                limits, "arrivals", arrival.name, until, gain, f"{name} one day sooner"
-            )
+            words = f"{_named('delivery', [arrival.name])} one day sooner"
+            days = (sooner, usable - 1)
+            yield from _binding(limits, "arrivals", [arrival.name], days, gain, words)
+    for (gain, last), arrivals in alike.items():
+        names = [arrival.name for arrival in arrivals]
+        words = f"one more dose in {_named('delivery', names)}"
+        days = (min(_shipment(scenario, arrival.day) for arrival in arrivals), last)
+        yield from _binding(limits, "doses", names, days, gain, words)
 
 
 def _with_doses(limits: Limits, vaccine: int, begin: int, end: int, doses: float) -> Limits:
@@ -655,24 +742,28 @@ def _slots_worth(limits: Limits, base: _Solution, worth: Worth) -> Iterator[Bind
         begin, end = on(_day(limits, run[0])), on(_day(limits, run[-1]))
         when = f"{run.size} open days from {begin} to {end}" if run.size > 1 else ""
         words = f"one more slot on any of the {when}" if when else f"one more slot on {begin}"
-        yield from _binding(limits, "slots", "", (run[0], run[-1]), gains[run[0]], words)
+        yield from _binding(limits, "slots", [], (run[0], run[-1]), gains[run[0]], words)
 
 
 def _people_worth(
     scenario: Scenario, limits: Limits, base: _Solution, worth: Worth
 ) -> Iterator[Binding]:
     """One more willing person in each group, and each group's turn one day sooner."""
+    alike: dict[tuple[float, int], list[str]] = {}
     for name, willing in _willing(scenario).items():
         turn = _turn(scenario, name)
-        some = np.flatnonzero(base.turns[turn:] > _TINY) + turn
-        if some.size:
+        short = np.flatnonzero(base.turns[turn:] > _TINY) + turn
+        if short.size:
             gain = worth(_with_people(limits, turn, limits.days, 1.0))
-            words = f"one more willing person in the group {name}"
-            yield from _binding(limits, "people", name, (turn, int(some[-1])), gain, words)
+            alike.setdefault((gain, int(short[-1])), []).append(name)
         if turn and base.turns[turn - 1] > _TINY:
             gain = worth(_with_people(limits, turn - 1, turn, willing))
-            words = f"the turn of the group {name} one day sooner"
-            yield from _binding(limits, "turns", name, (turn - 1, turn - 1), gain, words)
+            words = f"the turn of {_named('group', [name])} one day sooner"
+            yield from _binding(limits, "turns", [name], (turn - 1, turn - 1), gain, words)
+    for (gain, last), names in alike.items():
+        words = f"one more willing person in {_named('group', names)}"
+        days = (min(_turn(scenario, name) for name in names), last)
+        yield from _binding(limits, "people", names, days, gain, words)
 
 
 def _with_people(limits: Limits, begin: int, end: int, people: float) -> Limits:
@@ -698,28 +789,73 @@ def _interval_worth(
         one = gain(1)
         words = f"the interval of {name} ({regimen.min_days} days) one day shorter"
         until = (int(days[0]), int(days[-1]))
-        yield from _binding(limits, "interval", name, until, one, words)
+        yield from _binding(limits, "interval", [name], until, one, words)
         if one == 0 and gain(regimen.min_days) > 0:
             enough = 1 + bisect_left(range(1, regimen.min_days + 1), 1, key=lambda d: gain(d) > 0)
-            words = f"{_NOTHING['interval']}: nobody; {enough} days shorter"
-            yield from _binding(limits, "interval", name, until, gain(enough), words)
+            words = f"{_ONE_MORE['interval']}: nobody; {enough} days shorter"
+            yield from _binding(limits, "interval", [name], until, gain(enough), words)
+
+
+def _dose_and_person_worth(limits: Limits, last: int, worth: Worth) -> Iterator[Binding]:
+    """One more dose and one more person, who both come by the same day: the last such day."""
+    for vaccine in dict.fromkeys(limits.first_vaccine.tolist()):
+
+        def gain(begin: int, vaccine: int = vaccine) -> float:
+            more = _with_doses(limits, vaccine, begin, limits.days, 1.0)
+            return worth(_with_people(more, begin, limits.days, 1.0))
+
+        if last >= 0 and gain(0):
+            # earlier is never worse
+            until = bisect_left(range(last + 1), 1, key=lambda begin: gain(begin) == 0) - 1
+            words = f"one more dose with one more willing person, by {on(_day(limits, until))}"
+            days = (0, until)
+            yield from _binding(limits, "doses_and_people", [], days, gain(until), words)
+            return
+
+
+def _arrival_and_turn_worth(
+    scenario: Scenario, limits: Limits, last: int, worth: Worth
+) -> Iterator[Binding]:
+    """A delivery and the turn of the groups that have theirs on that day, both one day sooner."""
+    for arrival in _arrivals(scenario):
+        usable = _shipment(scenario, arrival.day)
+        sooner = _shipment(scenario, arrival.day - 1) if arrival.day else usable
+        groups = [name for name in scenario.groups if _turn(scenario, name) == usable]
+        if not groups or not sooner < usable or sooner > last:
+            continue
+        people = sum(_willing(scenario)[name] for name in groups)
+        more = _with_doses(limits, arrival.vaccine, sooner, usable, arrival.doses)
+        gain = worth(_with_people(more, usable - 1, usable, people))
+        names = " and ".join(groups)
+        words = f"the delivery {arrival.name} and the turn of {names} one day sooner"
+        days = (sooner, usable - 1)
+        yield from _binding(
+            limits, "arrivals_and_turns", [arrival.name, *groups], days, gain, words
+        )
 
 
 def _binding(
-    limits: Limits, kind: Kind, what: str, days: tuple[int, int], gain: float, words: str
+    limits: Limits, kind: Kind, what: list[str], days: tuple[int, int], gain: float, words: str
 ) -> Iterator[Binding]:
     """The binding, unless it is worth nothing."""
     if gain > 0:
         first, last = (_day(limits, number) for number in days)
-        yield Binding(kind, what, first, last, gain, f"{words}: {_persons(gain)}")
+        yield Binding(kind, tuple(what), first, last, gain, f"{words}: {_persons(gain)}")
+
+
+def _named(thing: Literal["delivery", "group"], names: list[str]) -> str:
+    """The delivery june; any of the deliveries june, july."""
+    several = {"delivery": "deliveries", "group": "groups"}[thing]
+    return (
+        f"the {thing} {names[0]}" if len(names) == 1 else f"any of the {several} {', '.join(names)}"
+    )
 
 
 def _day(limits: Limits, number: int) -> date:
     return limits.first_day + timedelta(days=int(number))
 
 
-_ORDER: tuple[Kind, ...] = ("doses", "arrivals", "slots", "turns", "people", "interval")
-_NOTHING: Mapping[Kind, str] = {
+_ONE_MORE: Mapping[Kind, str] = {
     "doses": "one more dose",
     "arrivals": "a delivery one day sooner",
     "slots": "one more slot",
@@ -727,8 +863,8 @@ _NOTHING: Mapping[Kind, str] = {
     "people": "one more willing person",
     "interval": "an interval one day shorter",
 }
+_ORDER: tuple[Kind, ...] = (*_ONE_MORE, "doses_and_people", "arrivals_and_turns")
 
 
 def _persons(number: float) -> str:
-    text = f"{number:,.0f}" if number == round(number) else f"{number:,.2f}"
-    return f"{text} person" if number == 1 else f"{text} people"
+    return f"{number:,.10g} {'person' if number == 1 else 'people'}"

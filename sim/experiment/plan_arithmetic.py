@@ -98,58 +98,6 @@ def slots_by_day(scenario: Scenario) -> pd.Series:
     )
 
 
-@dataclass(frozen=True)
-class Ceiling:
-    """What doses (as expected), slots and turns allow at most, whatever the bookings."""
-
-    first_by_deadline: int
-    full_by_deadline: int
-    first_in_all: int
-    """by the horizon, if every dose is a first dose"""
-
-
-def ceiling_is_certain(scenario: Scenario) -> bool:
-    """Whether the ceiling holds whatever the luck: chance brings no more doses or walk-ins."""
-    walk_ins = any(unit.walk_ins_per_day for unit in scenario.units.values())
-    return not walk_ins and not deliveries_vary(scenario)
-
-
-def ceiling(scenario: Scenario) -> Ceiling:
-    """First doses F(t) <= min(F(t - 1) + slots(t), doses arrived by t, people whose turn has come).
-
-    Every dose is taken to be a first dose; the second follows after the shortest interval. People
-    vaccinated before the campaign count from its first day.
-    """
-    campaign = scenario.campaign
-    slots = slots_by_day(scenario)
-    arriving = deliveries(scenario).groupby("arrives")["usable"].sum()
-    before = sum(e.people for g in scenario.groups.values() for e in g.already_vaccinated)
-    given = doses = 0.0
-    first: list[float] = []
-    for day, today_slots in slots.items():
-        today = pd.Timestamp(str(day)).date()
-        doses += float(arriving.get(today, 0))
-        eligible = sum(
-            group.people - sum(entry.people for entry in group.already_vaccinated)
-            for group in scenario.groups.values()
-            if group.turn_from <= today
-        )
-        given = max(given, min(given + today_slots, doses, eligible))
-        first.append(given)
-    deadline = (campaign.deadline - campaign.first_day).days
-    one_is_enough = campaign.complete_with == "one_dose"
-    interval = min(
-        0 if one_is_enough or regimen.second is None else regimen.min_days
-        for regimen in scenario.regimens.values()
-    )
-    last_start = deadline - interval - campaign.protected_after_days
-    return Ceiling(
-        first_by_deadline=int(first[deadline]) + before,
-        full_by_deadline=(int(first[last_start]) if last_start >= 0 else 0) + before,
-        first_in_all=int(first[-1]) + before,
-    )
-
-
 def calendar(scenario: Scenario) -> pd.DataFrame:
     """One row a month: vaccination days, slots, the same up to the deadline, call-centre days."""
     slots = slots_by_day(scenario)

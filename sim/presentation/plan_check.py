@@ -10,10 +10,12 @@ from typing import Any
 
 import pandas as pd
 
+from sim.experiment import feasibility
 from sim.experiment import plan_arithmetic as arithmetic
-from sim.presentation.terminal import count, on, percent, table, warnings
+from sim.experiment.coverage import SCOPES, Scope
+from sim.presentation.terminal import ceiling_of_what, count, on, percent, table, warnings
 from sim.scenario import Scenario
-from sim.scenario_files import is_changed, source_of
+from sim.scenario_files import ABOUT_ITSELF, is_changed, source_of
 
 _PATTERNS = (
     "districts.*",
@@ -37,6 +39,8 @@ def check_text(scenario: Scenario, raw: Mapping[str, Any]) -> str:
         _calendar(scenario),
         _telephone(scenario),
         _ceiling(scenario),
+        *(_worth(scenario, scope) for scope in SCOPES),
+        _stretches(scenario),
         *_unsourced(scenario, raw),
     )
     return "\n\n".join("\n".join(section) for section in sections)
@@ -45,7 +49,6 @@ def check_text(scenario: Scenario, raw: Mapping[str, Any]) -> str:
 def check_data(scenario: Scenario, raw: Mapping[str, Any]) -> dict[str, Any]:
     """The same as one JSON object."""
     load = arithmetic.telephone_load(scenario)
-    ceiling = arithmetic.ceiling(scenario)
     return {
         "title": scenario.title,
         "warnings": warnings(scenario),
@@ -58,12 +61,28 @@ def check_data(scenario: Scenario, raw: Mapping[str, Any]) -> dict[str, Any]:
         "calendar": _records(arithmetic.calendar(scenario)),
         "call_centre": {key: _plain(value) for key, value in vars(load).items()},
         "languages": _records(arithmetic.languages(scenario)),
-        "ceiling": vars(ceiling),
+        "ceiling": vars(feasibility.ceiling_of(scenario)),
+        "ceiling_by_day": _by_day(scenario),
+        "one_more": {scope: _one_more(scenario, scope) for scope in SCOPES},
+        "held_back_by": [
+            {key: _plain(value) for key, value in vars(stretch).items()}
+            for stretch in feasibility.stretches(scenario)
+        ],
         "sources": [
             {"key": entry.key, "values": entry.values, "source": entry.source}
             for entry in _entries(scenario, raw)
         ],
     }
+
+
+def _by_day(scenario: Scenario) -> list[dict[str, Any]]:
+    curves = pd.DataFrame({scope: feasibility.curve(scenario, scope) for scope in SCOPES})
+    return _records(curves.rename_axis("date").reset_index())
+
+
+def _one_more(scenario: Scenario, scope: Scope) -> list[dict[str, Any]]:
+    found = feasibility.bindings(scenario, scope, scenario.campaign.deadline)
+    return [{key: _plain(value) for key, value in vars(binding).items()} for binding in found]
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -217,7 +236,7 @@ def _telephone(scenario: Scenario) -> list[str]:
 
 
 def _ceiling(scenario: Scenario) -> list[str]:
-    ceiling = arithmetic.ceiling(scenario)
+    ceiling = feasibility.ceiling_of(scenario)
     target, deadline = scenario.target, on(scenario.campaign.deadline)
     rows = [
         (f"people with a first dose by {deadline}", ceiling.first_by_deadline),
@@ -225,11 +244,48 @@ def _ceiling(scenario: Scenario) -> list[str]:
         (f"first doses by {on(scenario.campaign.horizon)}", ceiling.first_in_all),
     ]
     return [
-        "At most, whatever the bookings (slots, "
-        + ("expected doses" if arithmetic.deliveries_vary(scenario) else "doses")
-        + " and turns alone)",
+        f"At most, whatever the telephones ({ceiling_of_what(scenario)} alone)",
         *table([(text, f"{number:,}", percent(number / target)) for text, number in rows], "<>>"),
     ]
+
+
+def _worth(scenario: Scenario, scope: Scope) -> list[str]:
+    """What one more unit of each limit is worth; all that is worth nothing in one line."""
+    found = feasibility.bindings(scenario, scope, scenario.campaign.deadline)
+    nothing = [binding.words.removesuffix(": nobody") for binding in found if not binding.worth]
+    return [
+        f"What more would bring: {_REACHED[scope]} by {on(scenario.campaign.deadline)}",
+        *(f"  {binding.words}" for binding in found if binding.worth),
+        *([f"  nobody: {', '.join(nothing)}"] if nothing else []),
+    ]
+
+
+_REACHED: dict[Scope, str] = {"first": "people with a first dose", "full": "fully vaccinated"}
+
+
+def _stretches(scenario: Scenario) -> list[str]:
+    """When which limit holds, and the most people vaccinated by the end of each stretch."""
+    rows = [("from", "to", "held back by", "first doses", "fully vaccinated")]
+    most = {scope: feasibility.curve(scenario, scope) for scope in SCOPES}
+    rows += [
+        (
+            on(stretch.first),
+            on(stretch.last),
+            " and ".join(_HELD_BY[limit] for limit in stretch.held_by),
+            f"{most['first'][str(stretch.last)]:,}",
+            f"{most['full'][str(stretch.last)]:,}",
+        )
+        for stretch in feasibility.stretches(scenario)
+    ]
+    return ["The most by day, and what holds back the next first dose", *table(rows, "<<<>>")]
+
+
+_HELD_BY = {
+    "slots": "slots",
+    "doses": "doses",
+    "turns": "turns",
+    "people": "nothing: everybody willing has one",
+}
 
 
 # Assumptions ----------------------------------------------------------------------------------
@@ -279,7 +335,7 @@ def _entries(scenario: Scenario, raw: Mapping[str, Any]) -> Iterable[_Entry]:
     """Everything with its source; things of one kind with the same source together."""
     found: dict[tuple[str, str], _Entry] = {}
     for path, value, inside in _leaves(raw, ""):
-        if path.split(".")[0] in ("title", "description", "sources") or path.endswith(".title"):
+        if path.split(".")[0] in ABOUT_ITSELF or path.endswith(".title"):
             continue
         sources: dict[str, list[str]] = {}
         for key, inner in inside.items():

@@ -7,15 +7,11 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from sim.experiment.answer import Answer, months
-from sim.experiment.coverage import SCOPES
+from sim.experiment.coverage import SCOPES, Scope
+from sim.experiment.feasibility import bindings, ceiling_is_certain, ceiling_of
 from sim.experiment.measures import as_date, measure
 from sim.experiment.measures import on as on
-from sim.experiment.plan_arithmetic import (
-    ceiling,
-    ceiling_is_certain,
-    deliveries_vary,
-    languages,
-)
+from sim.experiment.plan_arithmetic import deliveries_vary, languages
 from sim.experiment.results import Run
 from sim.experiment.statistics import CONFIDENCE, Estimate
 from sim.model.records import REASONS
@@ -118,6 +114,33 @@ def warnings(scenario: Scenario) -> list[str]:
     ]
 
 
+# The ceiling ----------------------------------------------------------------------------------
+
+
+def ceiling_line(scenario: Scenario) -> str:
+    """The most that can be reached by the deadline, and what one more unit would change."""
+    deadline, found = scenario.campaign.deadline, ceiling_of(scenario)
+    first, full = found.first_by_deadline, found.full_by_deadline
+    return (
+        f"At most, whatever the telephones: {first:,} of {scenario.target:,} people "
+        f"({percent(first / scenario.target)}) with a first dose by {on(deadline)}"
+        f"{_held(scenario, 'first', first)}, {full:,} fully vaccinated"
+        f"{_held(scenario, 'full', full)}."
+    )
+
+
+def _held(scenario: Scenario, scope: Scope, most: int) -> str:
+    """What would raise the ceiling, unless it is everybody (`check` tells all)."""
+    found = bindings(scenario, scope, scenario.campaign.deadline)
+    return f" ({found[0].words})" if found[0].worth and most < scenario.target else ""
+
+
+def ceiling_of_what(scenario: Scenario) -> str:
+    """What the ceiling counts."""
+    doses = "expected doses" if deliveries_vary(scenario) else "doses"
+    return f"slots, {doses}, turns, willingness and intervals"
+
+
 # The answer -----------------------------------------------------------------------------------
 
 _OBSTACLES = {
@@ -180,8 +203,9 @@ def _obstacles(answer: Answer) -> str:
 
 
 def answer_text(run: Run, answer: Answer) -> str:
-    """The printed answer: verdict, how sure, numbers, slots and doses, reasons, where it all is."""
+    """The printed answer: the ceiling, the verdict, how sure, numbers, reasons, where it all is."""
     sections = (
+        [ceiling_line(run.scenario)],
         [*(f"Warning: {text}" for text in warnings(run.scenario)), verdict(answer)],
         _how_sure(run, answer),
         _numbers(run),
@@ -315,8 +339,7 @@ def _numbers(run: Run) -> list[str]:
     before = scenario.campaign.vaccinated_before
     out.append(f"* with the {before:,} vaccinated before the campaign")
     if limits:
-        doses = "expected doses" if deliveries_vary(scenario) else "doses"
-        out.append(f"** that slots, {doses} and turns allow, whatever the bookings")
+        out.append(f"** that {ceiling_of_what(scenario)} allow, whatever the telephones")
     return out
 
 
@@ -328,7 +351,7 @@ def _limits(run: Run) -> dict[str, int]:
     campaign, until = run.scenario.campaign, run.settings.until
     if until is not None and until < campaign.deadline:
         return {}
-    found = ceiling(run.scenario)
+    found = ceiling_of(run.scenario)
     return dict(zip(_CEILINGS, (found.first_by_deadline, found.full_by_deadline), strict=True))
 
 
