@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from sim import __version__
+from sim.cli.answers import staff
 from sim.cli.benchmark import bench
 from sim.cli.plans import check, schema
 from sim.cli.results import plot, runs, show, verify
 from sim.cli.simulate import compare, run, sweep
+from sim.cli.uncertainty import sensitivity
 from sim.cli.validity import validate
 
 app = typer.Typer(
@@ -39,7 +41,9 @@ def _vaxsim(
     pass
 
 
-for command in (run, sweep, compare, show, runs, verify, check, plot, schema, bench, validate):
+for command in (
+    run, sweep, compare, staff, sensitivity, show, runs, verify, check, plot, schema, bench, validate,
+):  # fmt: skip
     app.command()(command)
 
 

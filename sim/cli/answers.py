@@ -3,9 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from sim.cli.console import print_json, print_pictures, progress, say_compiling
+import typer
+
+from sim.cli.console import (
+    errors_reported,
+    print_json,
+    print_pictures,
+    progress,
+    say_compiling,
+    scheduler_address,
+)
+from sim.cli.options import (
+    Engine,
+    EngineName,
+    Executor,
+    ExecutorName,
+    Fresh,
+    Json,
+    Out,
+    Overrides,
+    ScenarioFile,
+    Scheduler,
+    Seed,
+    Workers,
+)
+from sim.experiment.settings import DEFAULT_SEED, RunSettings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,3 +67,72 @@ def carry_out(
     print_pictures(pictures)
     if there_before:
         print("This study had been made before; --fresh makes it again.")
+
+
+def staff(
+    scenario: ScenarioFile,
+    reach: Annotated[
+        str,
+        typer.Option(
+            metavar="GOAL", help='What is to be reached, e.g. "first_dose>=0.8 by 2021-08-14".'
+        ),
+    ],
+    probability: Annotated[
+        float, typer.Option(help="How likely it is to be reached, at least.")
+    ] = 0.95,
+    cost: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WHO=COST,...",
+            help="Cost of one more, e.g. agent=1,vaccinator=1.5; others stay as they are "
+            "(default: agent=1,staff=1, which leaves the seats for observation).",
+        ),
+    ] = None,
+    overrides: Overrides = None,
+    most: Annotated[
+        int | None,
+        typer.Option(
+            "--replications",
+            min=100,
+            max=1_000_000,
+            help="Replications in all, at most (default: 1,000 to 3,000, fewer for more people).",
+        ),
+    ] = None,
+    seed: Seed = DEFAULT_SEED,
+    out: Out = None,
+    engine: Engine = EngineName.compiled,
+    workers: Workers = None,
+    executor: Executor = ExecutorName.local,
+    scheduler: Scheduler = None,
+    fresh: Fresh = False,
+    as_json: Json = False,
+) -> None:
+    """How few staff are enough to reach a goal? The cheapest staffing, checked by simulation."""
+    with errors_reported():
+        from sim.experiment.goals import read_goal
+        from sim.experiment.sources import Source
+        from sim.experiment.staff_levers import DEFAULT_COSTS, Levers, read_costs
+        from sim.experiment.staffing import Question, default_most, find_staffing
+        from sim.experiment.study import StudyPlan
+
+        source = Source.of(scenario, overrides or ())
+        world = source.scenario
+        question = Question(
+            goal=read_goal(reach, world),
+            probability=probability,
+            costs=read_costs(cost) if cost else DEFAULT_COSTS,
+            most=most or default_most(world),
+        )
+        Levers(world, question.costs)  # wrong costs are told before anything is simulated
+        settings = RunSettings(
+            seed=seed, engine=engine.value, workers=workers,
+            scheduler=scheduler_address(executor, scheduler),
+        )  # fmt: skip
+        plan = StudyPlan("staff", source, question.goal.settings(settings), question.data(), out)
+        carry_out(
+            plan,
+            lambda trials: find_staffing(trials, world, question),
+            "staffings",
+            fresh,
+            as_json,
+        )

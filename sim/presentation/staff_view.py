@@ -1,0 +1,296 @@
+"""The study `staff`: the cheapest staffing as text and as pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from sim.experiment.goals import Goal, read_goal
+from sim.experiment.study import Study
+from sim.presentation import style
+from sim.presentation.figures import new_figure, say
+from sim.presentation.terminal import amount, count, on, percent, replications, table
+
+COVERAGE_WORDS = {
+    "first_dose": "of the target with a first dose",
+    "full": "of the target fully vaccinated",
+    "population_first_dose": "of all inhabitants with a first dose",
+    "population_full": "of all inhabitants fully vaccinated",
+}
+
+
+def text(study: Study) -> str:
+    """The sentence, the staffing, how sure it is, the cost curve, and what was spent."""
+    parts = [_sentence(study)]
+    if study.answer["found"]:
+        parts += [_staffing(study), _how_sure(study)]
+    else:
+        parts.append(_most_tried(study))
+    parts += [_curve(study), _spent(study)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _goal(study: Study) -> Goal:
+    return read_goal(study.question["goal"], study.scenario)
+
+
+def goal_words(goal: Goal) -> str:
+    """The goal in words."""
+    if goal.measure in COVERAGE_WORDS:
+        return f"{percent(goal.amount)} {COVERAGE_WORDS[goal.measure]} by {on(goal.by)}"
+    return f"{goal.measure} {goal.comparison} {amount(goal.amount, goal.unit)} by {on(goal.by)}"
+
+
+def _sentence(study: Study) -> str:
+    answer, goal = study.answer, _goal(study)
+    promised = percent(study.question["probability"])
+    if not answer["found"]:
+        return f"No staffing was found that reaches the goal, {goal_words(goal)}, {_why(study)}"
+    now = "is not enough" if answer["now_meets"] is False else "is enough"
+    if answer["now_meets"] is None:
+        now = "was not tried"
+    agents, others = _heads(study.table("staffing"), "proposed")
+    staff = " and ".join(
+        words for number, words in ((agents, "agents"), (others, "staff at stations"))
+        for words in [f"{count(number)} {words}"] if number
+    )  # fmt: skip
+    return (
+        f"{_capital(staff)} (cost {_cost(answer['cost'])}) are enough for {goal_words(goal)}: "
+        f"reached in {answer['reached']} of {answer['replications']} replications that played no "
+        f"part in the choice, where {promised} are asked for. The present staffing (cost "
+        f"{_cost(answer['cost_now'])}) {now}."
+    )
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:] if words else "Nobody"
+
+
+def _why(study: Study) -> str:
+    why = study.answer["why_not"]
+    promised = percent(study.question["probability"])
+    if why["limits"]:
+        needed, ceiling = count(why["needed"]), count(why["ceiling"])
+        return (
+            f"because with any number of these staff at most {ceiling} people can be vaccinated by "
+            f"then, and it takes {needed}."
+        )
+    if why["closest"]:
+        return f"with the promised probability of {promised} in the replications allowed."
+    if why.get("replications"):
+        return (
+            f"with a probability of {promised}: with the most staff that is of use, it is reached "
+            f"in {why['reached']} of {replications(why['replications'])}."
+        )
+    return f"with a probability of {promised}, before the replications were used up."
+
+
+def _heads(frame: pd.DataFrame, column: str) -> tuple[int, int]:
+    """Agents, and staff of all units."""
+    heads = frame[column].astype(int) * frame["places"]
+    of_agents = frame["who"] == "agent"
+    return int(heads[of_agents].sum()), int(heads[~of_agents].sum())
+
+
+def _staffing(study: Study) -> str:
+    frame = study.table("staffing")
+    rows = [("", "now", "proposed", "first guess", "cost of one", "cost")]
+    for row in frame.to_dict("records"):
+        places = f" ({row['places']} units)" if row["places"] > 1 else ""
+        who = "agents" if row["who"] == "agent" else row["who"]
+        shift = f", shift {row['key'].split('.')[-2]}" if ".shifts." in row["key"] else ""
+        rows.append(
+            (
+                f"{who}, {row['where']}{shift}{places}",
+                count(row["now"]),
+                count(row["proposed"]),
+                count(row["first_guess"]),
+                _cost(row["cost_of_one"]),
+                _cost(row["cost_of_one"] * row["proposed"]),
+            )
+        )
+    lines = table(rows, "<>>>>>")
+    return "\n".join(["Staff (in each unit, where there are several)", *lines])
+
+
+def _how_sure(study: Study) -> str:
+    answer = study.answer
+    row = study.table("judged").iloc[-1]
+    lines = [
+        "How sure",
+        f"  The goal is met with a probability of {percent(row['probability'])}, 95 % interval "
+        f"{percent(row['low'])} – {percent(row['high'])}.",
+        "  A staffing that does not keep the promise is proposed with a probability of at most "
+        f"{percent(1 - answer['confidence'])};",
+        "  one that exceeds it by less than about "
+        f"{100 * answer['may_be_passed_over']:.1f} percentage points may have been passed over.",
+    ]
+    if answer["nothing_cheaper"] == "simulated":
+        lines.append("  Everything cheaper was simulated, and did not meet it.")
+    elif answer["nothing_cheaper"] == "inferred":
+        lines.append("  Nothing cheaper meets it, if more staff never harms.")
+    else:
+        lines.append(
+            "  No cheaper one was found by lowering any number, or one for another; not all were "
+            "tried."
+        )
+    if not answer["more_never_harmed"]:
+        lines.append(
+            "  Here more staff can be worse: of two staffings the one with more failed. (Doses "
+            "given early,\n  as first ones say, are not there later.)"
+        )
+    if answer["equally_cheap"] > 1:
+        lines.append(
+            f"  Of {answer['equally_cheap']} equally cheap ones it came farthest beyond the goal."
+        )
+    return "\n".join(lines)
+
+
+def _most_tried(study: Study) -> str:
+    why = study.answer["why_not"]
+    lines = [f"  {words}" for words in why["limits"]]
+    if lines:
+        lines.insert(0, "What stands in the way, and what one more of it is worth")
+    most = ", ".join(f"{key} = {count(number)}" for key, number in why["most"].items())
+    return "\n".join([*lines, f"The most that was considered: {most}"])
+
+
+def _curve(study: Study) -> str:
+    frame = study.table("curve")
+    if frame.empty:
+        return ""
+    rows = [("cost", "reached in", "probability", "95 % interval", "")]
+    rows += [
+        (
+            _cost(row["cost"]),
+            f"{row['reached']} of {row['replications']}",
+            percent(row["probability"]),
+            f"{percent(row['low'])} – {percent(row['high'])}",
+            "proposed" if row["proposed"] else "",
+        )
+        for row in frame.to_dict("records")
+    ]
+    return "\n".join(["What each cost can reach, of what was tried", *table(rows, ">>>><")])
+
+
+def _spent(study: Study) -> str:
+    answer = study.answer
+    spent = answer["spent"]
+    words = {
+        "search": "in the search",
+        "ties": "to compare equally cheap ones",
+        "test": "to test",
+        "curve": "for the curve of costs",
+    }
+    parts = ", ".join(
+        f"{count(spent[key])} {what}" for key, what in words.items() if spent.get(key)
+    )
+    ruled = f"; {count(answer['ruled_out'])} more ruled out without" if answer["ruled_out"] else ""
+    return (
+        f"{_capital(replications(spent['in all']))}: {parts}. "
+        f"{count(answer['simulated'])} staffings simulated{ruled}."
+    )
+
+
+def _cost(value: float) -> str:
+    return f"{value:,.6g}" if value < 1e6 else count(value)
+
+
+# Pictures -------------------------------------------------------------------------------------
+
+
+def pictures(study: Study) -> Iterator[tuple[str, Figure]]:
+    """Cost against probability, and what was tried."""
+    with mpl.rc_context(style.SETTINGS):
+        yield "cost_and_probability", cost_and_probability(study)
+        yield "tried", tried(study)
+
+
+def cost_and_probability(study: Study) -> Figure:
+    """How likely the goal is with what each cost can reach."""
+    goal = _goal(study)
+    figure = new_figure(
+        f"How likely is it to reach {goal_words(goal)}, and at what cost of staff?",
+        study.scenario.title,
+        3.6,
+    )
+    axes = figure.subplots()
+    frame = study.table("curve")
+    if frame.empty:
+        say(axes, "nothing was simulated")
+        return figure
+    for proposed, colour, label in (
+        (False, style.BLUE, "of what was tried, the farthest at its cost"),
+        (True, style.VERMILLION, "proposed (replications of its own)"),
+    ):
+        part = frame[frame["proposed"] == proposed]
+        if part.empty:
+            continue
+        axes.errorbar(
+            part["cost"], part["probability"],
+            yerr=[part["probability"] - part["low"], part["high"] - part["probability"]],
+            fmt="o", ms=5, capsize=3, lw=1.2, color=colour, label=label,
+        )  # fmt: skip
+    promised = study.question["probability"]
+    axes.axhline(promised, color=style.GOAL, lw=1.2, ls="--", label=f"asked for: {promised:g}")
+    axes.set_ylim(-0.04, 1.04)
+    axes.set_xlabel("cost of staff")
+    axes.set_ylabel("probability (95 % interval)")
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{100 * y:g} %"))
+    axes.legend(loc="best")
+    return figure
+
+
+def tried(study: Study) -> Figure:
+    """Every staffing of the search: cost of agents against cost of stations."""
+    figure = new_figure(
+        f"What was tried for {goal_words(_goal(study))}",
+        f"{study.scenario.title}. Each point is a staffing; the lines join equal total costs.",
+        4.2,
+    )
+    axes = figure.subplots()
+    frame = study.table("candidates")
+    if frame.empty:
+        say(axes, "nothing was simulated")
+        return figure
+    promised = study.question["probability"]
+    stations = frame["cost"] - frame["cost_of_agents"]
+    meets = frame["reached"] >= promised * frame["replications"] - 1e-9
+    for chosen, marker, colour, label in (
+        (~meets, "x", style.GREY, "does not reach it"),
+        (meets, "o", style.GOAL, "reaches it"),
+    ):
+        if chosen.any():
+            axes.scatter(
+                frame["cost_of_agents"][chosen], stations[chosen],
+                marker=marker, s=24, color=colour, label=label,
+            )  # fmt: skip
+    answer = study.answer
+    if answer["found"]:
+        own = study.table("staffing")
+        cost = own["cost_of_one"] * own["proposed"].astype(int)
+        agents = float(cost[own["who"] == "agent"].sum())
+        axes.scatter(
+            [agents], [answer["cost"] - agents],
+            marker="*", s=170, color=style.VERMILLION, zorder=4, label="proposed",
+        )  # fmt: skip
+        _equal_costs(axes, answer["cost"])
+    axes.set_xlabel("cost of agents")
+    axes.set_ylabel("cost of staff at stations")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(7))
+    axes.legend(loc="best")
+    return figure
+
+
+def _equal_costs(axes: Any, cost: float) -> None:
+    """The line of the proposed cost, within what is shown."""
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    axes.plot([left, right], [cost - left, cost - right], color=style.VERMILLION, lw=0.9, ls=":")
+    axes.set_xlim(left, right)
+    axes.set_ylim(bottom, top)

@@ -1,0 +1,342 @@
+"""How few staff are enough: levers and costs, search, selection, and the answer by brute force."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_campaign import small_scenario
+from typer.testing import CliRunner
+
+from sim.cli import app
+from sim.experiment.goals import read_goal
+from sim.experiment.selection import ProbabilityTest, select_best, tolerance_factor
+from sim.experiment.settings import RunSettings
+from sim.experiment.staff_levers import DEFAULT_COSTS, Levers, StaffingError, read_costs
+from sim.experiment.staff_search import Axis, Memory, cheaper, descend, equally_cheap, exchange
+from sim.experiment.staffing import Question, find_staffing
+from sim.experiment.trials import Trials
+from sim.scenario_files import load_scenario
+
+PLAN = Path(__file__).resolve().parent.parent / "scenarios" / "plan.toml"
+
+# --- levers and costs ----------------------------------------------------------------------------
+
+
+def test_the_plan_has_a_lever_for_each_pool_and_for_each_station_of_a_unit_type():
+    levers = Levers(load_scenario(PLAN), {"agent": 1.0, "staff": 1.0, "seat": 0.1})
+    assert len(levers.all) == 3 + 3 * 4
+    # 40 agents; (3 + 4 + 4) in 15 hospitals, (4 + 6 + 6) in 4, (6 + 8 + 8) in 2; a tenth of
+    # 40 x 15 + 60 x 4 + 80 x 2 seats
+    assert levers.cost(levers.now) == pytest.approx(40 + 165 + 64 + 44 + 100)
+
+
+def test_who_has_no_cost_stays():
+    levers = Levers(load_scenario(PLAN), {"vaccinator": 1.5})
+    assert [lever.key for lever in levers.all] == [
+        f"unit_types.{kind}.stations.vaccination.staff"
+        for kind in ("hospital", "outside", "estate")
+    ]
+
+
+def test_the_most_specific_cost_counts():
+    costs = {"agent": 1.0, "agent.bilingual": 1.3, "staff": 2.0, "hospital.screening": 3.0}
+    levers = Levers(load_scenario(PLAN), costs)
+    cost = {lever.key: lever.cost / lever.places for lever in levers.all}
+    assert cost["call_centre.pools.bilingual.agents"] == 1.3
+    assert cost["call_centre.pools.thai.agents"] == 1.0
+    assert cost["unit_types.hospital.stations.screening.staff"] == 3.0
+    assert cost["unit_types.outside.stations.screening.staff"] == 2.0
+
+
+def test_a_scenario_gets_the_staff_of_the_levers():
+    levers = Levers(load_scenario(PLAN), DEFAULT_COSTS)
+    more = tuple(n + 1 for n in levers.now)
+    changed = levers.scenario_with(more)
+    assert changed.call_centre.pools["thai"].agents == 21
+    assert changed.units["hospital_07"].stations["vaccination"].staff == 5
+    assert changed.units["hospital_07"].stations["observation"].staff == 40  # has no cost
+    assert levers.scenario_with(levers.now) == load_scenario(PLAN)
+
+
+def test_every_shift_is_a_lever_and_a_unit_with_staff_of_its_own_too():
+    shifts = [
+        {"start": "08:00", "end": "10:00", "staff": 3},
+        {"start": "10:00", "end": "12:00", "staff": 1},
+    ]
+    scenario = small_scenario(
+        {
+            "call_centre": {"pools": {"desk": {"shifts": shifts}}},
+            "units": {"south": {"stations": {"vaccination": {"staff": 5}}}},
+        }
+    )
+    levers = Levers(scenario, {"agent": 1.0, "vaccinator": 1.0})
+    assert [(lever.key, lever.now, lever.places) for lever in levers.all] == [
+        ("call_centre.pools.desk.shifts.0.staff", 3, 1),
+        ("call_centre.pools.desk.shifts.1.staff", 1, 1),
+        ("unit_types.hall.stations.vaccination.staff", 2, 1),
+        ("units.south.stations.vaccination.staff", 5, 1),
+    ]
+    changed = levers.scenario_with((4, 2, 1, 7))
+    assert [shift.staff for shift in changed.call_centre.pools["desk"].shifts] == [4, 2]
+    assert changed.units["north"].stations["vaccination"].staff == 1
+    assert changed.units["south"].stations["vaccination"].staff == 7
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("agent=0", "above zero"),
+        ("agent=-1", "above zero"),
+        ("agent", "write it as"),
+        ("agent=dear", "write it as"),
+        ("agent=nan", "write it as"),
+        ("agent=1,agent=2", "twice"),
+        ("", "write it as"),
+    ],
+)
+def test_a_cost_that_cannot_be_is_an_error(text, message):
+    with pytest.raises(StaffingError, match=message):
+        read_costs([text])
+
+
+def test_the_cost_of_nobody_is_an_error_that_says_who_there_is():
+    with pytest.raises(StaffingError, match=r"did you mean vaccinator.*agent, observation"):
+        Levers(load_scenario(PLAN), {"vacinator": 1.0})
+
+
+@pytest.mark.parametrize("probability", [0.0, 1.0, 1.5, math.nan])
+def test_a_probability_that_cannot_be_promised_is_an_error(probability):
+    goal = read_goal("first_dose>=0.5", small_scenario())
+    with pytest.raises(StaffingError, match="above 0 and below 1"):
+        Question(goal, probability, DEFAULT_COSTS, 1000)
+
+
+# --- selection -----------------------------------------------------------------------------------
+
+
+def test_a_probability_just_too_small_is_seldom_taken_for_enough():
+    # Ville's inequality: at most 5 % of sequences, looked at after every trial
+    generator = np.random.default_rng(1)
+    wrong = 0
+    for _ in range(200):
+        test = ProbabilityTest(0.8, 0.05)
+        for success in generator.random(300) < 0.8:
+            test.add(bool(success))
+            if test.log_evidence(above=True) >= math.log(20):
+                wrong += 1
+                break
+    # 200 x 0.05 = 10, and two standard deviations more
+    assert wrong <= 16
+
+
+def test_clear_cases_are_decided_soon():
+    for outcome, trials in ((True, 80), (False, 3)):
+        test = ProbabilityTest(0.95, 0.05)
+        while test.decision is None:
+            test.add(outcome)
+        assert test.decision is outcome
+        assert test.trials <= trials
+
+
+def test_the_best_of_several_is_found_as_often_as_promised():
+    # means 0, 0 and 1, indifference 1: the last is to be found in at least 95 % of cases
+    generator = np.random.default_rng(2)
+    found = 0
+    for _ in range(100):
+        noise = generator.normal(0, 2, (3, 400)) + np.array([[0.0], [0.0], [1.0]])
+
+        def values(which, numbers, noise=noise):
+            return noise[list(which), numbers.start : numbers.stop]
+
+        chosen = select_best(values, 3, 1.0, 0.05, most=400)
+        found += chosen.best == 2
+    assert found >= 90
+
+
+def test_alternatives_that_differ_by_a_constant_need_only_the_first_replications():
+    # with common random numbers the difference does not vary: KN stops at once
+    noise = np.random.default_rng(3).normal(0, 5, 50)
+    chosen = select_best(
+        lambda which, numbers: [noise[numbers.start : numbers.stop] + 0.1 * i for i in which],
+        4, 0.05, 0.05,
+    )  # fmt: skip
+    assert (chosen.best, chosen.decided, chosen.replications) == (3, True, (10, 10, 10, 10))
+
+
+def test_tolerance_factors_are_those_of_the_tables():
+    # one-sided normal tolerance limits, 95 % confidence, 95 % of the population
+    assert tolerance_factor(4, 0.95) == pytest.approx(5.144, abs=0.001)
+    assert tolerance_factor(10, 0.95) == pytest.approx(2.911, abs=0.001)
+
+
+# --- search --------------------------------------------------------------------------------------
+
+
+def _axes(tops):
+    return [Axis((i,), tuple((n,) for n in range(top + 1))) for i, top in enumerate(tops)]
+
+
+def test_the_search_finds_the_cheapest_of_conditions_with_one_frontier():
+    # a x + b y >= c: the cheapest by brute force; exchanges mend where lowering ends too soon
+    for a, b, c, costs in [(1, 2, 11, (1, 3)), (3, 1, 14, (2, 1)), (2, 3, 17, (1.0, 1.4))]:
+        memory = Memory(lambda s, a=a, b=b, c=c: a * s[0] + b * s[1] >= c)
+        axes = _axes((20, 20))
+
+        def cost(s, costs=costs):
+            return sum(u * n for u, n in zip(costs, s, strict=True))
+
+        best = exchange(memory, axes, descend(memory, axes, (20, 20)), cost)
+        everything = [
+            cost(s) for s in itertools.product(range(21), range(21)) if a * s[0] + b * s[1] >= c
+        ]
+        assert cost(best) == pytest.approx(min(everything))
+
+
+def test_inference_saves_questions_and_ends_when_answers_contradict_it():
+    asked = []
+
+    def ask(s):
+        asked.append(s)
+        return s in {(2, 2), (3, 3), (1, 0)}
+
+    memory = Memory(ask)
+    assert memory.holds((2, 2))
+    assert memory.holds((3, 2))  # has more: not asked
+    assert asked == [(2, 2)]
+    assert not memory.answered((2, 3))  # more, and fails all the same
+    assert not memory.monotone
+    assert not memory.holds((3, 2))  # now it is asked
+
+
+def test_everything_cheaper_is_listed_once_and_what_cannot_grow_is_maximal():
+    costs, least, most = (1.0, 1.5, 2.0), (0, 1, 0), (3, 3, 3)
+    found = list(cheaper(least, most, costs, 6.0))
+    box = itertools.product(range(4), range(1, 4), range(4))
+
+    def cost(s):
+        return sum(c * n for c, n in zip(costs, s, strict=True))
+
+    expected = {s for s in box if cost(s) < 6}
+    assert len(found) == len(expected)
+    assert {s for s, _ in found} == expected
+    for s, maximal in found:
+        larger = [tuple(n + (j == i) for j, n in enumerate(s)) for i in range(3)]
+        assert maximal == (not any(t in expected for t in larger))
+
+
+def test_equally_cheap_staffings_swap_one_for_another():
+    found = set(equally_cheap(_axes((5, 5)), (2, 2), lambda s: s[0] + 2 * s[1]))
+    # one less of the second pays for two of the first
+    assert found == {(4, 1)}
+
+
+# --- the whole answer, by simulation -------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def answered():
+    """The cheapest staffing of the small campaign, and the condition by brute force."""
+    scenario = small_scenario({"campaign": {"horizon": "2021-06-20"}})
+    goal = read_goal("first_dose>=0.65 by 2021-06-16", scenario)
+    question = Question(goal, 0.8, {"agent": 1.0, "vaccinator": 1.5}, 500)
+    with Trials(goal.settings(RunSettings(workers=2))) as trials:
+        answer, tables = find_staffing(trials, scenario, question)
+        levers = Levers(scenario, question.costs)
+        box = list(itertools.product(range(5), range(1, 4)))
+        measured = trials.all_measures([(levers.scenario_with(s), range(10)) for s in box])
+        fresh = trials.measures(
+            levers.scenario_with(tuple(int(n) for n in tables["staffing"]["proposed"])),
+            range(900_000, 900_030),
+        )
+    shares = {
+        s: np.mean([goal.reached(row, scenario) for row in rows.to_dict("records")])
+        for s, rows in zip(box, measured, strict=True)
+    }
+    met = np.mean([goal.reached(row, scenario) for row in fresh.to_dict("records")])
+    return answer, tables, levers, shares, met
+
+
+def test_the_proposed_staffing_is_the_cheapest_by_brute_force(answered):
+    answer, tables, levers, shares, _ = answered
+    proposed = tuple(int(n) for n in tables["staffing"]["proposed"])
+    assert answer["found"]
+    # clearly enough in 10 replications, and clearly not: those between are within the indifference
+    cheapest = min(levers.cost(s) for s, share in shares.items() if share == 1)
+    assert levers.cost(proposed) <= cheapest
+    assert shares[proposed] >= 0.8
+    assert all(
+        share < 1 for s, share in shares.items() if levers.cost(s) < levers.cost(proposed) - 1e-9
+    )
+
+
+def test_the_proposed_staffing_keeps_its_promise_in_fresh_replications(answered):
+    # of 30, fewer than 19 are reached with a probability under 2 % if it is 0.8
+    *_, met = answered
+    assert met >= 19 / 30
+
+
+def test_replications_spent_are_counted_and_the_judged_ones_are_enough(answered):
+    answer, tables, *_ = answered
+    spent = dict(answer["spent"])
+    assert sum(spent.values()) == 2 * spent["in all"]
+    judged = tables["judged"].iloc[-1]
+    assert judged["verdict"] == "keeps the promise"
+    assert answer["reached"] == judged["reached"]
+
+
+def test_a_goal_above_the_ceiling_is_refused_without_simulation():
+    # 900 doses for 1,000 people
+    scenario = small_scenario({"groups": {"late": {"willing": 1.0}}})
+    goal = read_goal("first_dose>=0.95", scenario)
+    with Trials(goal.settings(RunSettings(workers=1))) as trials:
+        answer, _ = find_staffing(trials, scenario, Question(goal, 0.9, DEFAULT_COSTS, 100))
+        assert trials.spent == 0
+    assert not answer["found"]
+    assert (answer["why_not"]["needed"], answer["why_not"]["ceiling"]) == (950, 900)
+    assert any("dose" in words for words in answer["why_not"]["limits"])
+
+
+# --- the command ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--reach", "first_dose"], "write it as"),
+        (["--reach", "fist_dose>=0.8"], "no measure"),
+        (["--reach", "first_dose>=0.8 by 2031-01-01"], "between the campaign's first day"),
+        (["--reach", "first_dose>=0.8", "--cost", "agent=0"], "above zero"),
+        (["--reach", "first_dose>=0.8", "--cost", "nurse=1"], "nobody is called so"),
+        (["--reach", "first_dose>=0.8", "--probability", "1"], "below 1"),
+        ([], "--reach"),
+    ],
+)
+def test_what_cannot_be_asked_ends_with_code_2_and_writes_nothing(
+    tmp_path, monkeypatch, options, message
+):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, ["staff", str(PLAN), *options])
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_impossible_goal_is_answered_in_words_and_in_json(tmp_path):
+    # by 14 August no more than 503,000 of 566,551 can have a first dose: with more staff 519,000
+    arguments = [
+        "staff", str(PLAN), "--reach", "first_dose>=1.0 by 2021-08-14",
+        "--out", str(tmp_path / "study"),
+    ]  # fmt: skip
+    shown = CliRunner().invoke(app, arguments)
+    assert shown.exit_code == 0, shown.stderr
+    assert "at most 519,000" in shown.stdout
+    again = CliRunner().invoke(app, [*arguments, "--json"])
+    data = json.loads(again.stdout)
+    assert data["answer"]["found"] is False
+    assert data["answer"]["spent"]["in all"] == 0
+    assert data["simulated_now"] is False
