@@ -161,8 +161,8 @@ class RandomStreams:
 
         Returns uint32[4, n]: the four words of each block as rows.
         """
-        sizes = {np.size(v) for v in (streams, entities, attempts) if np.ndim(v)}
-        size = max(sizes - {1}, default=1)
+        arrays = [v.size for v in (streams, entities, attempts) if isinstance(v, np.ndarray)]
+        size = next((size for size in arrays if size != 1), 1)
         e, a, s = (_column(values, size) for values in (entities, attempts, streams))
         out = np.empty((4, size), dtype=np.uint32)
         fill_blocks(e, a, s, *self.key, out)
@@ -171,7 +171,7 @@ class RandomStreams:
 
 def _column(values: int | NDArray[Any], size: int) -> UInt32Array:
     """One value for all, or an array of one each, as an array that a kernel takes."""
-    if np.ndim(values) and np.size(values) == size:
+    if isinstance(values, np.ndarray) and values.size == size:
         return np.ascontiguousarray(values, dtype=np.uint32)
     return np.full(size, values, dtype=np.uint32)
 

@@ -81,6 +81,9 @@ class _CallerCount(IntEnum):
     CARRIED = 7
 
 
+_CALLER_COLUMNS = [count.name.lower() for count in _CallerCount]
+
+
 class CallCentre:
     """All callers, and the day's work of the agents."""
 
@@ -286,7 +289,7 @@ class CallCentre:
                 "date": self._date(today),
                 "group": np.array(self._groups * 2)[some],
                 "purpose": np.repeat(np.array(PURPOSES), groups)[some],
-                **{count.name.lower(): counts[some, count] for count in _CallerCount},
+                **dict(zip(_CALLER_COLUMNS, counts[some].T, strict=True)),
             },
         )
 

@@ -213,16 +213,19 @@ class Campaign:
     # Records --------------------------------------------------------------------------------
 
     def _by_group(self, who: Int64Array) -> Int64Array:
-        return np.bincount(self.people.group[who], minlength=len(self._groups))
+        """How many people, by doses that they have had (0, 1, 2): int64[3, groups]."""
+        counts = np.zeros((3, len(self._groups)), dtype=np.int64)
+        _count_by_group(who, self.people.doses, self.people.group, counts)
+        return counts
 
     def _record_bookings(self, today: int) -> None:
-        doses = self.people.doses[self._booked]
+        booked = self._by_group(self._booked)
         rows = {
-            "registered_telephone": self._by_group(self._by_telephone),
-            "registered_other": self._by_group(self._otherwise),
-            "came_other": self._by_group(self.other_channels.coming(today)),
-            "booked_first": self._by_group(self._booked[doses == 0]),
-            "booked_second": self._by_group(self._booked[doses == 1]),
+            "registered_telephone": self._by_group(self._by_telephone)[0],
+            "registered_other": self._by_group(self._otherwise)[0],
+            "came_other": self._by_group(self.other_channels.coming(today)).sum(axis=0),
+            "booked_first": booked[0],
+            "booked_second": booked[1],
             "waiting_first": self.waiting_list.waiting[0].copy(),
             "waiting_second": self.waiting_list.waiting[1].copy(),
         }
@@ -296,6 +299,12 @@ class Campaign:
 
     def _date(self, today: int) -> date:
         return self._first_day + timedelta(days=today)
+
+
+@kernel
+def _count_by_group(who, doses, group, out):  # type: ignore[no-untyped-def]
+    for person in who:
+        out[doses[person], group[person]] += 1
 
 
 _TOO_EARLY, _TOO_SOON, _THIRD = 1, 2, 3

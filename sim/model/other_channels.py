@@ -34,33 +34,37 @@ class OtherChannels:
             people.first_call_day[self._queue], np.arange(2001), side="right"
         )
         """how many of the queue have come by the end of each day"""
+        self._first_call_us = people.first_call_us[self._queue]
         self._next = 0
 
     def coming(self, today: int) -> Int64Array:
         """People who come for the first time today, if it is open or not."""
-        before = self._come_by[today - 1] if today else 0
-        return self._queue[before : self._come_by[today]]
+        return self._queue[self._come_before(today) : self._come_by[today]]
+
+    def _come_before(self, today: int) -> int:
+        return int(self._come_by[today - 1]) if today else 0
 
     def register(self, today: int) -> tuple[Int64Array, Int64Array]:
         """As many as a day allows, first come first served; and the time of each (µs)."""
-        people = self._people
         if not self._channels.is_open(self._first_day + timedelta(days=today)):
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-        come = self._queue[self._next : self._come_by[today]]
-        passed, who = _first_unregistered(come, people.status, self._channels.bookings_per_day)
-        self._next += passed
-        return who, np.where(people.first_call_day[who] == today, people.first_call_us[who], 0)
+        come = self._queue[: self._come_by[today]]
+        self._next, places = _first_unregistered(
+            come, self._next, self._people.status, self._channels.bookings_per_day
+        )
+        came_us = np.where(places >= self._come_before(today), self._first_call_us[places], 0)
+        return self._queue[places], came_us
 
 
 @kernel
-def _first_unregistered(queue, status, most):  # type: ignore[no-untyped-def]
-    """The first in the queue who are not registered, `most` at most; with how many were passed:
-    all before the last one taken are registered, or no longer in need."""
-    taken = np.empty(min(most, queue.size), dtype=queue.dtype)
-    number = passed = 0
-    while passed < queue.size and number < most:
-        if status[queue[passed]] == _NOT_REGISTERED:
-            taken[number] = queue[passed]
+def _first_unregistered(queue, place, status, most):  # type: ignore[no-untyped-def]
+    """Places of the first in the queue, from a place on, who are not registered, `most` at most;
+    with the place after them: all before it are registered then, or no longer in need."""
+    taken = np.empty(min(most, queue.size - place), dtype=np.int64)
+    number = 0
+    while place < queue.size and number < most:
+        if status[queue[place]] == _NOT_REGISTERED:
+            taken[number] = place
             number += 1
-        passed += 1
-    return passed, taken[:number]
+        place += 1
+    return place, taken[:number]

@@ -270,12 +270,14 @@ class Recorder:
 
     def _frame(self, table: Table) -> pd.DataFrame:
         parts = self._parts[table.name]
-        lengths = [max((np.size(v) for v in p.values() if np.ndim(v)), default=1) for p in parts]
+        lengths = [
+            next((v.size for v in part.values() if isinstance(v, np.ndarray)), 1) for part in parts
+        ]
         columns: dict[str, Any] = {}
         for column in table.columns:
             if column.name == "replication":
                 values: Any = np.full(sum(lengths), self.replication)
-            elif all(np.ndim(part[column.name]) == 0 for part in parts):
+            elif not any(isinstance(part[column.name], np.ndarray) for part in parts):
                 values = np.repeat(np.array([part[column.name] for part in parts]), lengths)
             else:
                 values = np.concatenate([part[column.name] for part in parts])

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.compilation import kernel
+from sim.compilation import inlined_kernel, kernel
 from sim.engine.contract import Engine, PatientOutcome, StationKind, UnitSession, UnitSessionResult
 from sim.model.audit import check_sessions
 from sim.model.capacity import open_by_day, slots_by_day
@@ -120,6 +120,9 @@ class _DailyCount(IntEnum):
     LATE = 7
     CLOSED = 8
     DROPPED_OUT = 9
+
+
+_DAILY_COLUMNS = [count.name.lower() for count in _DailyCount]
 
 
 class VaccinationUnits:
@@ -235,17 +238,21 @@ class VaccinationUnits:
 
     # Who comes when -------------------------------------------------------------------------
 
-    def _visit_numbers(self, who: Int64Array) -> NDArray[np.uint32]:
-        """Numbers of the present visits, for random streams."""
-        people = self._people
-        numbers = people.tries[who] + SECOND_DOSE_TRIES * people.doses[who].astype(np.int64)
-        return numbers.astype(np.uint32)
-
     def _visit_words(self, who: Int64Array) -> UInt32Array:
         """The four words of VISIT for the present visit of these people."""
         people = self._people
-        streams = self._visit_streams[people.group[who]]
-        return self._streams.blocks(streams, people.entity[who], self._visit_numbers(who))
+        words = np.empty((4, who.size), dtype=np.uint32)
+        _fill_visit_words(
+            who,
+            people.group,
+            people.entity,
+            people.tries,
+            people.doses,
+            self._visit_streams,
+            *self._streams.key,
+            words,
+        )
+        return words
 
     def _visits(
         self, today: int, due: Int64Array, turn_day: Int64Array
@@ -323,8 +330,6 @@ class VaccinationUnits:
     ) -> dict[int, UnitSession]:
         """The engine's input for every unit that somebody comes to."""
         people = self._people
-        group, entity = people.group[visits.people], people.entity[visits.people]
-        number = self._visit_numbers(visits.people)
         preference = self._preference(today, visits)
         first = np.searchsorted(visits.unit, np.arange(len(self._plans) + 1))
         sessions = {}
@@ -334,9 +339,11 @@ class VaccinationUnits:
             service_us = np.empty(visited.shape, dtype=np.int64)
             walk_us = np.empty(visited.shape, dtype=np.int64)
             _draw_stations(
-                group[rows],
-                entity[rows],
-                number[rows],
+                visits.people[rows],
+                people.group,
+                people.entity,
+                people.tries,
+                people.doses,
                 plan.draws.streams,
                 *self._streams.key,
                 plan.draws.share,
@@ -370,16 +377,15 @@ class VaccinationUnits:
     def _preference(self, today: int, visits: Visits) -> NDArray[np.int8]:
         """The vaccine of the appointment; for a first dose then any other that is given first."""
         people, choices = self._people, self._regimens.first_choices[today]
-        wanted = np.where(
-            visits.walk_in, choices[0], people.appointment_vaccine[visits.people]
-        ).astype(np.int8)
-        preference = np.full((wanted.size, choices.size), -1, dtype=np.int8)
-        preference[:, 0] = wanted
-        first = people.doses[visits.people] == 0
-        for vaccine in range(choices.size if choices.size > 1 else 0):
-            others = choices[(choices >= 0) & (choices != vaccine)]
-            rows = np.flatnonzero(first & (wanted == vaccine))
-            preference[np.ix_(rows, 1 + np.arange(others.size))] = others
+        preference = np.full((visits.people.size, choices.size), -1, dtype=np.int8)
+        _fill_preference(
+            visits.people,
+            visits.walk_in,
+            choices,
+            people.appointment_vaccine,
+            people.doses,
+            preference,
+        )
         return preference
 
     # What comes of it -----------------------------------------------------------------------
@@ -436,7 +442,7 @@ class VaccinationUnits:
                 "unit": self._names[some // (2 * groups)],
                 "group": np.array(self._groups)[some // 2 % groups],
                 "dose": some % 2 + 1,
-                **{count.name.lower(): counts[some, count] for count in _DailyCount},
+                **dict(zip(_DAILY_COLUMNS, counts[some].T, strict=True)),
             },
         )
 
@@ -447,25 +453,30 @@ class VaccinationUnits:
         if not results:
             return
         plans = [self._plans[n] for n in results]
-        last_exit, patients = [], []
-        for (n, result), plan in zip(results.items(), plans, strict=True):
-            exits = result.exit_us[result.outcome != PatientOutcome.CLOSED]
-            patients.append(exits.size)
-            last_exit.append(int(exits.max(initial=plan.opens_us)) - plan.closes_us)
-            if self._streams.replication == 0 and exits.size > self._busiest[n]:
-                self._busiest[n] = exits.size
-                self._unit_days[n] = self._unit_day(today, n, result)
-        names = self._names[list(results)]
+        units = np.array(list(results))
+        first = np.cumsum([0, *(r.outcome.size for r in results.values())])[:-1]
+        admitted = _joined([r.outcome for r in results.values()]) != PatientOutcome.CLOSED
+        patients = np.add.reduceat(admitted, first, dtype=np.int64)
+        exit_us = np.where(admitted, _joined([r.exit_us for r in results.values()]), 0)
+        opens_us = self._opens_us[units]
+        closes_us = opens_us + self._open_us[units]
+        last_exit_us = np.maximum(np.maximum.reduceat(exit_us, first), opens_us)
+        if self._streams.replication == 0:
+            for n, number in zip(results, patients.tolist(), strict=True):
+                if number > self._busiest[n]:
+                    self._busiest[n] = number
+                    self._unit_days[n] = self._unit_day(today, n, results[n])
+        names = self._names[units]
         self._recorder.add(
             "sessions",
             {
                 "date": self._date(today),
                 "unit": names,
-                "open_minutes": np.array([p.closes_us - p.opens_us for p in plans]) / MINUTE_US,
-                "patients": np.array(patients),
+                "open_minutes": self._open_us[units] / MINUTE_US,
+                "patients": patients,
                 "max_inside": np.array([r.max_inside for r in results.values()]),
                 "time_inside": np.array([r.inside_us for r in results.values()]) / MINUTE_US,
-                "last_exit": np.array(last_exit) / MINUTE_US,
+                "last_exit": (last_exit_us - closes_us) / MINUTE_US,
             },
         )
         self._recorder.add(
@@ -640,10 +651,42 @@ def _draw_appointments(  # type: ignore[no-untyped-def]
 
 
 @kernel
+def _fill_preference(visitors, walk_in, choices, appointment_vaccine, doses, out):  # type: ignore[no-untyped-def]
+    for i in range(visitors.size):
+        person = visitors[i]
+        wanted = choices[0] if walk_in[i] else appointment_vaccine[person]
+        out[i, 0] = wanted
+        if doses[person] == 0 and wanted >= 0:
+            place = 1
+            for vaccine in choices:
+                if vaccine >= 0 and vaccine != wanted:
+                    out[i, place] = vaccine
+                    place += 1
+
+
+@inlined_kernel
+def _visit_number(person, tries, doses):  # type: ignore[no-untyped-def]
+    """Number of a person's present visit, for random streams."""
+    return tries[person] + SECOND_DOSE_TRIES * np.int64(doses[person])
+
+
+@kernel
+def _fill_visit_words(  # type: ignore[no-untyped-def]
+    who, group, entity, tries, doses, streams, replication, seed_low, seed_high, out
+):
+    numbers = np.empty(who.size, dtype=np.int64)
+    for i in range(who.size):
+        numbers[i] = _visit_number(who[i], tries, doses)
+    fill_blocks(entity[who], numbers, streams[group[who]], replication, seed_low, seed_high, out)
+
+
+@kernel
 def _draw_stations(  # type: ignore[no-untyped-def]
+    who,
     group,
     entity,
-    visit_number,
+    tries,
+    doses,
     streams,
     replication,
     seed_low,
@@ -658,11 +701,21 @@ def _draw_stations(  # type: ignore[no-untyped-def]
     out_walk_us,
 ):
     """Whether each patient visits each station, how long that takes, and the walk to it."""
-    words = np.empty((4, group.size), dtype=np.uint32)
+    words = np.empty((4, who.size), dtype=np.uint32)
     for s in range(share.size):
-        stream = streams[s][group]
-        fill_blocks(entity, visit_number, stream, replication, seed_low, seed_high, words)
-        for i in range(group.size):
+        _fill_visit_words(
+            who,
+            group,
+            entity,
+            tries,
+            doses,
+            streams[s],
+            replication,
+            seed_low,
+            seed_high,
+            words,
+        )
+        for i in range(who.size):
             out_visits[i, s] = words[0, i] < share[s]
             out_service_us[i, s] = quantile(minutes[s], words[1, i])
             if words[2, i] < adverse[s]:
