@@ -13,6 +13,9 @@ from sim.cli import app
 from sim.engine import get_engine
 from sim.experiment.benchmark import MOST_ATTEMPTS, Figure, overwhelmed
 from sim.experiment.growth import grown
+from sim.experiment.run_speed import cluster_installed, cost_of_run
+from sim.experiment.runs import carry_out
+from sim.experiment.settings import RunSettings, available_cores
 from sim.model.campaign import simulate
 from sim.presentation.benchmark_table import benchmark_text
 from sim.scenario import AlreadyVaccinated, Scenario
@@ -128,6 +131,46 @@ def test_bench_as_json_tells_the_growth_of_one_size(scenario_file: str) -> None:
     # Python, NumPy and compiled code alone need more than 50 MB.
     assert figures["4 x people (4,000): peak memory"]["value"] > 50
     assert data["machine"]["cores"] >= 1
+
+
+def test_bench_measures_whole_runs_here_and_on_a_cluster(scenario_file: str) -> None:
+    arguments = ["bench", "--quick", "--scenario", scenario_file, "--json"]
+    result = CliRunner().invoke(app, [*arguments, "--only", "experiments", "--only", "cluster"])
+    assert result.exit_code == 0, result.output
+    cores = available_cores()
+    figures = {figure["what"]: figure for figure in json.loads(result.stdout)["figures"]}
+
+    def value(what: str) -> float:
+        return float(figures[what]["value"])
+
+    rate = value(f"replications a minute, all {cores} cores")
+    assert value("1,000 replications (extrapolated from that rate)") == pytest.approx(1000 / rate)
+    if cores > 1:
+        efficiency = figures[f"efficiency on {cores} cores, start-up apart"]
+        assert efficiency["value"] == pytest.approx(
+            rate / value("replications a minute, one core") / cores
+        )
+        assert efficiency["limit"] == 0.9
+        assert efficiency["at_least"]
+    assert value("checked, measured, packed, written: a replication") > 0
+    dask = f"replications a minute, {cores} dask workers on this machine"
+    if cluster_installed():
+        share = value("dask's rate over that of this machine alone")
+        assert share == pytest.approx(value(dask) / rate)
+    else:
+        assert figures[dask]["note"] == "needs the extra cluster"
+
+
+def test_the_cost_of_a_run_is_that_of_the_folder_it_leaves(tmp_path: Path) -> None:
+    scenario, settings = small_scenario(), RunSettings(replications=4, workers=1)
+    carry_out(scenario, settings, tmp_path / "run")
+    size = sum(path.stat().st_size for path in (tmp_path / "run").rglob("*") if path.is_file())
+    cost = cost_of_run(scenario, 4, workers=1)
+    # The manifest differs in its time stamp alone, whose length is always the same
+    assert cost.disk_bytes == size / 4
+    assert 0 < cost.simulating_s < cost.seconds
+    assert cost.per_minute == 60 / cost.seconds
+    assert [n for n, _ in cost.parent_memory] == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,34 @@ def test_the_command_line_uses_a_cluster(cluster: tuple[str, Path], tmp_path: Pa
     assert result.exit_code == 0, result.output
 
 
+def test_a_sweep_on_a_cluster_gives_the_same_bytes_as_here(
+    cluster: tuple[str, Path], tmp_path: Path
+) -> None:
+    command = (
+        "sweep", small_file(tmp_path), "--vary", "call_centre.lines=2,4,6", "--replications", "4",
+    )  # fmt: skip
+    there = ("--executor", "dask", "--scheduler", cluster[0])
+    for out, options in (("local", ("--workers", "1")), ("cluster", there)):
+        result = vaxsim(*command, *options, "--out", str(tmp_path / out))
+        assert result.exit_code == 0, result.output
+        assert result.stderr == ""
+    assert files_of_sweep(tmp_path / "cluster") == files_of_sweep(tmp_path / "local")
+
+
+def files_of_sweep(folder: Path) -> dict[str, bytes]:
+    """All files by path; manifests without the time when they were begun."""
+    found = {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+    assert len([name for name in found if name.endswith(".parquet")]) > 3 * 10
+    return {
+        name: re.sub(rb'"created_at": "[^"]+"', b"", content) if name.endswith(".json") else content
+        for name, content in found.items()
+    }
+
+
 def test_an_error_on_a_worker_is_the_error_here(cluster: tuple[str, Path], tmp_path: Path) -> None:
     # An engine that exists nowhere: the check of the settings here is gone round
     settings = RunSettings(replications=2, scheduler=cluster[0])
