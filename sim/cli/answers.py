@@ -40,6 +40,14 @@ if TYPE_CHECKING:
 Finding = tuple[Mapping[str, Any], Mapping[str, "pd.DataFrame"]]
 """The answer of a study, and its tables."""
 
+Reach = Annotated[
+    str,
+    typer.Option(
+        metavar="GOAL", help='What is to be reached, e.g. "first_dose>=0.8 by 2021-08-14".'
+    ),
+]
+Probability = Annotated[float, typer.Option(help="How likely it is to be reached, at least.")]
+
 
 def carry_out(
     plan: StudyPlan, find: Callable[[Trials], Finding], what: str, fresh: bool, as_json: bool
@@ -64,22 +72,76 @@ def carry_out(
         print_json({**study_data(made), "pictures": names, "simulated_now": not there_before})
         return
     print(study_text(made))
-    print_pictures(pictures)
+    if pictures:
+        print_pictures(pictures)
     if there_before:
         print("This study had been made before; --fresh makes it again.")
 
 
+def goal(
+    scenario: ScenarioFile,
+    reach: Reach,
+    probability: Probability = 0.95,
+    over: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LEVER,...",
+            help="What may be changed, e.g. deliveries.july,agents<=20,open_days (default: all "
+            "levers).",
+        ),
+    ] = None,
+    cost: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LEVER=COST,...",
+            help="Cost of one unit of a lever, e.g. agents=1,deliveries=0.01 (default: 1 for as "
+            "much as there is).",
+        ),
+    ] = None,
+    overrides: Overrides = None,
+    seed: Seed = DEFAULT_SEED,
+    out: Out = None,
+    engine: Engine = EngineName.compiled,
+    workers: Workers = None,
+    executor: Executor = ExecutorName.local,
+    scheduler: Scheduler = None,
+    fresh: Fresh = False,
+    as_json: Json = False,
+) -> None:
+    """What would it take to reach a goal? The smallest changes, confirmed by simulation.
+
+    Levers: deliveries, earlier_deliveries, extra_doses (a vial), vaccinators, open_days, hours,
+    turns, interval, agents, lines, other_channels, registration. With a part, such as
+    deliveries.july or agents.thai, only that is moved; with <= no further than that.
+    """
+    with errors_reported():
+        from sim.experiment.goal_study import GoalQuestion, find
+        from sim.experiment.sources import Source
+
+        settings = RunSettings(
+            seed=seed, engine=engine.value, workers=workers,
+            scheduler=scheduler_address(executor, scheduler),
+        )  # fmt: skip
+        question = GoalQuestion.of(
+            Source.of(scenario, overrides or ()),
+            reach,
+            probability,
+            None if over is None else ",".join(over),
+            ",".join(cost or []),
+        )
+        carry_out(
+            question.plan(settings, out),
+            lambda trials: find(question, settings, trials),
+            "changes",
+            fresh,
+            as_json,
+        )
+
+
 def staff(
     scenario: ScenarioFile,
-    reach: Annotated[
-        str,
-        typer.Option(
-            metavar="GOAL", help='What is to be reached, e.g. "first_dose>=0.8 by 2021-08-14".'
-        ),
-    ],
-    probability: Annotated[
-        float, typer.Option(help="How likely it is to be reached, at least.")
-    ] = 0.95,
+    reach: Reach,
+    probability: Probability = 0.95,
     cost: Annotated[
         list[str] | None,
         typer.Option(

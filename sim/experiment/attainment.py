@@ -1,0 +1,439 @@
+"""What would it take? The smallest changes with which a campaign reaches a goal.
+
+A point is a size for each lever. Two judges say whether a point will do:
+
+    the ceiling      the most that doses, slots, turns and intervals allow (`feasibility.py`): exact
+                     and quick, but necessary only
+    the simulation   in at least the wanted share of a few replications (common random numbers)
+
+Both are taken to be monotone: a larger change never hurts. So the smallest size of one lever is
+found by bisection, and a combination by opening all levers wide and taking back what is not
+needed: none of its sizes can then be smaller. That is done again without each of the levers found,
+since other combinations may be cheaper; `MOST_COMBINATIONS` are looked at, in that order, and cost
+decides. The start is the cheapest point that the ceiling allows, enlarged in equal shares until the
+simulation agrees.
+
+What is found is then judged by replications that took no part in the search: a group sequential
+test, at one or two equally spaced numbers of them, each time with Wilson's lower bound at a
+level that keeps the chance of a wrong confirmation, over both looks, at about 5 % (Bonferroni). A
+point that fails is enlarged until the replications that failed do not, and judged by fresh ones.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.experiment.feasibility import ceiling_is_certain, most_by
+from sim.experiment.goals import Goal
+from sim.experiment.levers import Lever, LeverError, pulled
+from sim.experiment.settings import SettingsError
+from sim.experiment.statistics import CONFIDENCE, proportion_interval
+from sim.experiment.trials import Trials
+from sim.scenario import Scenario
+
+Point = tuple[int, ...]
+"""A size for each lever; 0: as it is."""
+
+SEARCHED = range(2)
+"""Replications that the search looks at."""
+FRESH_FROM = 1000
+"""Number of the first replication that confirms."""
+LOOKS = 2
+MOST_COMBINATIONS = 8
+MOST_ENLARGEMENTS = 4
+_FRONTIER_STEPS = 12
+_LINE_STEPS = 16
+
+
+def read_probability(value: float) -> float:
+    """The probability if it is one. Raises SettingsError."""
+    if not 0 < value < 1:
+        raise SettingsError(
+            f"--probability must lie between 0 and 1, both excluded, such as 0.95; not {value:g}"
+        )
+    return value
+
+
+def read_costs(text: str | None, levers: Sequence[Lever]) -> dict[str, float]:
+    """Cost of one unit of each lever; unless the text says otherwise, 1 / what there is.
+
+    Raises LeverError for a lever that is not among them, or a cost that is not positive.
+    """
+    costs = {lever.name: 1 / lever.has if lever.has else 1.0 for lever in levers}
+    for written in filter(None, map(str.strip, (text or "").split(","))):
+        name, equals, value = (part.strip() for part in written.partition("="))
+        if not equals:
+            raise LeverError(f"--cost {written}: write it as agents=1.5")
+        if name not in costs:
+            raise LeverError(f"--cost {written}: the levers are {', '.join(costs)}")
+        try:
+            costs[name] = float(value)
+        except ValueError:
+            raise LeverError(f"--cost {written}: {value!r} is no number") from None
+        if not 0 < costs[name] < math.inf:
+            raise LeverError(f"--cost {written}: a cost is a number above 0")
+    return costs
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """What fresh replications say of a point."""
+
+    reached: int
+    n: int
+    low: float
+    """lower confidence bound of the probability of reaching the goal"""
+    confirmed: bool
+    failures: tuple[int, ...]
+    """numbers of the replications that did not reach it"""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A point that will do, or the one that came nearest."""
+
+    point: Point
+    confirmation: Confirmation
+
+
+@dataclass
+class Attainment:
+    """A search for the smallest changes; see the module."""
+
+    scenario: Scenario
+    goal: Goal
+    probability: float
+    levers: Sequence[Lever]
+    costs: Mapping[str, float]
+    """of one unit of each lever"""
+    trials: Trials
+    searched: Sequence[int] = SEARCHED
+    """replications that the search looks at"""
+    _ceilings: dict[Point, int] = field(default_factory=dict)
+
+    # Points -----------------------------------------------------------------------------------
+
+    @property
+    def nothing(self) -> Point:
+        """No change."""
+        return (0,) * len(self.levers)
+
+    @property
+    def widest(self) -> Point:
+        """All levers as far as they go."""
+        return tuple(lever.largest for lever in self.levers)
+
+    def alone(self, i: int, size: int) -> Point:
+        """One lever moved."""
+        return _with(self.nothing, i, size)
+
+    def at(self, point: Point) -> Scenario:
+        """The scenario at a point."""
+        return pulled(self.scenario, zip(self.levers, point, strict=True))
+
+    def cost(self, point: Point) -> float:
+        """Cost of a point."""
+        sizes = zip(self.levers, point, strict=True)
+        return sum(self.costs[lever.name] * size for lever, size in sizes)
+
+    # The judges -------------------------------------------------------------------------------
+
+    def ceiling(self, point: Point) -> int | None:
+        """People of the target who can be vaccinated by the goal's day; None: no such goal."""
+        if self.goal.scope is None:
+            return None
+        supply = tuple(
+            size if lever.supply else 0 for lever, size in zip(self.levers, point, strict=True)
+        )
+        if supply not in self._ceilings:
+            self._ceilings[supply] = most_by(self.at(supply), self.goal.scope, self.goal.by)
+        return self._ceilings[supply]
+
+    def allowed(self, point: Point) -> bool:
+        """Whether the ceiling lets a point reach the goal."""
+        ceiling = self.ceiling(point)
+        return ceiling is None or ceiling >= self.goal.persons_needed(self.scenario)
+
+    @cached_property
+    def ceiling_decides(self) -> bool:
+        """Whether what the ceiling forbids is impossible: chance brings no more than expected."""
+        return self.goal.scope is not None and all(
+            ceiling_is_certain(self.at(point)) for point in (self.nothing, self.widest)
+        )
+
+    def values(self, point: Point, replications: Sequence[int]) -> NDArray[np.float64]:
+        """What some replications of a point reach, in the unit of the goal."""
+        rows = self.trials.measures(self.at(point), replications).to_dict("records")
+        return np.array([self.goal.value(_named(row), self.scenario) for row in rows])
+
+    def misses(self, point: Point, replications: Sequence[int]) -> list[int]:
+        """Those of some replications of a point that do not reach the goal."""
+        rows = self.trials.measures(self.at(point), replications).to_dict("records")
+        return [
+            number
+            for number, row in zip(replications, rows, strict=True)
+            if not self.goal.reached(_named(row), self.scenario)
+        ]
+
+    def will_do(self, point: Point) -> bool:
+        """Whether the ceiling allows it, and the replications of the search reach the goal."""
+        if self.ceiling_decides and not self.allowed(point):
+            return False
+        missing = len(self.misses(point, self.searched))
+        return missing <= math.floor((1 - self.probability) * len(self.searched) + 1e-9)
+
+    # Search -----------------------------------------------------------------------------------
+
+    def smallest(self, point: Point, i: int) -> int:
+        """The smallest size of a lever with which a point that will do still does."""
+        sizes = [0, *(size for size in self.levers[i].sizes if size <= point[i])]
+        if self.will_do(_with(point, i, 0)):
+            return 0
+        low, high = 1, len(sizes) - 1
+        while low < high:
+            middle = (low + high) // 2
+            if self.will_do(_with(point, i, sizes[middle])):
+                high = middle
+            else:
+                low = middle + 1
+        return sizes[high]
+
+    def taken_back(self, point: Point) -> Point:
+        """A point that will do, with every size as small as the others allow.
+
+        The levers that cost most come first; those that move the ceiling come last.
+        """
+        order = [i for i, size in enumerate(point) if size]
+        order.sort(key=lambda i: (self.levers[i].supply, -self._part(point, i)))
+        for i in order:
+            point = _with(point, i, self.smallest(point, i))
+        return point
+
+    def along(self, start: Point, end: Point, share: float) -> Point:
+        """A share of the way from one point to another, rounded up to sizes that there are."""
+        return tuple(
+            lever.size_at_least(a + share * (b - a)) if b > a else a
+            for lever, a, b in zip(self.levers, start, end, strict=True)
+        )
+
+    def combination(self, banned: frozenset[int] = frozenset()) -> Point | None:
+        """A point of which nothing can be taken back, without some levers; None: none will do."""
+        widest = self._wide_open(banned)
+        if widest is None:
+            return None
+        start = self._start(banned)
+        if start is None:
+            return self.taken_back(widest)
+        used = [i for i, size in enumerate(start) if size]
+        end = _with_all(self.nothing, used, widest)
+        if not self.will_do(end):
+            end = widest
+        shares = [step / _LINE_STEPS for step in range(_LINE_STEPS + 1)]
+        line = [self.along(start, end, share) for share in shares]
+        return self.taken_back(_first(line, self.will_do))
+
+    def _wide_open(self, banned: frozenset[int]) -> Point | None:
+        """All levers as far as they go, but for those banned and perhaps one that does harm."""
+        widest = _with_all(self.widest, banned, self.nothing)
+        if self.will_do(widest):
+            return widest
+        if banned or (self.ceiling_decides and not self.allowed(widest)):
+            return None
+        without = [_with(widest, i, 0) for i, size in enumerate(widest) if size]
+        return next(filter(self.will_do, without), None)
+
+    def _start(self, banned: frozenset[int]) -> Point | None:
+        """The cheapest point that the ceiling allows; what does not move it is wide open."""
+        for point in self.on_the_ceiling:
+            if not any(point[i] for i in banned):
+                wide = [
+                    i for i, lever in enumerate(self.levers) if not lever.supply and i not in banned
+                ]
+                return _with_all(point, wide, self.widest)
+        return None
+
+    def combinations(self, most: int = MOST_COMBINATIONS) -> list[Point]:
+        """Points of which nothing can be taken back, the cheapest first; see the module."""
+        found: list[Point] = []
+        queue: list[frozenset[int]] = [frozenset()]
+        seen = set(queue)
+        for _ in range(most):
+            if not queue:
+                break
+            banned = queue.pop(0)
+            if found and self._least_cost(banned) >= min(map(self.cost, found)):
+                continue
+            point = self.combination(banned)
+            if point is None:
+                continue
+            if point not in found:
+                found.append(point)
+            dearest = sorted((-self._part(point, i), i) for i, size in enumerate(point) if size)
+            for more in (banned | {i} for _, i in dearest):
+                if more not in seen:
+                    seen.add(more)
+                    queue.append(more)
+        return sorted(found, key=self.cost)
+
+    def _least_cost(self, banned: frozenset[int]) -> float:
+        """What a combination without these levers costs at least, as the ceiling has it."""
+        if not self.ceiling_decides:
+            return 0.0
+        points = [p for p in self.on_the_ceiling if not any(p[i] for i in banned)]
+        return min(map(self.cost, points), default=math.inf)
+
+    def _part(self, point: Point, i: int) -> float:
+        """What one lever costs at a point."""
+        return self.costs[self.levers[i].name] * point[i]
+
+    # On the ceiling alone ---------------------------------------------------------------------
+
+    @cached_property
+    def on_the_ceiling(self) -> list[Point]:
+        """Minimal points that the ceiling allows, the cheapest first.
+
+        Minimal: no other point that it allows is nowhere larger. All of them, where no lever has
+        more than a dozen sizes between its least and its most useful one; else in such steps.
+        """
+        if self.goal.scope is None:
+            return []
+        supply = [i for i, lever in enumerate(self.levers) if lever.supply]
+        points: list[Point] = []
+        for support in self._supports(supply):
+            ceiling = _with_all(self.nothing, support, self.widest)
+            points += self._frontier(list(support), ceiling)
+        minimal = [
+            p
+            for p in dict.fromkeys(points)
+            if not any(q != p and all(b <= a for a, b in zip(p, q, strict=True)) for q in points)
+        ]
+        return sorted(minimal, key=self.cost)
+
+    def _supports(self, supply: Sequence[int]) -> list[frozenset[int]]:
+        """Sets of levers with which the ceiling allows the goal, and without any of them not."""
+        minimal: list[frozenset[int]] = []
+        sets: Iterator[tuple[int, ...]] = (
+            chosen for size in range(len(supply) + 1) for chosen in combinations(supply, size)
+        )
+        for chosen in map(frozenset, sets):
+            covered = any(small <= chosen for small in minimal)
+            if not covered and self.allowed(_with_all(self.nothing, chosen, self.widest)):
+                minimal.append(chosen)
+        return minimal
+
+    def _frontier(self, free: list[int], point: Point) -> list[Point]:
+        """Minimal points in some levers, the other sizes being given; `point` is allowed."""
+        if not free:
+            return [point]
+        i, rest = free[-1], free[:-1]
+        sizes = [s for s in (0, *self.levers[i].sizes) if s <= point[i]]
+        least = _first([_with(point, i, size) for size in sizes], self.allowed)[i]
+        if not rest:
+            return [_with(point, i, least)]
+        found = self._frontier(rest, _with(point, i, least))
+        at_most = {_with(p, i, 0) for p in self._frontier(rest, point)}
+        if {_with(p, i, 0) for p in found} == at_most:
+            return found  # a larger size of this lever spares nothing of the others
+        between = sizes[sizes.index(least) + 1 :]
+        step = math.ceil(len(between) / _FRONTIER_STEPS)
+        for size in between[::step]:
+            more = self._frontier(rest, _with(point, i, size))
+            found += more
+            if {_with(p, i, 0) for p in more} == at_most:
+                break
+        return found
+
+    # Confirmation -----------------------------------------------------------------------------
+
+    def confirmation(self, point: Point, first: int) -> Confirmation:
+        """What fresh replications, from that number on, say of a point."""
+        level = 1 - 2 * (1 - CONFIDENCE) / LOOKS  # one-sided, shared over the looks
+        each = _needed(self.probability, level)
+        failures: list[int] = []
+        n = 0
+        for look in range(1, LOOKS + 1):
+            hopeless = False
+            while n < look * each and not hopeless:
+                batch = range(first + n, first + min(n + 8, look * each))
+                failures += self.misses(point, batch)
+                n += len(batch)
+                best = LOOKS * each - len(failures)
+                bound = proportion_interval(best, LOOKS * each, level).low
+                hopeless = bound is None or bound < self.probability
+            low = proportion_interval(n - len(failures), n, level).low or 0.0
+            if low >= self.probability or hopeless:
+                break
+        return Confirmation(n - len(failures), n, low, low >= self.probability, tuple(failures))
+
+    def confirmed(self, point: Point) -> Found:
+        """The point, enlarged as often as fresh replications refute it."""
+        most = _with_all(self.nothing, [i for i, size in enumerate(point) if size], self.widest)
+        first = FRESH_FROM
+        found = Found(point, self.confirmation(point, first))
+        for _ in range(MOST_ENLARGEMENTS):
+            if found.confirmation.confirmed:
+                break
+            larger = self._enlarged(found, most)
+            if larger is None:
+                break
+            first += FRESH_FROM
+            found = Found(larger, self.confirmation(larger, first))
+        return found
+
+    def _enlarged(self, found: Found, most: Point) -> Point | None:
+        """The least enlargement in one lever, else in all, that mends what has failed."""
+        failures = found.confirmation.failures
+        still = math.floor((1 - self.probability) * found.confirmation.n + 1e-9)
+
+        def mends(point: Point) -> bool:
+            return len(self.misses(point, failures)) <= still
+
+        choices = []
+        for i, size in enumerate(found.point):
+            sizes = [s for s in self.levers[i].sizes if s > size] if most[i] else []
+            if sizes and mends(_with(found.point, i, most[i])):
+                choices.append(_first([_with(found.point, i, s) for s in sizes], mends))
+        if not choices and mends(most):
+            steps = range(1, _LINE_STEPS + 1)
+            line = [self.along(found.point, most, step / _LINE_STEPS) for step in steps]
+            choices.append(_first(line, mends))
+        return min(choices, key=self.cost, default=None)
+
+
+def _with(point: Point, i: int, size: int) -> Point:
+    return (*point[:i], size, *point[i + 1 :])
+
+
+def _with_all(point: Point, chosen: Collection[int], sizes: Point) -> Point:
+    return tuple(sizes[i] if i in chosen else size for i, size in enumerate(point))
+
+
+def _first(points: Sequence[Point], holds: Callable[[Point], bool]) -> Point:
+    """The first point of an ascending row for which it holds; for the last it must."""
+    low, high = 0, len(points) - 1
+    while low < high:
+        middle = (low + high) // 2
+        if holds(points[middle]):
+            high = middle
+        else:
+            low = middle + 1
+    return points[high]
+
+
+def _needed(probability: float, level: float) -> int:
+    """Replications (20 at least) of which all must succeed to confirm the probability at once."""
+    n = 20
+    while (proportion_interval(n, n, level).low or 0.0) < probability:
+        n += 1
+    return n
+
+
+def _named(row: Mapping[Hashable, float]) -> dict[str, float]:
+    return {str(name): float(value) for name, value in row.items()}
