@@ -4,6 +4,7 @@ In the campaigns of `campaigns.py` nothing is left to chance, so coverage either
 exactly what it was. Appointments are made in the evening of day 0, so the first are on day 1.
 """
 
+import json
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -12,8 +13,12 @@ from typing import Any
 import pandas as pd
 import pytest
 from campaigns import advance_group, calling_group, campaign, day, delivery, run, unit
+from typer.testing import CliRunner
 
+from sim.cli import app
 from sim.experiment.binding import CONSTRAINTS, Binding, binding_of
+from sim.experiment.runs import carry_out
+from sim.experiment.settings import RunSettings
 from sim.model.capacity import unit_slots
 from sim.model.records import CAUSES, REASONS
 from sim.scenario import Scenario, merge
@@ -25,7 +30,7 @@ MANY = {"only": delivery(1000)}
 
 def tables_of(scenario: Scenario, replications: int = REPLICATIONS) -> list[dict[str, Any]]:
     """Simulated once for each scenario and number: most tests relax the same one in many ways."""
-    key = scenario.model_dump_json()
+    key = scenario.model_dump_json(by_alias=True)
     return [_simulated(key, number) for number in range(replications)]
 
 
@@ -449,3 +454,44 @@ def test_doses_that_lack_for_an_appointment_and_on_the_day_are_told_apart() -> N
     late = {"a": delivery(10, arrives=18, announced_arrival=day(1))}
     scenario = campaign(groups={"early": advance_group(10)}, deliveries=late)
     assert causes(scenario) == {"no_dose_on_the_day": 10}
+
+
+# The command --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("runs") / "run"
+    carry_out(shrunk_plan(all_registered=False), RunSettings(replications=2, workers=1), place)
+    return place
+
+
+def test_the_command_says_what_binds_and_draws_it(folder: Path) -> None:
+    result = CliRunner().invoke(app, ["binds", str(folder)])
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith("What holds back first doses by 14 August 2021: until 31 July")
+    assert "from 1 August 2021 the slots." in result.output
+    for name in ("binding", "binding_units"):
+        assert (folder / "pictures" / f"{name}.png").is_file()
+
+
+def test_the_command_as_json(folder: Path) -> None:
+    result = CliRunner().invoke(app, ["binds", str(folder), "--json", "--scope", "full"])
+    found = json.loads(result.output)
+    assert found["scope"] == "full"
+    assert found["status"]["interval"] == "binding"
+    assert {"date", "unit", "constraint", "share", "also"} <= set(found["by_day"][0])
+
+
+@pytest.mark.parametrize(
+    "arguments", [["nowhere"], ["scenarios"], ["{folder}", "--scope", "second"], []]
+)
+def test_wrong_arguments_are_refused(folder: Path, arguments: list[str]) -> None:
+    filled = [each.format(folder=folder) for each in arguments]
+    assert CliRunner().invoke(app, ["binds", *filled]).exit_code == 2
+
+
+def test_the_answer_of_a_run_says_what_binds(folder: Path) -> None:
+    result = CliRunner().invoke(app, ["show", str(folder)])
+    assert "What holds back first doses by 14 August 2021" in result.output
+    assert json.loads(CliRunner().invoke(app, ["show", str(folder), "--json"]).output)["binding"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from sim.cli.console import (
     amount_of_work,
     errors_reported,
     print_json,
+    print_pictures,
     progress,
     say_compiling,
     scheduler_address,
@@ -39,6 +41,7 @@ def show(folder: RunFolder, as_json: Json = False) -> None:
         from sim.experiment.answer import answer
         from sim.experiment.catalogue import run_state
         from sim.experiment.results import RunError, open_run
+        from sim.presentation.binding_view import binding_lines, brief_data
         from sim.presentation.run_view import precision_text, state_data, state_text
         from sim.presentation.terminal import answer_data, answer_text
 
@@ -50,12 +53,13 @@ def show(folder: RunFolder, as_json: Json = False) -> None:
             raise RunError("\n".join(damage))
         done = open_run(folder) if state.complete else None
         if as_json:
-            found = answer_data(done, answer(done)) if done else {}
+            found = {**answer_data(done, answer(done)), **brief_data(done)} if done else {}
             print_json({**found, **state_data(state)})
             return
         print(state_text(state))
         if done:
             print(f"\n{answer_text(done, answer(done))}")
+            print(binding_lines(done))
             if done.settings.precision:
                 print(precision_text(done))
 
@@ -156,3 +160,34 @@ def plot(
 
         for path in save_pictures(open_run(folder), out or folder / "pictures", unit):
             print(path)
+
+
+class ScopeName(StrEnum):
+    """What people are counted for."""
+
+    first = "first"
+    full = "full"
+
+
+def binds(
+    folder: RunFolder,
+    scope: Annotated[
+        ScopeName, typer.Option(help="First doses, or full vaccination.")
+    ] = ScopeName.first,
+    as_json: Json = False,
+) -> None:
+    """What holds back the next person in a run, day by day, and what decides by the deadline."""
+    with errors_reported():
+        from sim.experiment.binding import binding
+        from sim.experiment.results import open_run
+        from sim.presentation.binding_view import binding_data, binding_text, pictures
+        from sim.presentation.figures import save_figures
+
+        done = open_run(folder)
+        found = binding(done, scope.value)
+        drawn = save_figures(pictures(done, found), folder / "pictures")
+        if as_json:
+            print_json({**binding_data(done, found), "pictures": [str(path) for path in drawn]})
+        else:
+            print(binding_text(done, found))
+            print_pictures(drawn)

@@ -110,6 +110,7 @@ def run(
         from sim.experiment.answer import answer
         from sim.experiment.results import default_folder
         from sim.experiment.runs import carry_out
+        from sim.presentation.binding_view import binding_lines, brief_data
         from sim.presentation.run_view import precision_text
         from sim.presentation.terminal import answer_data, answer_text
 
@@ -132,12 +133,13 @@ def run(
         found = answer(result)
         if as_json:
             taken = {"precision_reached_with": result.manifest.get("precision_reached_with")}
-            data = answer_data(result, found)
+            data = {**answer_data(result, found), **brief_data(result)}
             print_json(
                 {**data, **(taken if settings.precision else {}), "simulated_now": simulated}
             )
         else:
             print(answer_text(result, found))
+            print(binding_lines(result))
             if settings.precision:
                 print(precision_text(result))
             if not simulated:
@@ -228,6 +230,14 @@ def compare(
         list[Path],
         typer.Argument(metavar="A B ...", help="Scenario files, or folders of finished runs."),
     ],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change one value in all of the scenario files; may be repeated.",
+        ),
+    ] = None,
     replications: Annotated[
         int | None,
         typer.Option(
@@ -255,7 +265,7 @@ def compare(
         from sim.presentation import comparison_view
         from sim.presentation.figures import save_figures
 
-        sides = [side_of(path) for path in scenarios]
+        sides = [side_of(path, overrides or []) for path in scenarios]
         settings = settings_for(
             sides, seed, date_of("--until", until), engine.value, workers,
             scheduler_address(executor, scheduler),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from typing import Any
@@ -12,7 +13,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from sim.experiment.binding import CONSTRAINTS, STATUS, Binding, main_of, runs_of
+from sim.experiment.binding import (
+    CONSTRAINTS,
+    STATUS,
+    Binding,
+    Status,
+    binding,
+    main_of,
+    runs_of,
+)
 from sim.experiment.plan_arithmetic import capacity
 from sim.experiment.results import Run
 from sim.model.records import CAUSES, REASONS
@@ -70,21 +79,27 @@ def _together(constraint: str, also: str) -> str:
     return " together with ".join([_HOLDS[constraint], *others])
 
 
-def brief(found: Binding) -> list[str]:
-    """The sentence, and what would help and what would not: two lines."""
-    helps = [name for name, status in found.status.items() if status == "binding"]
-    jointly = [name for name, status in found.status.items() if status == "joint"]
-    parts = [
-        f"{label} {', '.join(_short(name) for name in names)}"
-        for label, names in (
-            ("more of this would help:", helps),
-            ("only together:", jointly),
-            ("of this it would not:", found.idle()),
-        )
-        if names
-    ]
+def binding_lines(run: Run) -> str:
+    """For the answer of a run: what holds back first doses, what would help, where more is told."""
+    found = binding(run)
+    parts = []
+    for label, names in (
+        ("more of this would help", _with_status(found, "binding")),
+        ("only all of these together", _with_status(found, "joint")),
+        ("not of this", _with_status(found, "idle")),
+    ):
+        if names:
+            parts.append(f"{label}: {', '.join(_short(name) for name in names)}")
     text = "; ".join(parts)
-    return [sentence(found), f"{text[:1].upper()}{text[1:]}." if text else ""]
+    lines = [sentence(found)]
+    if text:
+        lines.append(f"{text[:1].upper()}{text[1:]}.")
+    lines.append(f"Day by day: vaxsim binds {shlex.quote(str(run.folder))}")
+    return "\n" + "\n".join(lines)
+
+
+def _with_status(found: Binding, status: Status) -> list[str]:
+    return [name for name, each in found.status.items() if each == status]
 
 
 def _short(name: str) -> str:
@@ -93,16 +108,15 @@ def _short(name: str) -> str:
     )
 
 
-def binding_text(run: Run, found: Sequence[Binding]) -> str:
-    """Both scopes in a sentence; then, for the first of them, periods, months and causes."""
-    main = found[0]
+def binding_text(run: Run, found: Binding) -> str:
+    """A sentence, what would help and what would not, periods, months and causes."""
     sections = [
-        [sentence(each) for each in found],
-        _statuses(main),
-        _periods(main),
-        _months(main),
-        _causes(run, main),
-        _notes(run, main),
+        [sentence(found)],
+        _statuses(found),
+        _periods(found),
+        _months(found),
+        _causes(run, found),
+        _notes(run, found),
     ]
     return "\n\n".join("\n".join(section) for section in sections if section)
 
@@ -110,7 +124,7 @@ def binding_text(run: Run, found: Sequence[Binding]) -> str:
 def _statuses(found: Binding) -> list[str]:
     rows = []
     for status, meaning in STATUS.items():
-        names = [_short(name) for name, each in found.status.items() if each == status]
+        names = [_short(name) for name in _with_status(found, status)]
         if names:
             rows.append((meaning, ", ".join(names)))
     return [
@@ -183,7 +197,7 @@ def _notes(run: Run, found: Binding) -> list[str]:
         in_all = sum(failed.values())
         parts = [f"{_FAILED[n]} {count(v)} ({percent(v / in_all)})" for n, v in failed.items()]
         lines.append("Calls in vain up to then: " + ", ".join(parts) + ".")
-    narrow = narrowest(run)
+    narrow = limiting_stations(run)
     lines.append(
         "The station that limits the slots: "
         + ", ".join(f"{name} at {n} of {len(run.scenario.units)} units" for name, n in narrow)
@@ -192,35 +206,39 @@ def _notes(run: Run, found: Binding) -> list[str]:
     return lines
 
 
-def narrowest(run: Run) -> list[tuple[str, int]]:
+def limiting_stations(run: Run) -> list[tuple[str, int]]:
     """The station with the least throughput, and at how many units, the most frequent first."""
     rows = capacity(run.scenario).reset_index(drop=True)
     stations = rows.loc[rows.groupby("unit")["throughput"].idxmin(), "station"]
     return [(str(name), int(n)) for name, n in stations.value_counts().items()]
 
 
-def binding_data(run: Run, found: Sequence[Binding]) -> dict[str, Any]:
-    """Everything as one JSON object, a key a scope."""
-    return {"run": str(run.folder), **{each.scope: _data(each) for each in found}}
+def binding_data(run: Run, found: Binding) -> dict[str, Any]:
+    """Everything as one JSON object; days and units up to the deadline."""
+    by_day = found.by_day[found.by_day["date"] <= pd.Timestamp(found.deadline)]
+    return {
+        "run": str(run.folder),
+        "scope": found.scope,
+        **_summary(found),
+        "province_by_day": _records(found.province_by_day),
+        "by_day": _records(by_day),
+        "causes": _records(found.causes),
+        "failed_calls": found.failed_calls,
+        "limiting_stations": dict(limiting_stations(run)),
+    }
 
 
-def brief_data(found: Binding) -> dict[str, Any]:
-    """The sentence, the periods and the status of each constraint."""
+def brief_data(run: Run) -> dict[str, Any]:
+    """What the answer of a run says about it."""
+    return {"binding": _summary(binding(run))}
+
+
+def _summary(found: Binding) -> dict[str, Any]:
     return {
         "sentence": sentence(found),
         "periods": _records(found.periods()),
         "decisive_periods": _records(found.decisive_periods()),
         "status": found.status,
-    }
-
-
-def _data(found: Binding) -> dict[str, Any]:
-    return {
-        **brief_data(found),
-        "province_by_day": _records(found.province_by_day),
-        "by_day": _records(found.by_day[found.by_day["date"] <= pd.Timestamp(found.deadline)]),
-        "causes": _records(found.causes),
-        "failed_calls": found.failed_calls,
     }
 
 
@@ -239,8 +257,9 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 def pictures(run: Run, found: Binding) -> Iterator[tuple[str, Figure]]:
     """The calendar, and the units day by day."""
     with mpl.rc_context(style.SETTINGS):
-        yield "binding", calendar(run, found)
-        yield "binding_units", units(run, found)
+        name = "binding" if found.scope == "first" else f"binding_{found.scope}"
+        yield name, calendar(run, found)
+        yield f"{name}_units", units(run, found)
 
 
 def calendar(run: Run, found: Binding) -> Figure:
@@ -263,6 +282,8 @@ def calendar(run: Run, found: Binding) -> Figure:
     panels = figure.subplots(rows, columns, squeeze=False)
     for axes in panels.flat:
         axes.set_axis_off()
+        axes.set_xticks([])
+        axes.set_yticks([])
     for axes, month in zip(panels.flat, months, strict=False):
         _sheet(axes, [d for d in days if (d.year, d.month) == month], today, decides, found)
     _legend(figure, used, "upper half: that day; lower half: what decides about the deadline")
@@ -291,7 +312,7 @@ def _sheet(
         _cell(axes, column, row, 0.56 if day in decides else 1.0, today[day])
         if day in decides:
             _cell(axes, column, row + 0.56, 0.44, decides[day])
-        axes.text(column + 0.08, row + 0.1, str(day.day), fontsize=4.5, va="top", color="#404040")
+        axes.text(column + 0.04, row + 0.08, str(day.day), fontsize=7, va="top", color="#404040")
         last = day == found.deadline
         axes.add_patch(
             Rectangle(
@@ -303,7 +324,7 @@ def _sheet(
 
 def _cell(axes: Axes, x: float, y: float, height: float, constraint: str) -> None:
     axes.add_patch(Rectangle((x, y), 1, height, **_look(constraint)))
-    _letter(axes, x + 0.62, y + height / 2 + 0.02, constraint)
+    _letter(axes, x + 0.78, y + height / 2 + 0.02, constraint)
 
 
 def _look(constraint: str) -> dict[str, Any]:
@@ -315,7 +336,7 @@ def _look(constraint: str) -> dict[str, Any]:
 def _letter(axes: Axes, x: float, y: float, constraint: str) -> None:
     letter, colour, hatch = style.CONSTRAINTS[constraint]
     ink = "white" if colour in style.DARK and not hatch else "black"
-    axes.text(x, y, letter, ha="center", va="center", fontsize=6.5, color=ink)
+    axes.text(x, y, letter, ha="center", va="center", fontsize=7, color=ink)
 
 
 def units(run: Run, found: Binding) -> Figure:
@@ -341,7 +362,7 @@ def units(run: Run, found: Binding) -> Figure:
                 _letter(axes, x + width / 2, row, constraint)
     axes.set_xlim(x_of(rows["date"].min()), x_of(rows["date"].max() + timedelta(days=1)))
     axes.set_ylim(len(names) - 0.4, -0.6)
-    axes.set_yticks(range(len(names)), names, fontsize=6.5)
+    axes.set_yticks(range(len(names)), names, fontsize=7)
     axes.grid(axis="y", visible=False)
     date_axis(axes)
     deadline_line(axes, found.deadline + timedelta(days=1), label=False)

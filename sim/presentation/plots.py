@@ -1,4 +1,4 @@
-"""Five pictures of a run, each a function of the run that returns a matplotlib Figure.
+"""The pictures of a run, each a function of the run that returns a matplotlib Figure.
 
 matplotlib's object interface is used throughout (no pyplot, no global state).
 """
@@ -18,12 +18,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator, PercentFormatter
 
 from sim.experiment.answer import reason_counts, sum_over_replications
+from sim.experiment.binding import binding
 from sim.experiment.coverage import SCOPES, Scope
 from sim.experiment.plan_arithmetic import capacity
 from sim.experiment.results import Run, RunError
 from sim.experiment.statistics import quantile_band
 from sim.model.records import PROVINCE_STORE, REASONS
-from sim.presentation import style
+from sim.presentation import binding_view, style
 from sim.presentation.figures import (
     date_axis,
     deadline_line,
@@ -48,6 +49,7 @@ def pictures(run: Run, unit: str | None = None) -> Iterator[tuple[str, Figure]]:
         yield "call_centre", call_centre(run)
         yield "reasons", reasons(run)
         yield "unit_day", unit_day(run, unit)
+    yield from binding_view.pictures(run, binding(run))
 
 
 def save_pictures(run: Run, folder: Path, unit: str | None = None) -> list[Path]:
