@@ -105,7 +105,7 @@ def test_a_cost_that_cannot_be_is_an_error(text, message):
 
 
 def test_the_cost_of_nobody_is_an_error_that_says_who_there_is():
-    with pytest.raises(StaffingError, match=r"did you mean vaccinator.*agent, observation"):
+    with pytest.raises(StaffingError, match=r"did you mean vaccinator.*agent, observation.*estate"):
         Levers(load_scenario(PLAN), {"vacinator": 1.0})
 
 

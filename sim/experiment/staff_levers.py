@@ -74,9 +74,11 @@ class Levers:
         roles = list(dict.fromkeys(role for lever in found for role in reversed(lever.roles)))
         for role in costs:
             if role not in roles:
+                general = [name for name in roles if "." not in name]
                 raise StaffingError(
-                    f"cost {role}: nobody is called so{did_you_mean(role, roles)}; choose from "
-                    f"{', '.join(sorted(roles, key=lambda name: ('.' in name, name)))}"
+                    f"cost {role}: nobody is called so{did_you_mean(role, general)}; choose from "
+                    f"{', '.join(sorted(general))}, or of one place only, like "
+                    f"{next(name for name in roles[::-1] if '.' in name)}"
                 )
         self.all = [
             Lever(**{**vars(lever), "cost": costs[role] * lever.places})

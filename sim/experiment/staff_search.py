@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice, permutations
 
 from sim.experiment.staff_levers import Staffing
 
@@ -126,59 +127,42 @@ def _lowest(memory: Memory, axis: Axis, staffing: Staffing) -> Staffing:
 
 
 def exchange(memory: Memory, axes: Sequence[Axis], start: Staffing, cost: Cost) -> Staffing:
-    """Less of one and more of another, as long as that is cheaper; each time `descend` again.
-
-    For every axis lowered by one step and every other one, the most is tried that is still
-    cheaper: if that does not meet the condition, less does not either.
-    """
+    """Less of one and more of another, as long as that is cheaper; each time `descend` again."""
     best = start
-    improved = True
-    while improved:
-        improved = False
-        for trial in _exchanges(axes, best, cost):
-            if memory.holds(trial):
-                best = descend(memory, axes, trial)
-                improved = True
-                break
-    return best
+    while True:
+        better = next(filter(memory.holds, _exchanges(axes, best, cost)), None)
+        if better is None:
+            return best
+        best = descend(memory, axes, better)
 
 
 def _exchanges(axes: Sequence[Axis], staffing: Staffing, cost: Cost) -> Iterator[Staffing]:
-    now = cost(staffing)
-    for down in axes:
-        k = down.place(staffing)
-        if k == 0:
+    """What is cheaper with one axis lower and another higher.
+
+    Lower by one step and higher by as many as are still cheaper; higher by one step and lower by
+    as few as make it cheaper. If those do not meet the condition, those with less do not.
+    """
+    limit = cost(staffing) - TINY
+    for down, up in permutations(axes, 2):
+        here, there = down.place(staffing), up.place(staffing)
+        below, above = range(here - 1, -1, -1), range(there + 1, len(up.steps))
+        if not (below and above):
             continue
-        lower = down.put(staffing, k - 1)
-        for up in axes:
-            if up is down:
-                continue
-            dearest = None
-            for step in range(up.place(staffing) + 1, len(up.steps)):
-                trial = up.put(lower, step)
-                if cost(trial) >= now - TINY:
-                    break
-                dearest = trial
-            if dearest is not None:
-                yield dearest
+        most = [up.put(down.put(staffing, below[0]), k) for k in above]
+        yield from [trial for trial in most if cost(trial) < limit][-1:]
+        least = (down.put(up.put(staffing, above[0]), k) for k in below[1:])
+        yield from islice((trial for trial in least if cost(trial) < limit), 1)
 
 
 def equally_cheap(axes: Sequence[Axis], staffing: Staffing, cost: Cost) -> Iterator[Staffing]:
-    """Less of one and more of another at the same cost."""
+    """One axis lower by a step and another higher, at the same cost."""
     now = cost(staffing)
-    for down in axes:
-        k = down.place(staffing)
-        if k == 0:
-            continue
-        lower = down.put(staffing, k - 1)
-        for up in axes:
-            if up is not down:
-                for step in range(up.place(staffing) + 1, len(up.steps)):
-                    trial = up.put(lower, step)
-                    if cost(trial) > now - TINY:
-                        if cost(trial) < now + TINY:
-                            yield trial
-                        break
+    for down, up in permutations(axes, 2):
+        here, there = down.place(staffing), up.place(staffing)
+        if here > 0:
+            lower = down.put(staffing, here - 1)
+            trials = (up.put(lower, k) for k in range(there + 1, len(up.steps)))
+            yield from (trial for trial in trials if abs(cost(trial) - now) < TINY)
 
 
 def least_of_each(memory: Memory, axes: Sequence[Axis], most: Staffing) -> Staffing:

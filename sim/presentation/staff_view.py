@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
 
 import matplotlib as mpl
@@ -50,7 +50,7 @@ def _sentence(study: Study) -> str:
     answer, goal = study.answer, _goal(study)
     promised = percent(study.question["probability"])
     if not answer["found"]:
-        return f"No staffing was found that reaches the goal, {goal_words(goal)}, {_why(study)}"
+        return _not_found(study)
     now = "is not enough" if answer["now_meets"] is False else "is enough"
     if answer["now_meets"] is None:
         now = "was not tried"
@@ -71,23 +71,30 @@ def _capital(words: str) -> str:
     return words[:1].upper() + words[1:] if words else "Nobody"
 
 
-def _why(study: Study) -> str:
-    why = study.answer["why_not"]
+def _not_found(study: Study) -> str:
+    why, words = study.answer["why_not"], goal_words(_goal(study))
     promised = percent(study.question["probability"])
     if why["limits"]:
-        needed, ceiling = count(why["needed"]), count(why["ceiling"])
+        most = f"at most {count(why['ceiling'])}" if why["ceiling"] else "none"
         return (
-            f"because with any number of these staff at most {ceiling} people can be vaccinated by "
-            f"then, and it takes {needed}."
+            f"No number of these staff reaches the goal, {words}: it takes {count(why['needed'])} "
+            f"people, and doses, slots, turns and intervals allow {most} by then."
         )
     if why["closest"]:
-        return f"with the promised probability of {promised} in the replications allowed."
+        return (
+            f"No staffing was shown to reach the goal, {words}, with a probability of {promised}: "
+            "those that seemed to did not stand the test."
+        )
     if why.get("replications"):
         return (
-            f"with a probability of {promised}: with the most staff that is of use, it is reached "
-            f"in {why['reached']} of {replications(why['replications'])}."
+            f"No staffing was found that reaches the goal, {words}, with a probability of "
+            f"{promised}: with the most staff that is of use it is reached in {why['reached']} of "
+            f"{replications(why['replications'])}."
         )
-    return f"with a probability of {promised}, before the replications were used up."
+    return (
+        f"No staffing was found that reaches the goal, {words}, with a probability of {promised}, "
+        "before the replications were used up (--replications allows more)."
+    )
 
 
 def _heads(frame: pd.DataFrame, column: str) -> tuple[int, int]:
@@ -98,24 +105,27 @@ def _heads(frame: pd.DataFrame, column: str) -> tuple[int, int]:
 
 
 def _staffing(study: Study) -> str:
-    frame = study.table("staffing")
     rows = [("", "now", "proposed", "first guess", "cost of one", "cost")]
-    for row in frame.to_dict("records"):
-        places = f" ({row['places']} units)" if row["places"] > 1 else ""
-        who = "agents" if row["who"] == "agent" else row["who"]
-        shift = f", shift {row['key'].split('.')[-2]}" if ".shifts." in row["key"] else ""
-        rows.append(
-            (
-                f"{who}, {row['where']}{shift}{places}",
-                count(row["now"]),
-                count(row["proposed"]),
-                count(row["first_guess"]),
-                _cost(row["cost_of_one"]),
-                _cost(row["cost_of_one"] * row["proposed"]),
-            )
+    rows += [
+        (
+            _who(row),
+            count(row["now"]),
+            count(row["proposed"]),
+            count(row["first_guess"]),
+            _cost(row["cost_of_one"]),
+            _cost(row["cost_of_one"] * row["proposed"]),
         )
-    lines = table(rows, "<>>>>>")
-    return "\n".join(["Staff (in each unit, where there are several)", *lines])
+        for row in study.table("staffing").to_dict("records")
+    ]
+    return "\n".join(["Staff (in each unit, where there are several)", *table(rows, "<>>>>>")])
+
+
+def _who(row: Mapping[Hashable, Any]) -> str:
+    """Who they are and where."""
+    who = "agents" if row["who"] == "agent" else row["who"]
+    shift = f", shift {int(row['key'].split('.')[-2]) + 1}" if ".shifts." in row["key"] else ""
+    places = f" ({row['places']} units)" if row["places"] > 1 else ""
+    return f"{who}, {row['where']}{shift}{places}"
 
 
 def _how_sure(study: Study) -> str:
@@ -153,11 +163,13 @@ def _how_sure(study: Study) -> str:
 
 def _most_tried(study: Study) -> str:
     why = study.answer["why_not"]
-    lines = [f"  {words}" for words in why["limits"]]
-    if lines:
-        lines.insert(0, "What stands in the way, and what one more of it is worth")
-    most = ", ".join(f"{key} = {count(number)}" for key, number in why["most"].items())
-    return "\n".join([*lines, f"The most that was considered: {most}"])
+    if why["limits"]:
+        lines = [f"  {words}" for words in why["limits"]]
+        return "\n".join(["What stands in the way, and what one more of it is worth", *lines])
+    rows = [("", "now", "most")]
+    for row in study.table("staffing").to_dict("records"):
+        rows.append((_who(row), count(row["now"]), count(why["most"][row["key"]])))
+    return "\n".join(["Staff now, and the most that was considered", *table(rows, "<>>")])
 
 
 def _curve(study: Study) -> str:
@@ -181,6 +193,8 @@ def _curve(study: Study) -> str:
 def _spent(study: Study) -> str:
     answer = study.answer
     spent = answer["spent"]
+    if not spent["in all"]:
+        return "Nothing had to be simulated to know."
     words = {
         "search": "in the search",
         "ties": "to compare equally cheap ones",
@@ -205,7 +219,9 @@ def _cost(value: float) -> str:
 
 
 def pictures(study: Study) -> Iterator[tuple[str, Figure]]:
-    """Cost against probability, and what was tried."""
+    """Cost against probability, and what was tried; nothing if nothing was simulated."""
+    if not study.answer["simulated"]:
+        return
     with mpl.rc_context(style.SETTINGS):
         yield "cost_and_probability", cost_and_probability(study)
         yield "tried", tried(study)
@@ -255,9 +271,6 @@ def tried(study: Study) -> Figure:
     )
     axes = figure.subplots()
     frame = study.table("candidates")
-    if frame.empty:
-        say(axes, "nothing was simulated")
-        return figure
     promised = study.question["probability"]
     stations = frame["cost"] - frame["cost_of_agents"]
     meets = frame["reached"] >= promised * frame["replications"] - 1e-9
