@@ -1,4 +1,9 @@
-"""Choosing by simulation, with a bound on the probability of choosing wrongly."""
+"""Choosing by simulation, with a bound on the probability of choosing wrongly.
+
+The package sim-tools (1.3.0) has KN, too. It is not used: it looks up the variance of a wrong pair
+whenever the second alternative has the lower number, asks for one replication of one alternative at
+a time (so one core works), and would bring plotly and scikit-learn.
+"""
 
 from __future__ import annotations
 
