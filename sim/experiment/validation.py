@@ -37,11 +37,12 @@ WIDTH = 0.02
 """Widest interval, as a share of the value."""
 WIDTH_OF_SMALL_PROBABILITY = 0.002
 SMALL_PROBABILITY = 0.1
-QUICK = 10
-"""The quick set has one in so many replications, and allows intervals 5 times as wide."""
-QUICK_WIDTH = 5.0
-LEAST_REPLICATIONS = 4
-"""In the quick set, where a case has as many."""
+QUICK = 20
+"""The quick set has one in so many replications of each case,"""
+LEAST, MOST = 5, 10
+"""but so many at least (where a case has them) and at most,"""
+QUICK_WIDTH = 8.0
+"""and allows intervals so many times as wide."""
 LARGE = 30_000
 """Customers in a replication from which on the quick set leaves out the reference engine."""
 
@@ -91,7 +92,7 @@ class Case:
 
     def quick_replications(self) -> int:
         """Replications in the quick set."""
-        return min(self.replications, max(LEAST_REPLICATIONS, self.replications // QUICK))
+        return min(self.replications, max(LEAST, min(MOST, self.replications // QUICK)))
 
 
 @dataclass(frozen=True)

@@ -172,7 +172,7 @@ def _service(distribution: str) -> str:
 def _reference_cases() -> Iterator[Case]:
     second = 0.072 / 180
     yield Case(
-        "r1", "M/M/14, 10 erlangs (Erlang C)", "R1", "erlang_c.toml", 180,
+        "r1", "M/M/14, 10 erlangs (Erlang C)", "R1", "erlang_c.toml", 240,
         (
             waits(0.1741319),
             in_time(0.88835, "served within 20 s"),
@@ -192,31 +192,31 @@ def _reference_cases() -> Iterator[Case]:
         )  # fmt: skip
     call, calls = 48 * CALL / 5, 1_000_000
     yield Case(
-        "r3", "M/M/50, 48 erlangs", "R3", "erlang_c.toml", 360,
+        "r3", "M/M/50, 48 erlangs", "R3", "erlang_c.toml", 400,
         (waits(0.694456), wait(20.8337, call / 60, "s"), occupancy(0.96)),
         _centre(48, 50, calls=calls),
     )  # fmt: skip
+    call = 48 * CALL
     yield Case(
-        "r3_abandon", "M/M/50+M, 48 erlangs, patience 2", "R3", "erlang_a.toml", 24,
+        "r3_abandon", "M/M/50+M, 48 erlangs, patience 2", "R3", "erlang_a.toml", 90,
         (
             abandons(0.0309122),
             waits(0.467774),
             wait(3.70947, call / 60, "s"),
             occupancy(0.930324),
         ),
-        _centre(48, 50, _exponential(2 * call), calls),
+        _centre(48, 50, _exponential(2 * call)),
     )  # fmt: skip
-    calls = 1_000_000
     for load, exact in ((90, 0.00833192), (100, 0.03986100), (110, 0.09919156), (120, 0.16769296)):
         yield Case(
             f"r4_{load}", f"M/M/100+M, {load} erlangs, patience 1 (Erlang A)", "R4",
-            "erlang_a.toml", {90: 100, 100: 32}.get(load, 16),
-            (abandons(exact), wait(exact, load * 1440 / calls, "mean calls")),
-            _centre(load, 100, _exponential(load * 1440 / calls), calls),
+            "erlang_a.toml", {90: 480, 100: 140}.get(load, 60),
+            (abandons(exact), wait(exact, load * CALL, "mean calls")),
+            _centre(load, 100, _exponential(load * CALL)),
         )  # fmt: skip
     for agents, load, patience, calls, replications, (left, waited, mean) in (
-        (3, 2, 1, 200_000, 12, (0.06116806, 0.37647994, 0.19297577)),
-        (50, 48, 2, 1_000_000, 200, (0.00051507, 0.69067860, 0.32035864)),
+        (3, 2, 1, 200_000, 18, (0.06116806, 0.37647994, 0.19297577)),
+        (50, 48, 2, 1_000_000, 230, (0.00051507, 0.69067860, 0.32035864)),
     ):
         call = load * 1440 / calls
         yield Case(
@@ -242,7 +242,7 @@ def _reference_cases() -> Iterator[Case]:
         ),
     )  # fmt: skip
     yield Case(
-        "r8", "M/M/10+M, 12 erlangs, half redial after 5 mean calls", "R8", "redials.toml", 16,
+        "r8", "M/M/10+M, 12 erlangs, half redial after 5 mean calls", "R8", "redials.toml", 24,
         (
             attempts_an_hour(14.229364, 12 * CALL),
             abandons(0.313347),
@@ -291,7 +291,7 @@ def _telephone_cases() -> Iterator[Case]:
     level = served_within(0.2, 12, 1, 10, waiting_places=5, abandonment_rate=0.5)
     yield Case(
         "finite_lines", "M/M/10/15+M, 12 erlangs, patience 2", "birth-death chain",
-        "finite_lines.toml", 20,
+        "finite_lines.toml", 28,
         (blocked(finite.blocked), in_time(level, "served within 0.2 mean calls"),
          *_telephone(finite, call)),
     )  # fmt: skip
@@ -353,7 +353,7 @@ def _telephone_cases() -> Iterator[Case]:
     shared = markovian_queue(12, 1, 12, abandonment_rate=1)
     yield Case(
         "languages_together", "two languages, all agents speak both: M/M/12+M",
-        "Erlang A for both together", "languages_together.toml", 20,
+        "Erlang A for both together", "languages_together.toml", 48,
         (abandons(shared.abandons, "thai"), abandons(shared.abandons, "burmese"),
          occupancy(shared.occupancy)),
     )  # fmt: skip
@@ -423,7 +423,7 @@ def _unit_cases() -> Iterator[Case]:
     )  # fmt: skip
     yield Case(
         "network", "three stations, two fifths visit the second, walks between", "Jackson",
-        "network.toml", 48,
+        "network.toml", 80,
         (
             station_wait(first.mean_wait, CALL, "1/arrivals", "registration"),
             station_wait(second.mean_wait, CALL, "1/arrivals", "screening"),
@@ -448,7 +448,7 @@ def _unit_cases() -> Iterator[Case]:
             )
             for minute in (20, 40, 100, 140)
         ),
-        _clinics(600),
+        _clinics(700),
     )  # fmt: skip
     yield Case(
         "blocks", "D/D/1: six patients every hour, 10 minutes each", "by hand: (0+10+...+50)/6",
@@ -554,7 +554,7 @@ def _services() -> Iterator[Case]:
         exact = single_server_mean_wait(0.5, mean, math.sqrt(square / mean**2 - 1))
         yield Case(
             f"service_{name.split()[0].lower()}", f"M/G/1, {name} services",
-            "Pollaczek and Khinchine", "unit.toml", 20,
+            "Pollaczek and Khinchine", "unit.toml", 28,
             (station_wait(exact, s, "2/arrivals"),),
             (_service(distribution),),
         )  # fmt: skip

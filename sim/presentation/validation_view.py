@@ -7,6 +7,7 @@ from typing import Any
 
 from sim.experiment.validation import (
     CONFIDENCE,
+    QUICK_WIDTH,
     WIDTH,
     WIDTH_OF_SMALL_PROBABILITY,
     JudgedCase,
@@ -19,20 +20,26 @@ _VERDICTS = {"pass": "pass", "outside": "FAIL: outside", "too wide": "FAIL: too 
 
 
 def validation_text(cases: Sequence[JudgedCase], quick: bool) -> str:
-    """A line a quantity, and what they amount to."""
-    level = f"{100 * CONFIDENCE:g} % interval"
-    rows = [("", "", "measured", level, "exact", "verdict")]
+    """A line a quantity, under its case; and what they amount to."""
+    rows: list[tuple[str, str, str, str, str]] = [
+        ("", "measured", f"{100 * CONFIDENCE:g} % interval", "exact", "verdict")
+    ]
+    headings: dict[int, str] = {}
     for case in cases:
-        rows.append((case.case.name, f"{case.case.queue} [{case.case.source}]", "", "", "", ""))
+        headings[len(rows)] = f"{case.case.name}: {case.case.queue} [{case.case.source}]"
         for judged in case.quantities:
             rows += [_row(judged, judgement) for judgement in judged.judgements]
         if case.engines_equal is not None:
             equal = "pass" if case.engines_equal else "FAIL: engines differ"
-            rows.append(("", "  the reference engine, replication 0", "", "", "equal", equal))
-    return "\n".join([*table(rows, "<<>>><"), "", *_summary(cases, quick)])
+            rows.append(("first replication, reference engine", "", "", "equal", equal))
+    lines: list[str] = []
+    for number, line in enumerate(table(rows, "<>>><")):
+        lines += [headings[number]] if number in headings else []
+        lines.append(line)
+    return "\n".join([*lines, "", *_summary(cases, quick)])
 
 
-def _row(judged: JudgedQuantity, judgement: Judgement) -> tuple[str, ...]:
+def _row(judged: JudgedQuantity, judgement: Judgement) -> tuple[str, str, str, str, str]:
     estimate, quantity = judgement.estimate, judged.quantity
     mean = "–" if estimate.mean is None else _number(estimate.mean)
     between = ""
@@ -43,7 +50,7 @@ def _row(judged: JudgedQuantity, judgement: Judgement) -> tuple[str, ...]:
     verdict = _VERDICTS[judgement.verdict]
     if judgement is not judged.judgements[-1]:
         verdict = f"outside with seed {judgement.seed}; again:"
-    return "", f"  {quantity.name}", mean, between, _number(quantity.exact), verdict
+    return quantity.name, mean, between, _number(quantity.exact), verdict
 
 
 def _number(value: float) -> str:
@@ -68,7 +75,8 @@ def _summary(cases: Sequence[JudgedCase], quick: bool) -> list[str]:
     ]
     if quick:
         lines.append(
-            "This is the quick set: fewer replications, and intervals may be 5 times as wide."
+            "This is the quick set: fewer replications, and intervals may be "
+            f"{QUICK_WIDTH:g} times as wide."
         )
     lines.append(
         f"Chance: of {len(quantities)} right quantities, {len(quantities) * (1 - CONFIDENCE):.1f} "

@@ -1,0 +1,235 @@
+"""Wrong engines: which case of `vaxsim validate` notices which mistake?
+
+A mutant is the text of an engine with one rule broken. `python tests/validation_mutants.py` makes
+each of them, runs the quick set with it and prints a table (about a quarter of an hour); the tests
+use some of them on shorter days.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from sim.engine import ENGINES, compiled, get_engine, reference
+from sim.engine.contract import Engine
+from sim.experiment import replications
+from sim.experiment.settings import RunSettings
+from sim.experiment.validation import Case, Engines, JudgedCase, validate
+from sim.experiment.validation_cases import all_cases
+
+SCENARIOS = Path(__file__).parent.parent / "scenarios" / "validation"
+KERNELS = "from sim.compilation import kernel\n"
+UNCACHED_KERNELS = (
+    "import numba\n\n\ndef kernel(function):\n    return numba.njit(nogil=True)(function)\n"
+)
+"""Numba keeps compiled code by file name, and a mutant has none."""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One rule broken: the text `old` of an engine becomes `new`."""
+
+    mistake: str
+    old: str
+    new: str
+    engine: str = "compiled"
+
+    def module(self) -> ModuleType:
+        """The engine with the mistake."""
+        original = compiled if self.engine == "compiled" else reference
+        text = Path(original.__file__).read_text(encoding="utf-8")
+        assert text.count(self.old) == 1, f"must be in one place: {self.old}"
+        text = text.replace(self.old, self.new).replace(KERNELS, UNCACHED_KERNELS)
+        module = ModuleType("mutant")
+        sys.modules["mutant"] = module
+        exec(compile(text, "mutant", "exec"), module.__dict__)
+        return module
+
+
+MUTANTS = (
+    # The call centre
+    Mutant(
+        "the call that waits shortest is taken (last come, first served)",
+        "row = queues[language].first\n        if (",
+        "row = queues[language].last\n        if (",
+    ),
+    Mutant(
+        "one agent too many takes calls",
+        "pools[pool].on_duty = step_agents[step]",
+        "pools[pool].on_duty = step_agents[step] + 1",
+    ),
+    Mutant(
+        "one agent never takes a call",
+        "pools[pool].on_duty = step_agents[step]",
+        "pools[pool].on_duty = max(step_agents[step] - 1, 0)",
+    ),
+    Mutant(
+        "patience counts twice",
+        "patience_ends = now + quantile(patience",
+        "patience_ends = now + 2 * quantile(patience",
+    ),
+    Mutant(
+        "nobody gives up waiting",
+        "patience_ends = now + quantile(patience",
+        "patience_ends = now + 10**13 + 0 * quantile(patience",
+    ),
+    Mutant("an abandonment is not counted", "cell.abandoned += 1", "cell.abandoned += 0"),
+    Mutant(
+        "those who give up have not waited",
+        "cell.wait_all_us += wait",
+        "cell.wait_all_us += wait * (outcome == ANSWERED)",
+    ),
+    Mutant(
+        "patience and length of a call are drawn from one number",
+        "_, _, _, word = _luck(centre, caller)\n    end = now",
+        "word, _, _, _ = _luck(centre, caller)\n    end = now",
+    ),
+    Mutant(
+        "there is one line more",
+        "if centre.waiting + centre.talking == centre.lines:",
+        "if centre.waiting + centre.talking == centre.lines + 1:",
+    ),
+    Mutant(
+        "those who wait need no line",
+        "if centre.waiting + centre.talking == centre.lines:",
+        "if centre.talking == centre.lines:",
+    ),
+    Mutant(
+        "everybody redials",
+        "if np.int64(decision) >= centre.redial_threshold:",
+        "if False:",
+    ),
+    Mutant("redials come at once", "redial = now + quantile(redial_delay, delay)", "redial = now"),
+    Mutant(
+        "one attempt too many",
+        "if caller.attempts_before + caller.made >= centre.attempts_allowed:",
+        "if caller.attempts_before + caller.made > centre.attempts_allowed:",
+    ),
+    Mutant(
+        "agents answer any language",
+        "if speaks[pool, language] and pools[pool].busy < pools[pool].on_duty:",
+        "if pools[pool].busy < pools[pool].on_duty:",
+    ),
+    # The units
+    Mutant(
+        "the patient who waits shortest is next (last come, first served)",
+        "heappush(self.queue, (now, patient, turn))",
+        "heappush(self.queue, (-now, patient, turn))",
+        "reference",
+    ),
+    Mutant(
+        "one more is served than there are staff",
+        "if started - over < staff:",
+        "if started - over <= staff:",
+    ),
+    Mutant(
+        "a vial of nine",
+        "vaccine.doses_left = vaccine.doses_per_vial\n",
+        "vaccine.doses_left = vaccine.doses_per_vial - (vaccine.doses_per_vial == 10)\n",
+    ),
+    Mutant(
+        "a vial of nine, the tenth dose noted as discarded",
+        "vaccine.doses_left = vaccine.doses_per_vial\n",
+        "vaccine.doses_left = vaccine.doses_per_vial - (vaccine.doses_per_vial == 10)\n"
+        "        vaccine.discarded += vaccine.doses_per_vial == 10\n",
+    ),
+    Mutant(
+        "an open vial lives on",
+        "if now >= vaccine.opened_at + vaccine.open_life_us:",
+        "if False:",
+    ),
+    Mutant(
+        "patience counts twice at a station",
+        "patience_ends = join + tolerance_us[patient]",
+        "patience_ends = join + 2 * tolerance_us[patient]",
+    ),
+    Mutant(
+        "nobody leaves a station's queue",
+        "in_time = now < late and now <= patience_ends",
+        "in_time = now < late",
+    ),
+    Mutant(
+        "observation counts from the seat",
+        "end = max(now, jab_us[patient] + service_us[patient, s])",
+        "end = now + service_us[patient, s]",
+    ),
+    Mutant(
+        "walks take no time",
+        "exit_us[patient] + walk_us[patient, s]",
+        "exit_us[patient] + 0 * walk_us[patient, s]",
+    ),
+    Mutant(
+        "patients are served before opening",
+        "staff = 0\n        started",
+        "staff = step_staff[step_first[s]]\n        started",
+    ),
+)
+
+
+@contextmanager
+def in_place_of_the_engine(mutant: Mutant) -> Iterator[None]:
+    """The program works with the mutant (in this process)."""
+    wrong = Engine.of(mutant.module())
+
+    def get(name: str) -> Engine:
+        return wrong if name == mutant.engine else get_engine(name)
+
+    replications.get_engine = get
+    try:
+        yield
+    finally:
+        replications.get_engine = get_engine
+
+
+def short_day(case: Case) -> Case:
+    """The same queue on a day of three hours, for an engine in Python."""
+    changes = ["call_centre.closes=03:00", "unit_types.clinic.closes=03:00"]
+    if case.scenario(SCENARIOS).unit_types["clinic"].walk_ins_per_day:
+        changes += ["unit_types.clinic.walk_ins_per_day=25_000", "groups.people.people=26_000"]
+    else:
+        times = [1.0] * 3 + [0.0] * 21
+        changes += [f"call_centre.call_times={times}", "groups.people.people=50_000"]
+    return dataclasses.replace(case, changes=(*case.changes, *changes))
+
+
+def noticed_by(cases: list[Case], engines: Engines = "compiled") -> list[str]:
+    """Which cases fail with the engine that is in place, and why if that is not their verdict."""
+    found = []
+    for case in cases:
+        try:
+            (judged,) = validate([case], SCENARIOS, RunSettings(workers=1), engines, quick=True)
+        except Exception as error:  # the model's own checks notice some mistakes
+            found.append(f"{case.name} ({type(error).__name__})")
+        else:
+            found += [case.name] if wrong(judged) else []
+    return found
+
+
+def wrong(judged: JudgedCase) -> bool:
+    """Whether a quantity misses its exact value with both seeds."""
+    return any(q.judgements[-1].verdict == "outside" for q in judged.quantities)
+
+
+SMALL = ("impatient_fixed", "impatient_exponential", "network")
+"""Cases for a mutant of the reference engine, on short days."""
+
+
+def main() -> None:
+    """Print which cases notice which mutant."""
+    cases = all_cases()
+    assert set(ENGINES) == {"compiled", "reference"}
+    print("| mistake in the engine | noticed by |\n| --- | --- |")
+    for mutant in MUTANTS:
+        small = [short_day(case) for case in cases if case.name in SMALL]
+        with in_place_of_the_engine(mutant):
+            names = noticed_by(cases if mutant.engine == "compiled" else small, mutant.engine)
+        print(f"| {mutant.mistake} | {', '.join(names) or 'NOBODY'} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
