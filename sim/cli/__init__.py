@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from sim import __version__
-from sim.cli.answers import staff
+from sim.cli.answers import goal, staff
 from sim.cli.benchmark import bench
 from sim.cli.plans import check, schema
-from sim.cli.results import plot, runs, show, verify
+from sim.cli.results import binds, plot, runs, show, verify
 from sim.cli.simulate import compare, run, sweep
-from sim.cli.uncertainty import sensitivity
+from sim.cli.uncertainty import risk, sensitivity
 from sim.cli.validity import validate
 
 app = typer.Typer(
@@ -42,7 +42,8 @@ def _vaxsim(
 
 
 for command in (
-    run, sweep, compare, staff, sensitivity, show, runs, verify, check, plot, schema, bench, validate,
+    run, sweep, compare, goal, staff, sensitivity, risk,
+    show, binds, runs, verify, check, plot, schema, bench, validate,
 ):  # fmt: skip
     app.command()(command)
 

@@ -9,12 +9,13 @@ chosen a winner must not also judge it: take other numbers for that.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from sim.experiment.crews import OnCompiling, OnDays
+from sim.experiment.packing import frame_of, unpack
 from sim.experiment.replications import Task
 from sim.experiment.results import scenario_digest
 from sim.experiment.run_writer import measures_in
@@ -88,6 +89,19 @@ class Trials:
             pd.DataFrame([self._known[digest, number] for number in numbers], index=numbers)
             for _, digest, numbers in asked
         ]
+
+    def tables(
+        self, scenario: Scenario, replications: Iterable[int], name: str
+    ) -> Iterator[pd.DataFrame]:
+        """One table of each replication, as they come. They are not remembered; measures are."""
+        self._settings.check_against(scenario)
+        digest = scenario_digest(scenario)
+        tasks = [
+            _Trial(scenario, self._settings, number, (digest, number)) for number in replications
+        ]
+        for task, packed in self._hired().do(tasks):
+            self._known[task.key] = measures_in(packed)
+            yield frame_of(unpack(packed)[name])
 
     def _hired(self) -> Workforce:
         if self._workforce is None:

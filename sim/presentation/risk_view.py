@@ -1,0 +1,231 @@
+"""The risk of deliveries, as text and as pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from sim.experiment.goals import Goal, read_goal
+from sim.experiment.risk import LEAST_OF_EACH
+from sim.experiment.study import Study
+from sim.presentation import style
+from sim.presentation.figures import date_axis, deadline_line, new_figure, thousands, x_of
+from sim.presentation.terminal import on, percent, replications, table
+
+_MET, _LOST = style.BLUE, style.VERMILLION
+
+
+def text(study: Study) -> str:
+    """How likely the goal is, by when it is met, and the warnings."""
+    sections = [[_sentence(study)], _days(study), _warnings(study)]
+    return "\n\n".join("\n".join(section) for section in sections if section)
+
+
+def _goal(study: Study) -> Goal:
+    return read_goal(study.question["reach"], study.scenario)
+
+
+def _sentence(study: Study) -> str:
+    answer, goal = study.answer, _goal(study)
+    chance, n = answer["probability"], answer["replications"]
+    said = (
+        f"{goal} is met with a probability of {percent(chance['mean'])} (95 % interval "
+        f"{percent(chance['low'])} to {percent(chance['high'])}: in {answer['met']:,} of "
+        f"{replications(n)})."
+    )
+    if not answer["deliveries_vary"]:
+        return (
+            f"{said} No delivery of this scenario is uncertain: chance here is that of people, "
+            "calls and units alone, and deliveries give no warning. Uncertain ones have "
+            "delay_days or fraction_delivered with a distribution."
+        )
+    if answer["warning"] is None:
+        met, lost = answer["met"], n - answer["met"]
+        which = "met" if met < lost else "lost"
+        return (
+            f"{said} No early warning can be found: the goal is {which} in too few replications "
+            f"({min(met, lost)} in all; {LEAST_OF_EACH} are needed in the first half)."
+            if min(met, lost) < 3 * LEAST_OF_EACH
+            else f"{said} No early warning can be found: deliveries do not tell lost from met."
+        )
+    return f"{said} {_warning(answer['warning'])}"
+
+
+def _warning(found: dict[str, Any]) -> str:
+    day = on(date.fromisoformat(found["date"]))
+    if found["p_lost_below"] is None:
+        return (
+            f"Early warning: fewer than {found['fewer_than']:,} doses by {day}; but it never came "
+            "in the replications that were to confirm it."
+        )
+    return (
+        f"Early warning: if fewer than {found['fewer_than']:,} doses have arrived by {day}, the "
+        f"goal is lost with a probability of {percent(found['p_lost_below'])} "
+        f"({percent(found['p_lost_below_low'])} to {percent(found['p_lost_below_high'])}); "
+        f"otherwise of {percent(found['p_lost_above'])} ({percent(found['p_lost_above_low'])} to "
+        f"{percent(found['p_lost_above_high'])})."
+    )
+
+
+def _days(study: Study) -> list[str]:
+    found = study.table("days")
+    if not len(found):
+        return []
+    end = study.scenario.campaign.horizon
+    rows = [("probability", "met by", "95 % interval")]
+    for row in found.to_dict("records"):
+        low = _on(row["low"], end) if row["low_known"] else "–"
+        high = _on(row["high"], end) if row["high_known"] else "too few replications to say"
+        limits = "the same" if low == high else f"{low} – {high}"
+        rows.append((percent(row["probability"]).replace(".0", ""), _on(row["day"], end), limits))
+    return ["By when the goal is met", *table(rows, "<<<")]
+
+
+def _on(day: Any, end: date) -> str:
+    return f"not within the horizon ({on(end)})" if pd.isna(day) else on(day.date())
+
+
+def _warnings(study: Study) -> list[str]:
+    found = study.table("warnings")
+    if not len(found):
+        return []
+    chosen = study.answer["warning"]["date"]
+    rows = [("", "by", "fewer than", "lost if fewer", "95 % interval", "lost if not",
+             "warns of lost", "silent when met")]  # fmt: skip
+    for row in found.to_dict("records"):
+        day = row["date"].date()
+        rows.append(
+            (
+                "*" if day.isoformat() == chosen else "",
+                on(day),
+                f"{row['fewer_than']:,}",
+                f"{row['lost_below']} of {row['below']}",
+                _between(row["p_lost_below_low"], row["p_lost_below_high"]),
+                f"{row['lost_above']} of {row['above']}",
+                _percent(row["sensitivity"]),
+                _percent(row["specificity"]),
+            )
+        )
+    n = study.answer["replications"]
+    return [
+        "Warnings: doses that have arrived by the evening of a date",
+        *table(rows, "<<>>>>>>"),
+        f"* the earliest that tells nearly as well as the best. Thresholds are from the first "
+        f"{n // 2:,} replications, all counts from the other {n - n // 2:,}.",
+    ]
+
+
+def _between(low: float, high: float) -> str:
+    return "–" if pd.isna(low) else f"{100 * low:.0f} – {100 * high:.0f} %"
+
+
+def _percent(value: float) -> str:
+    return "–" if pd.isna(value) else f"{100 * value:.0f} %"
+
+
+# Pictures -------------------------------------------------------------------------------------
+
+
+def pictures(study: Study) -> Iterator[tuple[str, Figure]]:
+    """Doses arrived by date, met and lost apart; and by when the goal is met."""
+    with mpl.rc_context(style.SETTINGS):
+        yield "doses_arrived", _doses_picture(study)
+        if len(study.table("days")):
+            yield "goal_day", _day_picture(study)
+
+
+def _doses_picture(study: Study) -> Figure:
+    goal, scenario = _goal(study), study.scenario
+    warning = study.answer["warning"]
+    figure = new_figure(
+        f"Doses that have arrived, where {goal} is met and lost", scenario.title, 4.2
+    )
+    axes = figure.subplots()
+    met = study.table("replications")["met"].to_numpy()
+    begin = scenario.campaign.first_day
+    end = min(goal.by + timedelta(days=7), scenario.campaign.horizon)
+    arrivals = study.table("arrivals").sort_values("day", kind="stable")
+    alpha = min(1.0, 12 / len(met) ** 0.75)
+    for number, here in arrivals.groupby("replication"):
+        days = [begin, *(day.date() for day in here["date"]), end]
+        doses = np.concatenate([[0], here["doses"].cumsum().to_numpy()])
+        within = [i for i, day in enumerate(days[:-1]) if day <= end]
+        axes.step(
+            [*(x_of(days[i]) for i in within), x_of(end)],
+            [*(doses[i] for i in within), doses[within[-1]]],
+            where="post", color=_MET if met[int(str(number))] else _LOST, lw=0.9, alpha=alpha,
+        )  # fmt: skip
+    names = {"met": _MET, "lost": _LOST}
+    handles = [Line2D([], [], color=colour, label=name) for name, colour in names.items()]
+    found = study.table("warnings")
+    if warning is not None:
+        places = [x_of(day.date()) for day in found["date"]]
+        axes.plot(places, found["fewer_than"], "--", color=style.BLACK, lw=1, marker=".", ms=5)
+        day = date.fromisoformat(warning["date"])
+        axes.plot(
+            x_of(day), warning["fewer_than"], "o", color=style.BLACK, ms=7, mfc="none", mew=1.6
+        )
+        axes.annotate(
+            f"fewer than {warning['fewer_than']:,}\nby {day.day} {day:%b}",
+            (x_of(day), warning["fewer_than"]), (-10, 26), textcoords="offset points",
+            ha="right", fontsize=8, bbox={"fc": "white", "ec": "none", "alpha": 0.8, "pad": 1},
+        )  # fmt: skip
+        handles.append(
+            Line2D([], [], color=style.BLACK, ls="--", marker=".", label="warning: below the line")
+        )
+    _goal_line(axes, goal)
+    axes.set_xlim(x_of(begin), x_of(end))
+    axes.set_ylim(bottom=0)
+    axes.set_ylabel("doses")
+    axes.yaxis.set_major_formatter(thousands)
+    date_axis(axes)
+    axes.legend(handles=handles, loc="upper left")
+    return figure
+
+
+def _goal_line(axes: Axes, goal: Goal) -> None:
+    deadline_line(axes, goal.by, label=False)
+    axes.text(
+        x_of(goal.by), 1.01, f"{goal.by.day} {goal.by:%b}", color=style.DEADLINE, ha="center",
+        transform=axes.get_xaxis_transform(), fontsize=8,
+    )  # fmt: skip
+
+
+def _day_picture(study: Study) -> Figure:
+    goal, scenario = _goal(study), study.scenario
+    figure = new_figure(
+        f"By when {goal.measure}{goal.comparison}{goal.amount:g} is met", scenario.title, 3.6
+    )
+    axes = figure.subplots()
+    reached = study.table("replications")["reached_on"]
+    days = pd.date_range(scenario.campaign.first_day, scenario.campaign.horizon)
+    known = np.sort(reached.dropna().to_numpy(dtype="datetime64[ns]"))
+    shares = np.searchsorted(known, days.to_numpy(dtype="datetime64[ns]"), "right") / len(reached)
+    places = [x_of(day.date()) for day in days]
+    axes.step(places, shares, where="post", color=style.BLUE)
+    quantiles = study.table("days")
+    for row in quantiles.to_dict("records"):
+        if not pd.isna(row["day"]):
+            x = x_of(row["day"].date())
+            ends = [row[end] if row[f"{end}_known"] else row["day"] for end in ("low", "high")]
+            low, high = (
+                x_of(scenario.campaign.horizon if pd.isna(end) else end.date()) for end in ends
+            )
+            axes.errorbar(
+                x, row["probability"], xerr=[[x - low], [high - x]], fmt="o", ms=5, capsize=3,
+                color=style.BLACK, lw=1.2,
+            )  # fmt: skip
+    _goal_line(axes, goal)
+    axes.set_ylim(0, 1.02)
+    axes.set_xlim(places[0], places[-1])
+    axes.set_ylabel("probability that it is met by then")
+    date_axis(axes)
+    return figure

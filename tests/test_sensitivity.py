@@ -1,0 +1,272 @@
+"""Claims about Sobol' indices and about `vaxsim sensitivity`."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tomlkit
+from scipy.stats import qmc, uniform
+from scipy.stats import sobol_indices as scipy_indices
+from small_campaign import SMALL
+from typer.testing import CliRunner
+
+from sim.cli import app
+from sim.experiment.sensitivity import (
+    SCREENING_ROWS,
+    Question,
+    SensitivityError,
+    find,
+    make_question,
+)
+from sim.experiment.settings import RunSettings
+from sim.experiment.statistics import sobol_indices
+from sim.experiment.trials import Trials
+from sim.scenario import merge
+from sim.scenario_files import with_values
+
+COVERAGE = "first_dose_coverage_by_deadline"
+CALLS = "attempts_per_booking"
+WILLING = "groups.late.willing"
+IDLE = {
+    "call_centre.answer_target_seconds": (10.0, 60.0),  # says what counts as answered in time
+    "appointments.rebook_after_no_show": (0.1, 0.9),  # nobody fails to show up
+    "supply.second_dose_notice_days": (13, 15),  # second doses are due after the deadline
+    "vaccines.az.open_vial_hours": (5.0, 7.0),  # a session lasts two hours
+}
+
+
+def small(found: dict[str, tuple[float, float]], **more: Any) -> dict[str, Any]:
+    """Data of the small campaign, with doses and calls in plenty, and ranges."""
+    plenty = {
+        "deliveries": {"first": {"doses": 2000}},
+        "appointments": {"no_show": 0.0},
+        "call_centre": {
+            "answer_target_seconds": 20.0,
+            "pools": {"desk": {"agents": 40}},
+            "lines": 60,
+        },
+        "supply": {"second_dose_notice_days": 14},
+        "campaign": {"deadline": SMALL["campaign"]["horizon"]},
+        "regimens": {"az_az": {"min_days": 80, "target_days": 80}},
+    }
+    ranges = {
+        path: {"low": low, "high": high, "source": "assumed"} for path, (low, high) in found.items()
+    }
+    data = merge(copy.deepcopy(SMALL), plenty)
+    return merge(data, {"ranges": ranges, **more})
+
+
+def answered(question: Question, workers: int = 1) -> tuple[dict[str, Any], dict[str, Any]]:
+    with Trials(RunSettings(workers=workers, seed=question.seed)) as trials:
+        return find(question, trials)
+
+
+# The indices ----------------------------------------------------------------------------------
+
+
+def ishigami(points: np.ndarray) -> np.ndarray:
+    x = np.pi * (2 * points - 1)
+    return np.sin(x[:, 0]) + 7 * np.sin(x[:, 1]) ** 2 + 0.1 * x[:, 2] ** 4 * np.sin(x[:, 0])
+
+
+def simulated(function: Any, factors: int, rows: int, groups: list[list[int]]) -> tuple[Any, ...]:
+    both = qmc.Sobol(2 * factors, rng=1).random(rows)
+    a, b = both[:, :factors], both[:, factors:]
+    mixed = []
+    for group in groups:
+        taken = a.copy()
+        taken[:, group] = b[:, group]
+        mixed.append(function(taken))
+    return function(a), function(b), np.array(mixed)
+
+
+def test_indices_of_the_ishigami_function_are_the_known_ones() -> None:
+    # Ishigami and Homma (1990), a = 7, b = 0.1: with V = a²/8 + b pi⁴/5 + b² pi⁸/18 + 1/2,
+    # V1 = (1 + b pi⁴/5)²/2, V2 = a²/8, V13 = b² pi⁸ (1/18 - 1/50)
+    v1, v2, v13 = (1 + math.pi**4 / 50) ** 2 / 2, 49 / 8, 0.01 * math.pi**8 * (1 / 18 - 1 / 50)
+    v = v1 + v2 + v13
+    found = sobol_indices(*simulated(ishigami, 3, 4096, [[0], [1], [2]]))
+    assert [each.first.mean for each in found] == pytest.approx([v1 / v, v2 / v, 0], abs=0.02)
+    assert [each.total.mean for each in found] == pytest.approx(
+        [(v1 + v13) / v, v2 / v, v13 / v], abs=0.02
+    )
+    for each, exact in zip(found, (v1 / v, v2 / v, 0), strict=True):
+        assert each.first.low is not None
+        assert each.first.high is not None
+        assert each.first.low <= exact <= each.first.high
+    assert found[1].foremost > 0.99
+
+
+def test_indices_are_those_of_scipy() -> None:
+    # SciPy draws its own samples: with the same ones, the same estimates
+    theirs = scipy_indices(
+        func=lambda x: ishigami(x.T), n=256, dists=[uniform(0, 1)] * 3, rng=np.random.default_rng(5)
+    )
+    function = {"a": theirs._A, "b": theirs._B, "ab": theirs._AB}
+    f_ab = [ishigami(function["ab"][i].T) for i in range(3)]
+    found = sobol_indices(ishigami(function["a"].T), ishigami(function["b"].T), f_ab)
+    assert [each.first.mean for each in found] == pytest.approx(theirs.first_order)
+    assert [each.total.mean for each in found] == pytest.approx(theirs.total_order)
+
+
+def test_indices_of_a_group_hold_the_interactions_within_it() -> None:
+    # x1 and x3 together have V1 + V13, all of it in the first-order index of the group
+    found = sobol_indices(*simulated(ishigami, 3, 4096, [[0, 2], [1]]))
+    assert [each.first.mean for each in found] == pytest.approx([0.5576, 0.4424], abs=0.02)
+    assert [each.total.mean for each in found] == pytest.approx([0.5576, 0.4424], abs=0.02)
+
+
+def test_what_never_varies_has_indices_of_zero() -> None:
+    (found,) = sobol_indices(np.ones(8), np.ones(8), [np.ones(8)])
+    assert (found.first.mean, found.total.mean, found.first.high) == (0, 0, 0)
+
+
+# The study ------------------------------------------------------------------------------------
+
+
+def test_where_one_parameter_alone_can_matter_it_explains_everything() -> None:
+    question = make_question(small({WILLING: (0.2, 0.9), **IDLE}), [COVERAGE], samples=8)
+    answer, tables = answered(question)
+    indices = tables["indices"].set_index("factor")
+    assert answer["measure_first"][COVERAGE]["factor"] == WILLING
+    assert answer["measure_first"][COVERAGE]["rivals"] == []
+    assert answer["followed"] == [WILLING]
+    # Nothing else changes a single person: the index of the four others is exactly 0. Coverage is a
+    # straight line of the willing, so the estimates are those of a line at the same 8 rows.
+    (line,) = sobol_indices(*simulated(lambda points: points[:, 0], 5, 8, [[0]]), seed=1)
+    assert indices.loc["the other 4 together", ["first", "total"]].tolist() == [0, 0]
+    assert indices.loc[WILLING, "total"] == pytest.approx(line.total.mean, rel=0.1)
+    assert indices.loc[WILLING, "first"] == pytest.approx(line.first.mean, rel=0.1)
+    assert indices.loc[WILLING, "foremost"] == 1
+
+
+def test_coverage_moves_by_as_much_as_the_willing() -> None:
+    # 600 of 1,000 people are willing with the share that varies: from 0.2 to 0.9 is 0.42 of all
+    question = make_question(small({WILLING: (0.2, 0.9), **IDLE}), [COVERAGE], samples=2)
+    tornado = answered(question)[1]["tornado"].set_index("factor")
+    swing = tornado["at_high"] - tornado["at_low"]
+    assert swing[WILLING] == pytest.approx(0.42, abs=0.05)
+    assert (swing.drop(WILLING) == 0).all()
+    assert tornado.loc[WILLING, ["low", "value", "high"]].tolist() == ["0.2", "0.9", "0.9"]
+
+
+def test_tornado_is_what_the_scenarios_give_when_simulated_alone() -> None:
+    data = small({WILLING: (0.2, 0.9), "call_centre.lines": (1, 60)})
+    question = make_question(data, [COVERAGE, CALLS], samples=2, replications=2)
+    _, tables = answered(question)
+    row = tables["tornado"].set_index(["measure", "factor"]).loc[(CALLS, "call_centre.lines")]
+    with Trials(RunSettings(workers=1)) as trials:
+        alone = trials.measures(with_values(data, {"call_centre.lines": 1}), range(2))
+    assert row["at_low"] == alone[CALLS].mean()
+
+
+def test_what_was_screened_is_not_simulated_again() -> None:
+    factors = {WILLING: (0.2, 0.9), **IDLE}
+    n, d = 2 * SCREENING_ROWS, len(factors)
+    answer, _ = answered(make_question(small(factors), [COVERAGE], samples=n))
+    tornado, screening, rest = 1 + 2 * d, d * SCREENING_ROWS, (n - SCREENING_ROWS) + n
+    assert answer["points"] == tornado + 2 * n + screening + rest
+
+
+def test_answer_depends_on_the_seed_alone() -> None:
+    data = small({WILLING: (0.2, 0.9), "call_centre.lines": (1, 60)})
+    one = answered(make_question(data, [COVERAGE, CALLS], samples=2))
+    two = answered(make_question(data, [COVERAGE, CALLS], samples=2), workers=2)
+    assert one[0] == two[0]
+    for name, table in one[1].items():
+        assert table.equals(two[1][name]), name
+    other = answered(make_question(data, [COVERAGE, CALLS], samples=2, seed=2))
+    assert not other[1]["samples"].equals(one[1]["samples"])
+
+
+def test_nothing_matters_where_nothing_can() -> None:
+    answer, tables = answered(make_question(small(IDLE), [COVERAGE], samples=2))
+    assert answer["measure_first"][COVERAGE] is None
+    assert (tables["indices"]["total"] == 0).all()
+
+
+# What is refused ------------------------------------------------------------------------------
+
+
+def test_a_scenario_without_ranges_is_refused() -> None:
+    with pytest.raises(SensitivityError, match=r"gives no ranges: say in a table \[ranges\]"):
+        make_question(small({}), [COVERAGE])
+
+
+def test_samples_that_are_not_balanced_are_refused() -> None:
+    with pytest.raises(SensitivityError, match=r"--samples 12: .* 2, 4, 8"):
+        make_question(small(IDLE), [COVERAGE], samples=12)
+
+
+def test_a_range_at_whose_end_the_scenario_cannot_be_is_named() -> None:
+    with pytest.raises(SensitivityError) as refusal:
+        make_question(small({WILLING: (0.5, 1.5)}), [COVERAGE])
+    said = str(refusal.value)
+    assert f'ranges."{WILLING}": at its high end, {WILLING} = 1.5, the scenario cannot be' in said
+    assert "must be a finite number between 0 and 1" in said
+
+
+def test_ranges_that_cannot_be_together_are_named_with_the_point() -> None:
+    # either end is possible with the other number as it is, but not 20 days at least before 14
+    path = "regimens.az_az"
+    data = small({f"{path}.min_days": (60, 100), f"{path}.target_days": (70, 110)})
+    data = merge(data, {"regimens": {"az_az": {"min_days": 65, "target_days": 105}}})
+    with pytest.raises(SensitivityError, match="cannot be together") as refusal:
+        answered(make_question(data, [COVERAGE], samples=16))
+    assert f"at the point {path}.min_days = " in str(refusal.value)
+
+
+def test_a_measure_without_value_is_refused() -> None:
+    with pytest.raises(SensitivityError, match="--measure completion_day: it has no value"):
+        answered(make_question(small(IDLE), ["completion_day"], samples=2))
+
+
+# The command ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def scenario(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "small.toml"
+    path.write_text(tomlkit.dumps(small({WILLING: (0.2, 0.9), **IDLE})))
+    return path
+
+
+def test_command_says_what_to_measure_first_and_finds_its_study_again(scenario: Path) -> None:
+    command = ["sensitivity", str(scenario), "--samples", "2", "--workers", "1"]
+    first = CliRunner().invoke(app, [*command, "--measure", COVERAGE])
+    assert first.exit_code == 0, first.output
+    assert first.output.startswith(f"Measure {WILLING} first: alone it explains ")
+    assert "This study had been made before" not in first.output
+    again = CliRunner().invoke(app, [*command, "--measure", COVERAGE])
+    assert "This study had been made before" in again.output
+    shown = json.loads(CliRunner().invoke(app, [*command, "--measure", COVERAGE, "--json"]).output)
+    assert shown["answer"]["measure_first"][COVERAGE]["factor"] == WILLING
+    pictures = [Path(name) for name in shown["pictures"]]
+    assert {path.stem for path in pictures} == {f"indices_{COVERAGE}", f"tornado_{COVERAGE}"}
+    assert all(path.stat().st_size > 1000 for path in pictures)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--samples", "5"], "--samples 5: the samples are balanced for 2, 4, 8"),
+        (["--measure", "coverage"], "--measure coverage: there is no such measure"),
+        (["--until", "2031-01-01"], "until must lie between"),
+        (["--set", "groups.late.willing=2"], "groups.late.willing = 2: must be"),
+        (["--measure", "completion_day"], "it has no value in the scenario as it is"),
+    ],
+)
+def test_wrong_command_is_refused_and_leaves_nothing(
+    scenario: Path, options: list[str], said: str
+) -> None:
+    found = CliRunner().invoke(app, ["sensitivity", str(scenario), "--workers", "1", *options])
+    assert found.exit_code == 2
+    assert said in found.stderr
+    assert not (scenario.parent / "runs").exists()
