@@ -16,18 +16,32 @@ def by_time(times_us: Int64Array) -> Int64Array:
     Times are at least 0 and below 2**37 (38 hours in microseconds). Packed with the position into
     one number they are all different, so that NumPy's fast unstable sort gives the stable order.
     """
-    bits = max(times_us.size - 1, 0).bit_length()
-    if times_us.size and int(times_us.max()) >> (63 - bits):
+    if not _fit_with_position(times_us):
         return np.argsort(times_us, kind="stable")
+    bits = _bits_of_positions(times_us)
     packed = (times_us << bits) | np.arange(times_us.size)
     packed.sort()
     return np.asarray(packed & ((1 << bits) - 1))
 
 
+def _bits_of_positions(array: Int64Array) -> int:
+    return max(array.size - 1, 0).bit_length()
+
+
+def _fit_with_position(numbers: Int64Array) -> bool:
+    """Whether each of these numbers goes into 63 bits together with its position."""
+    return int(numbers.max(initial=0)).bit_length() + _bits_of_positions(numbers) <= 63
+
+
 def by_place_and_time(places: NDArray[np.int16], times_us: Int64Array) -> Int64Array:
     """Positions in order of place, then of time; at equal times in their order."""
     bits = int(times_us.max(initial=0)).bit_length()
-    return by_time((places.astype(np.int64) << bits) | times_us)
+    moments = (places.astype(np.int64) << bits) | times_us
+    if _fit_with_position(moments):
+        return by_time(moments)
+    order = by_time(times_us)
+    # 16-bit numbers are sorted by NumPy in linear time, keeping the order of equal ones.
+    return order[np.argsort(places[order], kind="stable")]
 
 
 class Agenda:
