@@ -1,8 +1,8 @@
 """Wrong engines: which case of `vaxsim validate` notices which mistake?
 
-A mutant is the text of an engine with one rule broken. `python tests/validation_mutants.py` makes
-each of them, runs the quick set with it and prints a table (about a quarter of an hour); the tests
-use some of them on shorter days.
+A mutant is the text of an engine with one rule broken. With the argument `telephone` or `units`
+this file makes each of them, runs the quick set with it and prints a table, which takes some
+minutes; the tests use some of them on shorter days.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from sim.engine import ENGINES, compiled, get_engine, reference
+from sim.engine import compiled, get_engine, reference
 from sim.engine.contract import Engine
 from sim.experiment import replications
 from sim.experiment.settings import RunSettings
@@ -218,18 +218,39 @@ def wrong(judged: JudgedCase) -> bool:
 SMALL = ("impatient_fixed", "impatient_exponential", "network")
 """Cases for a mutant of the reference engine, on short days."""
 
+TELEPHONE = MUTANTS[:14]
+UNITS = MUTANTS[14:]
 
-def main() -> None:
-    """Print which cases notice which mutant."""
-    cases = all_cases()
-    assert set(ENGINES) == {"compiled", "reference"}
+
+def main(part: str) -> None:
+    """Print which cases notice which mutant of the call centre or of the units.
+
+    Only cases of the same part can notice it; those with a million calls are left out.
+    """
+    mutants = TELEPHONE if part == "telephone" else UNITS
+    cases = [
+        case
+        for case in all_cases()
+        if calls(case) == (part == "telephone") and case.name not in ("r3", "r5_50")
+    ]
     print("| mistake in the engine | noticed by |\n| --- | --- |")
-    for mutant in MUTANTS:
-        small = [short_day(case) for case in cases if case.name in SMALL]
+    for mutant in mutants:
+        compiled_one = mutant.engine == "compiled"
+        tried = cases if compiled_one else [short_day(c) for c in cases if c.name in SMALL]
         with in_place_of_the_engine(mutant):
-            names = noticed_by(cases if mutant.engine == "compiled" else small, mutant.engine)
+            names = noticed_by(tried, "compiled" if compiled_one else "reference")
         print(f"| {mutant.mistake} | {', '.join(names) or 'NOBODY'} |", flush=True)
 
 
+def calls(case: Case) -> bool:
+    """Whether the case is about the call centre."""
+    groups = case.scenario(SCENARIOS).groups.values()
+    return case.file != "deliveries.toml" and any(
+        not group.booked_in_advance and wave.mean_days < 1
+        for group in groups
+        for wave in group.first_calls
+    )
+
+
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])
