@@ -598,9 +598,10 @@ class Supply(Part):
     fixed_shares: dict[Name, NonNegative] = {}
     """By unit, for allocation = "fixed_shares"."""
     shipment_days: Annotated[list[Weekday], Field(min_length=1)]
-    second_dose_policy: Literal["first_doses_first", "as_booked", "reserve"]
+    second_dose_policy: Literal["first_doses_first", "second_doses_first", "as_booked", "reserve"]
     """first_doses_first: second appointments are made `second_dose_notice_days` ahead, from doses
-    that no registered first dose wants. as_booked: made at the first dose, like any booking.
+    that no registered first dose wants. second_doses_first: as far ahead, before first doses get
+    any. as_booked: made at the first dose, like any booking.
     reserve: as as_booked, and a first dose is only booked if a second can be set aside."""
     second_dose_notice_days: Days = 14
 
@@ -757,6 +758,8 @@ class Range(Part):
     high: Finite
     relative: bool = False
     """Ends are multiples of the value, such as 0.5 and 2.0, and not values themselves."""
+    fitted: bool = False
+    """The value is fitted to observed days within the range (`vaxsim backtest`)."""
     source: Annotated[str, Field(min_length=1)]
     """Where the range comes from, or "assumed" and why."""
 

@@ -381,7 +381,9 @@ def random_campaign(seed: int) -> Scenario:
             "allocation": one_of("by_bookings", "by_capacity", "equally", "fixed_shares"),
             "fixed_shares": dict(zip(units, map(float, shares / shares.sum()), strict=True)),
             "shipment_days": one_of(EVERY_DAY, weekdays()),
-            "second_dose_policy": one_of("first_doses_first", "as_booked", "reserve"),
+            "second_dose_policy": one_of(
+                "first_doses_first", "second_doses_first", "as_booked", "reserve"
+            ),
             "second_dose_notice_days": int(rng.integers(0, 20)),
         },
         "appointments": {

@@ -7,6 +7,7 @@ depends on the second-dose policy:
     first_doses_first  first doses in the order of joining, then second doses, from what those
                        still waiting for a slot within the window do not want; these join
                        `second_dose_notice_days` before they are due
+    second_doses_first the other way round: second doses, which join as early, then first doses
     as_booked          all in the order of joining; second doses join on the day of the first dose
     reserve            as as_booked, second doses before first doses, because theirs have been set
                        aside: a first dose is only given an appointment if a second can be
@@ -26,7 +27,12 @@ from sim.model.regimens import Regimens
 from sim.scenario import Scenario
 
 Int64Array = NDArray[np.int64]
-_PASSES = {"first_doses_first": [[0], [1]], "as_booked": [[0, 1]], "reserve": [[1], [0]]}
+_PASSES = {
+    "first_doses_first": [[0], [1]],
+    "second_doses_first": [[1], [0]],
+    "as_booked": [[0, 1]],
+    "reserve": [[1], [0]],
+}
 """Passes by policy: the numbers of doses that those have had who are offered appointments."""
 _LATER_THAN_ALL = 2**62
 _WAITING, _BOOKED, _INTERVAL = int(Status.WAITING), int(Status.BOOKED), int(Status.INTERVAL)
@@ -68,7 +74,7 @@ class WaitingList:
 
     def expect_second_doses(self, who: Int64Array, today: int) -> None:
         """People who have had a first dose join the list when their time comes."""
-        if self._policy == "first_doses_first":
+        if self._policy in ("first_doses_first", "second_doses_first"):
             due = self._second_due(who)
             self._falling_due.enter(who, np.maximum(due - self._notice_days, today))
         else:
