@@ -243,15 +243,15 @@ def answered():
     """The cheapest staffing of the small campaign, and the condition by brute force."""
     scenario = small_scenario({"campaign": {"horizon": "2021-06-20"}})
     goal = read_goal("first_dose>=0.65 by 2021-06-16", scenario)
-    question = Question(goal, 0.8, {"agent": 1.0, "vaccinator": 1.5}, 500)
+    question = Question(goal, 0.8, {"agent": 1.0, "vaccinator": 1.5}, 200)
     with Trials(goal.settings(RunSettings(workers=2))) as trials:
         answer, tables = find_staffing(trials, scenario, question)
         levers = Levers(scenario, question.costs)
-        box = list(itertools.product(range(5), range(1, 4)))
+        box = list(itertools.product(range(4), range(1, 4)))
         measured = trials.all_measures([(levers.scenario_with(s), range(10)) for s in box])
         fresh = trials.measures(
             levers.scenario_with(tuple(int(n) for n in tables["staffing"]["proposed"])),
-            range(900_000, 900_030),
+            range(900_000, 900_020),
         )
     shares = {
         s: np.mean([goal.reached(row, scenario) for row in rows.to_dict("records")])
@@ -275,9 +275,9 @@ def test_the_proposed_staffing_is_the_cheapest_by_brute_force(answered):
 
 
 def test_the_proposed_staffing_keeps_its_promise_in_fresh_replications(answered):
-    # of 30, fewer than 19 are reached with a probability under 2 % if it is 0.8
+    # of 20, fewer than 12 are reached with a probability of 1 % if it is 0.8
     *_, met = answered
-    assert met >= 19 / 30
+    assert met >= 12 / 20
 
 
 def test_replications_spent_are_counted_and_the_judged_ones_are_enough(answered):

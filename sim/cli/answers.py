@@ -157,7 +157,7 @@ def staff(
             "--replications",
             min=100,
             max=1_000_000,
-            help="Replications in all, at most (default: 1,000 to 3,000, fewer for more people).",
+            help="Replications in all, at most (default: 600 to 3,000, fewer for more people).",
         ),
     ] = None,
     seed: Seed = DEFAULT_SEED,

@@ -104,7 +104,7 @@ class Question:
 
 def default_most(scenario: Scenario) -> int:
     """Replications in all, unless a number is asked for: fewer for more people."""
-    return int(min(max(4e8 // scenario.target, 1000), 3000))
+    return int(min(max(3.4e8 // scenario.target, 600), 3000))
 
 
 # The simulation asked -------------------------------------------------------------------------

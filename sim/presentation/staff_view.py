@@ -231,7 +231,7 @@ def cost_and_probability(study: Study) -> Figure:
     """How likely the goal is with what each cost can reach."""
     goal = _goal(study)
     figure = new_figure(
-        f"How likely is it to reach {goal_words(goal)}, and at what cost of staff?",
+        f"Cost of staff and probability of {goal_words(goal)}",
         study.scenario.title,
         3.6,
     )
@@ -266,7 +266,7 @@ def tried(study: Study) -> Figure:
     """Every staffing of the search: cost of agents against cost of stations."""
     figure = new_figure(
         f"What was tried for {goal_words(_goal(study))}",
-        f"{study.scenario.title}. Each point is a staffing; the lines join equal total costs.",
+        f"{study.scenario.title}. Each point is a staffing; on the line the cost is the proposal's.",
         4.2,
     )
     axes = figure.subplots()
