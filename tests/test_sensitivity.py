@@ -18,7 +18,6 @@ from typer.testing import CliRunner
 
 from sim.cli import app
 from sim.experiment.sensitivity import (
-    SCREENING_ROWS,
     Question,
     SensitivityError,
     find,
@@ -36,8 +35,6 @@ WILLING = "groups.late.willing"
 IDLE = {
     "call_centre.answer_target_seconds": (10.0, 60.0),  # says what counts as answered in time
     "appointments.rebook_after_no_show": (0.1, 0.9),  # nobody fails to show up
-    "supply.second_dose_notice_days": (13, 15),  # second doses are due after the deadline
-    "vaccines.az.open_vial_hours": (5.0, 7.0),  # a session lasts two hours
 }
 
 
@@ -51,9 +48,7 @@ def small(found: dict[str, tuple[float, float]], **more: Any) -> dict[str, Any]:
             "pools": {"desk": {"agents": 40}},
             "lines": 60,
         },
-        "supply": {"second_dose_notice_days": 14},
         "campaign": {"deadline": SMALL["campaign"]["horizon"]},
-        "regimens": {"az_az": {"min_days": 80, "target_days": 80}},
     }
     ranges = {
         path: {"low": low, "high": high, "source": "assumed"} for path, (low, high) in found.items()
@@ -137,10 +132,10 @@ def test_where_one_parameter_alone_can_matter_it_explains_everything() -> None:
     assert answer["measure_first"][COVERAGE]["factor"] == WILLING
     assert answer["measure_first"][COVERAGE]["rivals"] == []
     assert answer["followed"] == [WILLING]
-    # Nothing else changes a single person: the index of the four others is exactly 0. Coverage is a
+    # Nothing else changes a single person: the index of the two others is exactly 0. Coverage is a
     # straight line of the willing, so the estimates are those of a line at the same 8 rows.
-    (line,) = sobol_indices(*simulated(lambda points: points[:, 0], 5, 8, [[0]]), seed=1)
-    assert indices.loc["the other 4 together", ["first", "total"]].tolist() == [0, 0]
+    (line,) = sobol_indices(*simulated(lambda points: points[:, 0], 3, 8, [[0]]), seed=1)
+    assert indices.loc["the other 2 together", ["first", "total"]].tolist() == [0, 0]
     assert indices.loc[WILLING, "total"] == pytest.approx(line.total.mean, rel=0.1)
     assert indices.loc[WILLING, "first"] == pytest.approx(line.first.mean, rel=0.1)
     assert indices.loc[WILLING, "foremost"] == 1
@@ -166,11 +161,12 @@ def test_tornado_is_what_the_scenarios_give_when_simulated_alone() -> None:
     assert row["at_low"] == alone[CALLS].mean()
 
 
-def test_what_was_screened_is_not_simulated_again() -> None:
+def test_what_was_screened_is_not_simulated_again(monkeypatch: pytest.MonkeyPatch) -> None:
     factors = {WILLING: (0.2, 0.9), **IDLE}
-    n, d = 2 * SCREENING_ROWS, len(factors)
+    screened, n, d = 2, 4, len(factors)
+    monkeypatch.setattr("sim.experiment.sensitivity.SCREENING_ROWS", screened)
     answer, _ = answered(make_question(small(factors), [COVERAGE], samples=n))
-    tornado, screening, rest = 1 + 2 * d, d * SCREENING_ROWS, (n - SCREENING_ROWS) + n
+    tornado, screening, rest = 1 + 2 * d, d * screened, (n - screened) + n
     assert answer["points"] == tornado + 2 * n + screening + rest
 
 
