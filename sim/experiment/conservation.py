@@ -96,20 +96,18 @@ def _check_persons(tables: Tables, scenario: Scenario, until: date | None) -> No
 
     campaign = scenario.campaign
     end = until or campaign.horizon
-    for as_of, day in (("deadline", min(campaign.deadline, end)), ("horizon", end)):
-        for scope in SCOPES:
+    for scope in SCOPES:
+        curve = coverage_curve(
+            tables["daily"], scenario, scope, "group", until, list(daily["replication"][:1])
+        )
+        for as_of, day in (("deadline", min(campaign.deadline, end)), ("horizon", end)):
             here = reasons[
                 (reasons["as_of"] == as_of)
                 & (reasons["scope"] == scope)
                 & (reasons["reason"] == "vaccinated")
             ]
-            if reasons[reasons["as_of"] == as_of].empty:
+            if curve.empty or not (reasons["as_of"] == as_of).any():
                 continue  # that day was not simulated
-            curve = coverage_curve(
-                tables["daily"], scenario, scope, "group", until, list(daily["replication"][:1])
-            )
-            if curve.empty:
-                continue
             last = curve[curve["date"] == pd.Timestamp(day)].set_index("group")["persons"]
             both = _side_by_side(here.groupby("group")["persons"].sum(), last)
             _must_equal(
