@@ -266,7 +266,7 @@ def tried(study: Study) -> Figure:
     """Every staffing of the search: cost of agents against cost of stations."""
     figure = new_figure(
         f"What was tried for {goal_words(_goal(study))}",
-        f"{study.scenario.title}. Each point is a staffing; on the line the cost is the proposal's.",
+        f"{study.scenario.title}. Each point is a staffing; the line: the proposal's cost.",
         4.2,
     )
     axes = figure.subplots()
