@@ -250,7 +250,7 @@ def best_threshold(doses: Ints, lost: Flags) -> tuple[int, float] | None:
 
 def _roundest(below: int, above: int) -> int:
     """The number above `below` and up to `above` that ends in most zeros."""
-    step = 10 ** len(str(above))
+    step: int = 10 ** len(str(above))
     while (number := above // step * step) <= below:
         step //= 10
     return number

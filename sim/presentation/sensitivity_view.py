@@ -134,8 +134,8 @@ def _tornado(study: Study, name: str) -> list[str]:
     unit = measure(name).unit
     rows = [("", "from", "now", "to", "at the low end", "at the high end")]
     for row in here.head(_TORNADO_SHOWN).to_dict("records"):
-        ends = (amount(row[end], unit) for end in ("at_low", "at_high"))
-        rows.append((*(str(row[key]) for key in ("factor", "low", "value", "high")), *ends))
+        ends = amount(row["at_low"], unit), amount(row["at_high"], unit)
+        rows.append((str(row["factor"]), row["low"], row["value"], row["high"], *ends))
     idle = len(here) - (len(rows) - 1)
     lines = [f"One at a time, the others as they are: {_words(name)}", *table(rows, "<>>>>>")]
     return [*lines, f"  ({idle} more change it less)"] if idle else lines
