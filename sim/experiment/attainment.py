@@ -49,6 +49,7 @@ LOOKS = 2
 MOST_COMBINATIONS = 8
 MOST_ENLARGEMENTS = 4
 _FRONTIER_STEPS = 12
+_FRONTIER_POINTS = 400
 _LINE_STEPS = 16
 
 
@@ -299,16 +300,22 @@ class Attainment:
     def on_the_ceiling(self) -> list[Point]:
         """Minimal points that the ceiling allows, the cheapest first.
 
-        Minimal: no other point that it allows is nowhere larger. All of them, where no lever has
-        more than a dozen sizes between its least and its most useful one; else in such steps.
+        Minimal: no other point that it allows is nowhere larger. All of them, where no lever but
+        the finest has more than a dozen sizes between its least and its most useful one (else in
+        such steps), and where the levers are few; else those in every smallest set of levers that
+        is enough.
         """
         if self.goal.scope is None:
             return []
         supply = [i for i, lever in enumerate(self.levers) if lever.supply]
+        supply.sort(key=lambda i: -len(self.levers[i].sizes))
+        steps = (min(len(self.levers[i].sizes), _FRONTIER_STEPS) + 1 for i in supply[1:])
+        few = math.prod(steps) <= _FRONTIER_POINTS
         points: list[Point] = []
-        for support in self._supports(supply):
-            ceiling = _with_all(self.nothing, support, self.widest)
-            points += self._frontier(list(support), ceiling)
+        for support in [frozenset(supply)] if few else self._supports(supply):
+            widest = _with_all(self.nothing, support, self.widest)
+            if self.allowed(widest):
+                points += self._frontier([i for i in supply if i in support], widest)
         minimal = [
             p
             for p in dict.fromkeys(points)

@@ -1,0 +1,306 @@
+"""Claims about `vaxsim goal`: what it finds is minimal, confirmed, and honest where nothing helps.
+
+Brute force (every point of a grid) is the reference where the scenario is small enough for it.
+"""
+
+import itertools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from campaigns import advance_group, calling_group, campaign, day, delivery, unit
+from small_campaign import small_scenario
+from typer.testing import CliRunner, Result
+
+from sim.cli import app
+from sim.experiment.attainment import Attainment, Point, read_costs
+from sim.experiment.feasibility import most_by
+from sim.experiment.goal_study import GoalQuestion, find, round_down
+from sim.experiment.goals import read_goal
+from sim.experiment.levers import read_levers
+from sim.experiment.settings import RunSettings, SettingsError
+from sim.experiment.sources import Source
+from sim.experiment.study import open_study
+from sim.experiment.trials import Trials
+from sim.presentation.study_views import study_text
+from sim.scenario import Scenario
+
+PLAN = Path(__file__).parent.parent / "scenarios" / "plan.toml"
+ONE = RunSettings(workers=1)
+
+# 12 people whose turn is today and 8 whose turn is the deadline; 17 doses; 3 slots a day (of two
+# vaccinators) on ten days, the first of which nobody can book. Doses are too few, a turn too late.
+TIGHT = campaign(
+    groups={"early": advance_group(12), "late": advance_group(8, turn=9)},
+    deliveries={"only": delivery(17)},
+    units={"hall": unit(slots=3)},
+)
+EVERYONE = f"first_dose>=1 by {day(9)}"
+
+
+def search(scenario: Scenario, over: str, trials: Trials, reach: str = EVERYONE) -> Attainment:
+    goal = read_goal(reach, scenario)
+    levers = read_levers(over, scenario, goal)
+    return Attainment(scenario, goal, 0.95, levers, read_costs(None, levers), trials)
+
+
+@pytest.fixture
+def trials() -> Iterator[Trials]:
+    with Trials(RunSettings(workers=1, until=day(9))) as made:
+        yield made
+
+
+def grid(found: Attainment) -> list[Point]:
+    return list(itertools.product(*((0, *lever.sizes) for lever in found.levers)))
+
+
+def minimal(points: list[Point]) -> set[Point]:
+    return {
+        p
+        for p in points
+        if not any(q != p and all(b <= a for a, b in zip(p, q, strict=True)) for q in points)
+    }
+
+
+# Against brute force --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "over", ["deliveries,turns", "vaccinators<=3,turns", "deliveries<=5,vaccinators<=3,turns"]
+)
+def test_minimal_points_of_the_ceiling_are_those_of_the_whole_grid(
+    over: str, trials: Trials
+) -> None:
+    reach = EVERYONE if "deliveries" in over else f"first_dose>=0.5 by {day(9)}"
+    scenario = TIGHT
+    if "deliveries" not in over:  # two slots a day, and nobody in turn before the sixth day
+        late = {"late": advance_group(20, turn=6)}
+        scenario = campaign(
+            groups=late, deliveries={"only": delivery(20)}, units={"hall": unit(slots=2)}
+        )
+    found = search(scenario, over, trials, reach)
+    by, needed = found.goal.by, found.goal.persons_needed(scenario)
+    enough = [p for p in grid(found) if most_by(found.at(p), "first", by) >= needed]
+    assert enough
+    assert set(found.on_the_ceiling) == minimal(enough)
+
+
+def test_the_cheapest_combination_is_that_of_the_whole_grid_simulated(trials: Trials) -> None:
+    # by hand: 20 people need 3 more doses; the 8 late ones need three days of three slots, so that
+    # their turn must come two days sooner
+    found = search(TIGHT, "deliveries<=4,turns<=4", trials)
+    enough = [p for p in grid(found) if not found.misses(p, range(1))]
+    assert minimal(enough) == {(3, 2)}
+    assert found.combinations() == [(3, 2)]
+
+
+def test_the_cheapest_of_several_ways_is_found(trials: Trials) -> None:
+    # more slots or an earlier turn: 20 people in turn on day 6 of 0 ... 9, two slots a day
+    scenario = campaign(
+        groups={"late": advance_group(20, turn=6)},
+        deliveries={"only": delivery(20)},
+        units={"hall": unit(slots=2)},
+    )
+    found = search(scenario, "vaccinators<=5,turns", trials)
+    enough = [p for p in grid(found) if not found.misses(p, range(1))]
+    best = min(map(found.cost, enough))
+    assert found.cost(found.combinations()[0]) == pytest.approx(best)
+
+
+# Alone, together, not at all ------------------------------------------------------------------
+
+
+def answered(
+    scenario: Scenario, reach: str, over: str | None = None, probability: float = 0.95
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    question = GoalQuestion.of(Source.of(scenario), reach, probability, over, None)
+    with Trials(question.goal.settings(ONE)) as trials:
+        answer, tables = find(question, ONE, trials)
+    return answer, tables
+
+
+def test_one_lever_is_enough_at_its_smallest_size() -> None:
+    # 20 registered people, 10 doses, slots in plenty: 10 more doses, and not 9
+    scenario = campaign(
+        groups={"early": advance_group(20)},
+        deliveries={"only": delivery(10)},
+        units={"hall": unit()},
+    )
+    answer, tables = answered(scenario, EVERYONE, "deliveries,agents<=5")
+    options, changes = tables["options"], tables["changes"]
+    assert answer["reachable"]
+    assert answer["alone_enough"] == [answer["cheapest"]]
+    best = changes[changes["option"] == answer["cheapest"]]
+    assert list(zip(best["lever"], best["size"], strict=True)) == [("deliveries", 10)]
+    assert options.loc[answer["cheapest"], "fresh_reached"] >= 73  # all: 73 / (73 + 1.96²) > 0.95
+    agents = options[(options["kind"] == "alone") & (options["verdict"] == "ceiling")]
+    assert list(agents["ceiling"]) == [10]
+
+
+def test_a_scenario_that_reaches_the_goal_needs_nothing() -> None:
+    answer, tables = answered(campaign(), EVERYONE)
+    assert answer["reached_already"]
+    assert answer["reachable"]
+    assert not len(tables["changes"])
+
+
+def test_people_who_call_too_late_are_named_and_registration_is_what_would_help() -> None:
+    # half of 20 people call on the last day: an appointment is for tomorrow at the earliest
+    waves = [
+        {"opens": day(0), "share": 0.5, "mean_days": 0.01},
+        {"opens": day(9), "share": 0.5, "mean_days": 0.01},
+    ]
+    scenario = campaign(
+        groups={"calling": calling_group(20, first_calls=waves)},
+        deliveries={"only": delivery(40)},
+        units={"hall": unit(slots=20)},
+    )
+    answer, tables = answered(scenario, EVERYONE, "deliveries,agents,vaccinators<=2")
+    options, missing, changes = tables["options"], tables["missing"], tables["changes"]
+    assert not answer["reachable"]
+    assert answer["cheapest"] is None
+    widest = int(options.index[options["kind"] == "widest"][0])
+    # who called today without an appointment is registered: its appointment is still to come
+    causes = set(missing.loc[missing["option"] == widest, "cause"])
+    assert causes & {"appointment_later", "not_registered", "not_booked"}
+    (further,) = options.index[options["kind"] == "further"]
+    assert options.loc[further, "verdict"] == "enough"
+    assert list(changes.loc[changes["option"] == further, "lever"]) == ["registration"]
+
+
+def test_a_measure_without_a_ceiling_is_searched_by_simulation() -> None:
+    # agents alone shorten the wait; nothing else named does
+    scenario = small_scenario({"call_centre": {"pools": {"desk": {"agents": 1}}}})
+    answer, tables = answered(scenario, "mean_wait_minutes<=0.5", "agents,deliveries", 0.8)
+    assert answer["reachable"]
+    best = tables["changes"][tables["changes"]["option"] == answer["cheapest"]]
+    assert list(best["lever"]) == ["agents"]
+
+
+# Confirmation ---------------------------------------------------------------------------------
+
+
+def test_what_is_confirmed_holds_in_replications_that_nobody_has_seen() -> None:
+    # no-shows make first doses vary; 150 new replications, minus three standard errors
+    scenario, probability = small_scenario(), 0.8
+    goal = f"first_dose>=0.62 by {scenario.campaign.deadline}"
+    question = GoalQuestion.of(Source.of(scenario), goal, probability, "agents,deliveries", None)
+    with Trials(question.goal.settings(ONE)) as trials:
+        answer, tables = find(question, ONE, trials)
+        assert answer["reachable"]
+        settings = tables["settings"]
+        chosen = settings.loc[settings["option"] == answer["cheapest"], "setting"]
+        world = Source.of(scenario).changed(list(chosen))
+        n = 150
+        rows = trials.measures(world, range(50_000, 50_000 + n)).to_dict("records")
+    reached = sum(
+        question.goal.reached({str(k): float(v) for k, v in row.items()}, world) for row in rows
+    )
+    assert reached / n >= probability - 3 * (probability * (1 - probability) / n) ** 0.5
+
+
+def test_a_point_that_fails_is_not_confirmed_and_few_replications_are_spent(
+    trials: Trials,
+) -> None:
+    found = search(TIGHT, "deliveries", trials)
+    refuted = found.confirmation(found.nothing, 1000)
+    assert not refuted.confirmed
+    assert refuted.reached == 0
+    assert refuted.n <= 16
+
+
+def test_the_answer_does_not_depend_on_who_does_the_work() -> None:
+    question = GoalQuestion.of(Source.of(TIGHT), EVERYONE, 0.95, "deliveries,turns", None)
+    found = []
+    for workers in (1, 2):
+        with Trials(question.goal.settings(RunSettings(workers=workers))) as trials:
+            found.append(find(question, ONE, trials))
+    assert found[0][0] == found[1][0]
+    for name, table in found[0][1].items():
+        assert table.equals(found[1][1][name]), name
+
+
+# Costs ----------------------------------------------------------------------------------------
+
+
+def test_costs_decide_which_way_is_cheapest(trials: Trials) -> None:
+    # ten more doses, or a tenth dose from each of ten vials of nine: whichever is dear is left
+    scenario = campaign(
+        groups={"early": advance_group(18)},
+        deliveries={"only": delivery(9)},
+        vaccines={"az": {"doses_per_vial": 1, "open_vial_hours": 6.0}},
+        units={"hall": unit(slots=1)},
+    )
+    goal = read_goal(f"first_dose>=0.5 by {day(9)}", scenario)
+    levers = read_levers("vaccinators<=8,hours", scenario, goal)
+    for dear, cheap in (("vaccinators", "hours"), ("hours", "vaccinators")):
+        costs = read_costs(f"{dear}=1000,{cheap}=1", levers)
+        found = Attainment(scenario, goal, 0.95, levers, costs, trials)
+        cheapest = found.on_the_ceiling[0]
+        assert [x.name for x, n in zip(levers, cheapest, strict=True) if n in x.sizes] in (
+            [cheap], [],
+        )  # fmt: skip
+
+
+def test_shares_are_rounded_down() -> None:
+    assert round_down(0.9849) == 0.98
+    assert round_down(0.99999) == 0.999
+    assert round_down(1.0) == 1.0
+
+
+# The command ----------------------------------------------------------------------------------
+
+
+def goal(*args: str) -> Result:
+    return CliRunner().invoke(app, ["goal", str(PLAN), *args])
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["--reach", "first_dose=1"], "write it as first_dose>=0.9 by 2021-08-14"),
+        (["--reach", "first_doze>=1"], "did you mean first_dose?"),
+        (["--reach", "first_dose>=1 by 2031-01-01"], "between the campaign's first day"),
+        (["--reach", "first_dose>=1", "--over", "agent"], "did you mean agents"),
+        (["--reach", "first_dose>=1", "--probability", "1"], "between 0 and 1"),
+        (["--reach", "first_dose>=1", "--probability", "0"], "between 0 and 1"),
+        (["--reach", "first_dose>=1", "--cost", "agents=0"], "a cost is a number above 0"),
+        (["--reach", "first_dose>=1", "--cost", "agents"], "write it as agents=1.5"),
+        (["--reach", "first_dose>=1", "--cost", "tea=1"], "the levers are deliveries"),
+        (["--reach", "first_dose>=1", "--cost", "agents=much"], "is no number"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(args: list[str], said: str) -> None:
+    result = goal(*args)
+    assert result.exit_code == 2, result.output
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
+
+
+def test_probability_is_a_number_between_0_and_1_for_programs_too() -> None:
+    with pytest.raises(SettingsError, match="between 0 and 1"):
+        GoalQuestion.of(Source.of(TIGHT), EVERYONE, 1.5, None, None)
+
+
+def test_the_command_answers_in_words_tables_json_and_a_picture(tmp_path: Path) -> None:
+    from sim.experiment.study import StudyPlan
+
+    question = GoalQuestion.of(Source.of(TIGHT), EVERYONE, 0.95, "deliveries,turns", None)
+    plan: StudyPlan = question.plan(ONE, tmp_path / "study")
+    with plan.claimed(), Trials(plan.settings) as trials:
+        made = plan.write(*find(question, ONE, trials))
+    said = study_text(made)
+    assert said.startswith(
+        "Everyone has a first dose by 10 June 2021 with a probability of at least 95 % if "
+        "3 more doses delivered and turns 2 days earlier (reached in 73 of 73"
+    )
+    assert "No single lever is enough." in said
+    assert "--set 'deliveries.only.doses=20'" in said
+    from sim.presentation.study_views import save_pictures, study_data
+
+    assert [path.name for path in save_pictures(made)] == ["goal.png", "goal.svg"]
+    data = json.loads(json.dumps(study_data(open_study(made.folder)), allow_nan=False))
+    assert data["answer"]["cheapest"] is not None
