@@ -173,6 +173,11 @@ class _View:
             return [fixed[kind]]
         return list(self.changes.loc[self.changes["option"] == n, "words"]) or ["nothing changed"]
 
+    def _nearby(self, n: int) -> list[str]:
+        """For which other goal an option is enough, if for one."""
+        goal = read_goal(str(self.options.loc[n, "goal"]), self.scenario)
+        return [] if goal == self.goal else [f"(for {_share(goal.amount)})"]
+
     def _ceiling(self, row: Any) -> str:
         share = row["ceiling"] / self.scenario.target
         return f"{count(row['ceiling'])} ({_share(share)})"
@@ -222,10 +227,7 @@ class _View:
 
     def picture(self) -> Figure:
         """A line an option: diamond the ceiling, dot and range the simulation."""
-        labels = [
-            "\n".join(self._label(n)) if self.options.loc[n, "kind"] != "plan" else "as it is"
-            for n in self.options.index
-        ]
+        labels = ["\n".join([*self._label(n), *self._nearby(n)]) for n in self.options.index]
         heights = [label.count("\n") + 1.6 for label in labels]
         places, top = [], 0.0
         for height in heights:
