@@ -78,7 +78,7 @@ def run(
     source = Source.of(scenario)
     settings = RunSettings(seed, replications, engine, workers, _date(until))
     settings.check_against(source.scenario)
-    folder = Path(out) if out else default_folder(source.name, source.scenario, settings)
+    folder = _folder(out) or default_folder(source.name, source.scenario, settings)
     return carry_out(source.scenario, settings, folder, source.data, fresh)[0]
 
 
@@ -123,7 +123,7 @@ def sweep(
     factors = [factor(path, values, source.data) for path, values in vary.items()]
     chosen = make_design(factors, design, points, seed, max_points)
     settings = RunSettings(seed, replications, engine, workers, _date(until))
-    plan = plan_sweep(source, chosen, settings, Path(out) if out else None)
+    plan = plan_sweep(source, chosen, settings, _folder(out))
     return plan.carry_out(fresh)[0]
 
 
@@ -165,9 +165,13 @@ def compare(
         for side in scenarios
     ]
     settings = settings_for(sides, seed, _date(until), engine, workers)
-    return plan_comparison(sides, settings, replications, Path(out) if out else None).carry_out(
-        fresh
-    )
+    return plan_comparison(sides, settings, replications, _folder(out)).carry_out(fresh)
+
+
+def _folder(out: str | Path | None) -> Path | None:
+    if out is not None and not str(out).strip():
+        raise SettingsError("out: name a folder")
+    return None if out is None else Path(out)
 
 
 def _date(day: date | str | None) -> date | None:

@@ -258,7 +258,7 @@ def test_a_failing_run_keeps_what_is_there_and_the_error_says_so(
     with pytest.raises(ZeroDivisionError) as caught:
         fail()
     assert caught.value.__notes__ == [
-        f"1 of 3 replications are kept in {folder}; the same command goes on from there"
+        f"1 of 3 replications is kept in {folder}; the same command goes on from there"
     ]
     with pytest.raises(RunError, match="unfinished"):
         open_run(folder)

@@ -186,6 +186,38 @@ def test_a_mixture_of_numbers_and_tables_is_kept_as_text() -> None:
     ]
 
 
+def test_each_point_takes_the_replications_that_its_precision_needs() -> None:
+    # Calls are far from certain with few lines and quite certain with many
+    args = ["--vary", "call_centre.lines=1,6", "--precision", "calls_blocked=18%"]
+    result = vaxsim(
+        "sweep", "small.toml", *args, "--max-replications", "12", "--measure", "calls_blocked",
+        "--workers", "1", "--out", "sweep",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    found = open_sweep("sweep")
+    alone = vaxsim(
+        "run", "small.toml", "--set", "call_centre.lines=1", "--precision", "calls_blocked=18%",
+        "--max-replications", "12", "--workers", "1", "--out", "alone",
+    )  # fmt: skip
+    assert alone.exit_code == 0, alone.output
+    # The first point is that very run; the other never gets there with 12
+    assert found.counts.tolist() == [len(open_run("alone").table("replications")), 12]
+    assert found.counts[0] < 12
+    assert found.imprecise == [1]
+    assert found.estimates("calls_blocked")["n"].tolist() == found.counts.tolist()
+    text = result.stdout
+    assert text.startswith(f"2 points of {found.counts[0]} to 12 replications with seed 1")
+    assert text.splitlines()[3].split()[:3] == ["point", "call_centre.lines", "replications"]
+    assert (
+        "Precision (calls_blocked to 18 %): not reached at 1 of 2 points with 12 replications (1)."
+    ) in text
+    data = json.loads(vaxsim("show", "sweep", "--json").stdout)
+    assert [point["replications"] for point in data["points"]] == found.counts.tolist()
+    assert data["imprecise"] == [1]
+    again = vaxsim("sweep", "small.toml", *args, "--out", "sweep")
+    assert "another --precision or --max-replications" in refused(again)
+
+
 def test_only_the_best_of_many_points_are_printed(
     grid: Sweep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -338,6 +370,15 @@ def test_comparison_writes_tables_and_pictures_and_says_where() -> None:
     assert [open_run(path).settings.replications for path in Path("both/runs").iterdir()] == [3, 3]
 
 
+def test_comparison_changes_a_value_in_every_file() -> None:
+    result = compared("small.toml", "agents.toml", "--set", "call_centre.lines=3", "--out", "both")
+    assert result.exit_code == 0, result.output
+    found = [open_run(path) for path in Path("both/runs").iterdir()]
+    assert [run.scenario.call_centre.lines for run in found] == [3, 3]
+    agents = [run.scenario.call_centre.pools["desk"].agents for run in found]
+    assert len(set(agents)) == 2  # and what the files say differs still
+
+
 def test_comparison_takes_the_runs_that_are_there(tmp_path: Path) -> None:
     run = json.loads(vaxsim("run", "small.toml", "--replications", "2", "--json").stdout)["run"]
     before = (tmp_path / run / "manifest.json").stat().st_mtime_ns
@@ -466,9 +507,11 @@ def test_damaged_sweeps_are_noticed(grid: Sweep, tmp_path: Path) -> None:
         (["seed1", "until"], "seed1 is simulated to the horizon and until to 2021-06-10"),
         (["seed1", "small.toml", "--seed", "9"], "seed1 has seed 1 and not 9"),
         (["seed1", "small.toml", "--until", "2021-06-10"], "simulated to the horizon and not to"),
-        (["seed1", "small.toml", "--replications", "5"], "seed1 has 1 replications, fewer than"),
+        (["seed1", "small.toml", "--replications", "5"], "seed1 has 1 replication, fewer than"),
         (["small.toml", "agents.toml", "--until", "never"], "not a date"),
         (["small.toml", "agents.toml", "--replications", "0"], "replications"),
+        (["small.toml", "agents.toml", "--set", "call_centre.lines=none"], "call_centre.lines"),
+        (["seed1", "small.toml", "--set", "call_centre.lines=3"], "and seed1 is a finished run"),
     ],
 )
 def test_wrong_comparisons_are_refused_and_nothing_is_written(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -17,8 +18,11 @@ from typer.testing import CliRunner, Result
 
 import sim.experiment.results as results
 from sim.cli import app
+from sim.experiment.packing import TABLE_NAMES
 from sim.experiment.results import open_run
-from sim.experiment.settings import SettingsError
+from sim.experiment.settings import RunSettings, SettingsError
+from sim.experiment.sources import Source
+from sim.experiment.study import StudyPlan
 from sim.experiment.verification import chosen_replications, verify
 
 ROOT = Path(__file__).parent.parent
@@ -83,8 +87,9 @@ def test_a_run_made_by_another_process_in_another_folder_is_identical(tmp_path: 
     (elsewhere / "small.toml").unlink()  # the run is enough
     result = vaxsim("verify", "received")
     assert result.exit_code == 0, result.output
+    n = len(TABLE_NAMES)
     assert result.stdout.startswith("Identical: 3 of 3 replications simulated again, ")
-    assert "Of 11 files made again, 11 have the same bytes." in result.stdout
+    assert f"Of {n} files made again, {n} have the same bytes." in result.stdout
     assert result.stderr == ""
 
 
@@ -132,7 +137,8 @@ def test_tables_in_other_bytes_are_identical_and_that_is_told(folder: Path) -> N
     register(folder, "stock", path)
     result = vaxsim("verify", "run")
     assert result.exit_code == 0
-    assert "Of 11 files made again, 10 have the same bytes." in result.stdout
+    n = len(TABLE_NAMES)
+    assert f"Of {n} files made again, {n - 1} have the same bytes." in result.stdout
 
 
 def test_parts_of_several_batches_are_compared(
@@ -143,7 +149,7 @@ def test_parts_of_several_batches_are_compared(
     assert vaxsim(*RUN, "--out", "other").exit_code == 0
     found = verify(open_run(folder.parent / "other"), workers=1)
     assert found.identical
-    assert (found.parts, found.parts_with_other_bytes) == (22, 0)
+    assert (found.parts, found.parts_with_other_bytes) == (2 * len(TABLE_NAMES), 0)
 
 
 def test_a_missing_value_equals_a_missing_value(folder: Path) -> None:
@@ -276,13 +282,77 @@ def test_runs_lists_runs_finished_unfinished_and_unreadable(folder: Path, tmp_pa
     result = vaxsim("runs", ".")
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
-    assert [line.split()[0] for line in lines] == ["run", "half", "run", "cannot"]
+    assert [line.split()[0] for line in lines] == ["folder", "half", "run", "cannot"]
     assert "finished" in lines[2]
     assert "3 of 3 replications" in lines[1]
     assert "broken/manifest.json is damaged" in lines[3]
     found = json.loads(vaxsim("runs", ".", "--json").stdout)
     assert [each["run"] for each in found["runs"]] == ["half", "run"]
     assert len(found["errors"]) == 1
+
+
+def test_runs_lists_sweeps_comparisons_and_studies_too(folder: Path, tmp_path: Path) -> None:
+    few = ("--replications", "1", "--workers", "1", "--until", "2021-06-05")
+    vary = ("--vary", "call_centre.lines=2,4", "--out", "swept")
+    assert vaxsim("sweep", "small.toml", *vary, *few).exit_code == 0
+    (tmp_path / "lines.toml").write_text('extends = "small.toml"\n[call_centre]\nlines = 2\n')
+    compare = ("compare", "small.toml", "lines.toml", "--out", "compared")
+    assert vaxsim(*compare, *few).exit_code == 0
+    source = Source.of(tmp_path / "small.toml")
+    StudyPlan("goal", source, RunSettings(seed=7), {}, tmp_path / "asked").write({}, {})
+    lines = vaxsim("runs", ".").stdout.splitlines()
+    rows = [" ".join(line.split()) for line in lines[1:]]
+    assert [row.split()[:2] for row in rows] == [
+        ["asked", "goal"], ["compared", "comparison"], ["run", "run"], ["swept", "sweep"],
+    ]  # fmt: skip
+    assert all("finished" in row for row in rows)
+    assert rows[0].endswith("A small campaign")
+    assert rows[1] == "compared comparison 1 1 finished small, lines"
+    found = json.loads(vaxsim("runs", ".", "--json").stdout)
+    assert [each["run"] for each in found["runs"]] == ["run"]
+    assert [(each["kind"], each["seed"]) for each in found["studies"]] == [
+        ("goal", 7), ("comparison", 1), ("sweep", 1),
+    ]  # fmt: skip
+    # A sweep that was stopped, and a comparison that is damaged
+    manifest = json.loads((tmp_path / "swept" / "sweep.json").read_text())
+    (tmp_path / "swept" / "sweep.json").write_text(json.dumps({**manifest, "complete": False}))
+    unfinish(tmp_path / "swept" / "points" / "0001")
+    (tmp_path / "compared" / "comparison.json").write_text('{"runs": {}}')
+    text = vaxsim("runs", ".").stdout
+    assert "1 of 2 points" in text
+    assert f"{Path('compared') / 'comparison.json'} is damaged" in text
+
+
+def test_a_study_is_no_run_and_show_shows_it(tmp_path: Path) -> None:
+    source = Source.of(tmp_path / "small.toml")
+    StudyPlan("goal", source, RunSettings(), {}, Path("my study")).write({}, {})
+    for command in ("verify", "plot"):
+        result = vaxsim(command, "my study")
+        assert result.exit_code == 2
+        assert "is no run but a study: vaxsim show 'my study' shows it" in result.stderr
+
+
+def test_suggested_commands_can_be_typed_as_they_are(tmp_path: Path) -> None:
+    result = vaxsim(*RUN, "--out", "June's $run")
+    assert result.exit_code == 0, result.output
+    quoted = shlex.quote("June's $run")
+    assert f"Pictures: vaxsim plot {quoted}" in result.stdout
+    unfinish(tmp_path / "June's $run")
+    assert f"holds an unfinished run: vaxsim run {quoted} finishes it" in (
+        vaxsim("verify", "June's $run").stderr
+    )
+    path = tmp_path / "June's $run" / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "replications": 4}))
+    shown = vaxsim("show", "June's $run").stdout
+    assert f"Replication 3 is missing: vaxsim run {quoted} goes on from there." in shown
+
+
+def test_one_replication_is_not_replications(tmp_path: Path) -> None:
+    one = ("--replications", "1", "--workers", "1", "--until", "2021-06-05", "--out", "one")
+    assert "1 replications" not in vaxsim("run", "small.toml", *one).stdout
+    assert vaxsim("verify", "one").stdout.startswith("Identical: 1 of 1 replication simulated")
+    unfinish(tmp_path / "one")
+    assert "(1 of 1 replication)" in vaxsim("show", "one").stdout
 
 
 def test_runs_of_no_folder_is_refused() -> None:

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from sim.experiment.settings import DEFAULT_MOST, DEFAULT_REPLICATIONS
+
 
 class EngineName(StrEnum):
     """Implementations of a day; they give equal results."""
@@ -53,7 +55,27 @@ Scheduler = Annotated[
 ]
 
 Replications = Annotated[
-    int, typer.Option(min=1, max=1_000_000, help="How often to simulate each scenario.")
+    int | None,
+    typer.Option(
+        min=1,
+        max=1_000_000,
+        help=f"How often to simulate each scenario (default: {DEFAULT_REPLICATIONS}).",
+    ),
+]
+Precisions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--precision",
+        metavar="[MEASURE=]PERCENT",
+        help="As many replications as it takes until the confidence interval is the mean "
+        "± so many percent, e.g. 0.5% or calls_offered=1%; may be repeated.",
+    ),
+]
+MaxReplications = Annotated[
+    int | None,
+    typer.Option(
+        min=3, max=1_000_000, help=f"At most, for --precision (default: {DEFAULT_MOST:,})."
+    ),
 ]
 Seed = Annotated[
     int, typer.Option(min=0, max=2**64 - 1, help="The same seed gives the same results.")

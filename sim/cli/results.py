@@ -90,18 +90,25 @@ def runs(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to look.")] = Path("runs"),
     as_json: Json = False,
 ) -> None:
-    """List the runs in a folder."""
+    """List runs, sweeps, comparisons and other studies in a folder."""
     with errors_reported():
-        from sim.experiment.catalogue import RunState, runs_in
-        from sim.presentation.run_view import runs_text, state_data
+        from sim.experiment.catalogue import RunState, StudyState, results_in
+        from sim.experiment.results import RunError
+        from sim.presentation.run_view import results_text, state_data, study_state_data
 
-        found = list(runs_in(folder))
+        found = list(results_in(folder))
         if as_json:
-            states = [state_data(each) for each in found if isinstance(each, RunState)]
-            errors = [str(each) for each in found if not isinstance(each, RunState)]
-            print_json({"runs": states, "errors": errors})
+            print_json(
+                {
+                    "runs": [state_data(each) for each in found if isinstance(each, RunState)],
+                    "studies": [
+                        study_state_data(each) for each in found if isinstance(each, StudyState)
+                    ],
+                    "errors": [str(each) for each in found if isinstance(each, RunError)],
+                }
+            )
         else:
-            print(runs_text(found))
+            print(results_text(found))
 
 
 def verify(

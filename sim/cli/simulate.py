@@ -29,8 +29,10 @@ from sim.cli.options import (
     ExecutorName,
     Fresh,
     Json,
+    MaxReplications,
     Out,
     Overrides,
+    Precisions,
     Replications,
     ScenarioFile,
     Scheduler,
@@ -41,7 +43,6 @@ from sim.cli.options import (
 from sim.experiment.settings import (
     DEFAULT_ENGINE,
     DEFAULT_MAX_POINTS,
-    DEFAULT_MOST,
     DEFAULT_REPLICATIONS,
     DEFAULT_SEED,
     RunSettings,
@@ -56,28 +57,9 @@ def run(
         ),
     ],
     overrides: Overrides = None,
-    replications: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=1_000_000,
-            help=f"How often to simulate the campaign (default: {DEFAULT_REPLICATIONS}).",
-        ),
-    ] = None,
-    precision: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="[MEASURE=]PERCENT",
-            help="As many replications as it takes until the confidence interval is the mean "
-            "± so many percent, e.g. 0.5% or calls_offered=1%; may be repeated.",
-        ),
-    ] = None,
-    max_replications: Annotated[
-        int | None,
-        typer.Option(
-            min=3, max=1_000_000, help=f"At most, for --precision (default: {DEFAULT_MOST:,})."
-        ),
-    ] = None,
+    replications: Replications = None,
+    precision: Precisions = None,
+    max_replications: MaxReplications = None,
     seed: Annotated[
         int | None,
         typer.Option(
@@ -157,7 +139,9 @@ def sweep(
         ),
     ],
     overrides: Overrides = None,
-    replications: Replications = DEFAULT_REPLICATIONS,
+    replications: Replications = None,
+    precision: Precisions = None,
+    max_replications: MaxReplications = None,
     design: Annotated[
         DesignName,
         typer.Option(help="Every combination, a Latin hypercube, or a Sobol' sequence."),
@@ -194,18 +178,20 @@ def sweep(
         from sim.presentation import sweep_view
         from sim.presentation.figures import save_figures
 
-        settings = RunSettings(
-            seed, replications, engine.value, workers, date_of("--until", until),
+        base = RunSettings(
+            seed, engine=engine.value, workers=workers, until=date_of("--until", until),
             scheduler=scheduler_address(executor, scheduler),
         )  # fmt: skip
+        settings = with_precision(base, replications, precision, max_replications)
         source = Source.of(scenario, overrides or [])
         factors = [read_factor(text, source.data) for text in vary]
         chosen = make_design(factors, design.value, points, seed, max_points)
         measures = sweep_view.chosen_measures(measure, source.scenario)
         spanned = sweep_view.chosen_axes(axes and axes.split(","), chosen)
         plan = plan_sweep(source, chosen, settings, out)
-        amount = f"{len(plan.orders):,} points x {replications:,}"
-        with progress(amount, plan.days) as on_days:
+        times = "until precise enough" if settings.precision else f"x {settings.replications:,}"
+        amount = f"{len(plan.orders):,} points {times}"
+        with progress(amount, None if settings.precision else plan.days) as on_days:
             found, simulated = plan.carry_out(fresh, on_days, say_compiling)
         pictures = save_figures(
             sweep_view.pictures(found, measures, spanned), found.folder / "pictures"

@@ -26,6 +26,7 @@ from sim.experiment.answer import reason_counts
 from sim.experiment.coverage import SCOPES, Scope
 from sim.experiment.crews import OnCompiling, OnDays
 from sim.experiment.measures import measure
+from sim.experiment.replications import counted
 from sim.experiment.results import (
     COMPARISON_MANIFEST,
     Run,
@@ -220,7 +221,7 @@ def check_comparable(settings: Mapping[str, RunSettings], replications: int | No
             )
         if replications is not None and each.replications < replications:
             raise SettingsError(
-                f"{name} has {each.replications:,} replications, fewer than the {replications:,} "
+                f"{name} has {counted(each.replications)}, fewer than the {replications:,} "
                 "to be compared"
             )
 
@@ -276,10 +277,20 @@ class ComparisonPlan:
         }
 
 
-def side_of(path: str | Path) -> Run | Source:
-    """A finished run from its folder, or a scenario from its file. Raises RunError."""
+def side_of(path: str | Path, overrides: Sequence[str] = ()) -> Run | Source:
+    """A finished run from its folder, or a scenario from its file, with further values changed.
+
+    Raises RunError; SettingsError for values to be changed in a finished run.
+    """
     path = Path(path)
-    return open_run(path) if path.is_dir() else Source.of(path)
+    if not path.is_dir():
+        return Source.of(path, overrides)
+    if overrides:
+        raise SettingsError(
+            f"--set changes scenarios that are to be run, and {path} is a finished run: "
+            "give its scenario file instead"
+        )
+    return open_run(path)
 
 
 def settings_for(
@@ -368,17 +379,24 @@ def _identity_of(side: Run | Order) -> dict[str, Any]:
     }
 
 
+def read_comparison(folder: Path) -> dict[str, Any]:
+    """The manifest of a comparison. Raises RunError if it cannot be read."""
+    path = folder / COMPARISON_MANIFEST
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        found = None
+    if not isinstance(found, dict) or not isinstance(found.get("runs"), dict):
+        raise RunError(f"{path} is damaged: remove it, or name another --out")
+    return found
+
+
 def _check_comparison_folder(folder: Path, identity: Mapping[str, Any]) -> None:
     """Raise RunError if the folder holds anything but this comparison."""
     own = {COMPARISON_MANIFEST, "pictures", "runs", *(f"{name}.csv" for name in _TABLES)}
     if not check_folder(folder, own, COMPARISON_MANIFEST):
         return
-    try:
-        found = json.loads((folder / COMPARISON_MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise RunError(
-            f"{folder / COMPARISON_MANIFEST} is damaged: remove it, or name another --out"
-        ) from None
+    found = read_comparison(folder)
     # as text, since the order of the runs matters
     if json_text({key: found.get(key) for key in identity}) != json_text(identity):
         raise RunError(f"{folder} holds another comparison: name another folder with --out")

@@ -16,6 +16,12 @@ from sim.scenario import Scenario
 Tables = dict[str, pd.DataFrame]
 
 
+def counted(n: int, of: int | None = None) -> str:
+    """1 replication, 10 replications, 1 of 10 replications."""
+    noun = "replication" if (n if of is None else of) == 1 else "replications"
+    return f"{n:,} {noun}" if of is None else f"{n:,} of {of:,} {noun}"
+
+
 @dataclass(frozen=True)
 class Task:
     """One replication of one scenario, with the settings' seed, engine and last day."""

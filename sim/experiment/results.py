@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -62,6 +63,11 @@ def scenario_digest(scenario: Scenario) -> str:
     return hashlib.sha256(json_text(simulated).encode()).hexdigest()
 
 
+def command(*words: object) -> str:
+    """A command of vaxsim, as a shell wants it."""
+    return shlex.join(["vaxsim", *map(str, words)])
+
+
 def json_text(data: Any, indent: int | None = None) -> str:
     """JSON of plain data, compact unless indented."""
     separators = (",", ":") if indent is None else None
@@ -75,12 +81,29 @@ def identity(scenario: Scenario, settings: RunSettings) -> dict[str, Any]:
         "vaxsim": __version__,
         "scenario_sha256": scenario_digest(scenario),
         "seed": settings.seed,
-        "replications": None if settings.precision else settings.replications,
-        "precision": settings.precision
-        and {"measures": dict(settings.precision.measures), "at_most": settings.precision.at_most},
+        **precision_identity(settings),
         "engine": settings.engine,
         "until": settings.until and settings.until.isoformat(),
     }
+
+
+def precision_identity(settings: RunSettings) -> dict[str, Any]:
+    """How many replications: a number, or what is to be reached."""
+    precision = settings.precision
+    if precision is None:
+        return {"replications": settings.replications, "precision": None}
+    measures = dict(precision.measures)
+    return {
+        "replications": None,
+        "precision": {"measures": measures, "at_most": precision.at_most},
+    }
+
+
+def precision_of(said: Mapping[str, Any] | None) -> Precision | None:
+    """The precision that a manifest tells."""
+    if said is None:
+        return None
+    return Precision(tuple(sorted(said["measures"].items())), said["at_most"])
 
 
 def default_folder(stem: str, scenario: Scenario, settings: RunSettings) -> Path:
@@ -157,6 +180,7 @@ class Run:
 
 SWEEP_MANIFEST = "sweep.json"
 COMPARISON_MANIFEST = "comparison.json"
+STUDY_MANIFEST = "study.json"
 
 
 def check_is_run(folder: Path) -> None:
@@ -167,6 +191,8 @@ def check_is_run(folder: Path) -> None:
         raise RunError(f"{folder} is no run but a sweep: its runs are in {folder / 'points'}")
     if (folder / COMPARISON_MANIFEST).is_file():
         raise RunError(f"{folder} is no run but a comparison: {COMPARISON_MANIFEST} names its runs")
+    if (folder / STUDY_MANIFEST).is_file():
+        raise RunError(f"{folder} is no run but a study: {command('show', folder)} shows it")
     if not (folder / MANIFEST).is_file():
         raise RunError(f"{folder} is no run: it has no {MANIFEST}")
 
@@ -177,7 +203,7 @@ def open_run(folder: str | Path) -> Run:
     check_is_run(folder)
     manifest = read_manifest(folder)
     if not manifest.get("complete"):
-        raise RunError(f"{folder} holds an unfinished run: vaxsim run {folder} finishes it")
+        raise RunError(f"{folder} holds an unfinished run: {command('run', folder)} finishes it")
     for part in (part for parts in manifest["parts"].values() for part in parts):
         path = folder / part["file"]
         if not path.is_file():
@@ -197,14 +223,13 @@ def open_run(folder: str | Path) -> Run:
 
 def settings_of(manifest: Mapping[str, Any]) -> RunSettings:
     """The settings that a manifest tells; of an unfinished run those with which it goes on."""
-    until, precision = manifest["until"], manifest["precision"]
+    until = manifest["until"]
     return RunSettings(
         seed=manifest["seed"],
         replications=manifest["replications"] or DEFAULT_REPLICATIONS,
         engine=manifest["engine"],
         until=until and date.fromisoformat(until),
-        precision=precision
-        and Precision(tuple(sorted(precision["measures"].items())), precision["at_most"]),
+        precision=precision_of(manifest["precision"]),
     )
 
 

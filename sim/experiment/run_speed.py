@@ -209,6 +209,6 @@ def _wait_for_workers(address: str, workers: int) -> None:
 
     with Client(address, set_as_default=False) as client:  # type: ignore[no-untyped-call]
         try:
-            client.wait_for_workers(workers, timeout=CLUSTER_SECONDS)  # type: ignore[no-untyped-call]
+            client.wait_for_workers(workers, timeout=CLUSTER_SECONDS)
         except TimeoutError:
             raise RuntimeError("the dask workers have not started") from None

@@ -27,6 +27,7 @@ from typing import Any
 
 from sim.experiment import results
 from sim.experiment.packing import TABLE_NAMES, Packed, frame_of, unpack
+from sim.experiment.replications import counted
 from sim.experiment.results import (
     MANIFEST,
     Run,
@@ -322,12 +323,9 @@ def measures_in(packed: Packed) -> dict[str, float]:
 
 def unfinished_text(folder: Path, there: int, settings: RunSettings) -> str:
     """How far an unfinished run is, in words."""
-    of = (
-        f"{there:,} replications"
-        if settings.precision
-        else (f"{there:,} of {settings.replications:,} replications")
-    )
-    return f"{of} are kept in {folder}; the same command goes on from there"
+    of = counted(there, None if settings.precision else settings.replications)
+    kept = "is" if there == 1 else "are"
+    return f"{of} {kept} kept in {folder}; the same command goes on from there"
 
 
 def kept_replications(folder: Path) -> int:

@@ -25,14 +25,13 @@ from typing import Any
 import pandas as pd
 
 from sim import __version__
-from sim.experiment.results import RunError, json_text, scenario_digest
+from sim.experiment.results import STUDY_MANIFEST, RunError, json_text, scenario_digest
 from sim.experiment.run_writer import environment, locked
 from sim.experiment.settings import RunSettings
 from sim.experiment.sources import Source, check_folder, put, put_table, read_table
 from sim.scenario import Scenario
 from sim.scenario_files import scenario_from_data
 
-STUDY_MANIFEST = "study.json"
 FORMAT = 1
 
 _LOCK = ".lock"

@@ -35,10 +35,12 @@ from sim.experiment.results import (
     RunError,
     json_text,
     open_run,
+    precision_identity,
+    precision_of,
     scenario_digest,
 )
 from sim.experiment.runs import Order, carry_out_all
-from sim.experiment.settings import RunSettings, SettingsError
+from sim.experiment.settings import Precision, RunSettings, SettingsError
 from sim.experiment.sources import Source, check_folder, put, put_table, read_table
 from sim.scenario import Scenario
 from sim.scenario_errors import ScenarioError, did_you_mean
@@ -70,10 +72,20 @@ class Sweep:
         """The seed of every point."""
         return int(self.manifest["seed"])
 
+    @cached_property
+    def counts(self) -> pd.Series[int]:
+        """Replications of each point: as many for all, or as many as a precision took."""
+        return self.replications.groupby("point").size()
+
     @property
-    def n(self) -> int:
-        """Replications of each point."""
-        return int(self.manifest["replications"])
+    def precision(self) -> Precision | None:
+        """How narrow the intervals of every point were to be."""
+        return precision_of(self.manifest.get("precision"))
+
+    @property
+    def imprecise(self) -> list[int]:
+        """Points that have not reached the precision with as many replications as are allowed."""
+        return list(self.manifest.get("imprecise", []))
 
     @property
     def design(self) -> str:
@@ -132,13 +144,14 @@ def open_sweep(folder: str | Path) -> Sweep:
     folder = Path(folder)
     if not (folder / SWEEP_MANIFEST).is_file():
         raise RunError(f"{folder} is no sweep: it has no {SWEEP_MANIFEST}")
-    manifest = _read_manifest(folder)
+    manifest = read_sweep(folder)
     if not manifest["complete"]:
         raise RunError(f"{folder} holds an unfinished sweep: give its command again to finish it")
     return Sweep(folder, manifest)
 
 
-def _read_manifest(folder: Path) -> dict[str, Any]:
+def read_sweep(folder: Path) -> dict[str, Any]:
+    """The manifest of a sweep, finished or not. Raises RunError if it cannot be read."""
     path = folder / SWEEP_MANIFEST
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
@@ -195,8 +208,8 @@ class SweepPlan:
         """
         started = check_folder(self.folder, _OWN, SWEEP_MANIFEST)
         if started:
-            self._check_same(_read_manifest(self.folder), fresh)
-            if not fresh and _read_manifest(self.folder)["complete"]:
+            self._check_same(read_sweep(self.folder), fresh)
+            if not fresh and read_sweep(self.folder)["complete"]:
                 return open_sweep(self.folder), False
         manifest = {
             **self.identity,
@@ -223,6 +236,12 @@ class SweepPlan:
             raise
         tables = self._tables([run for run, _ in made])
         manifest["tables"] = {name: put_table(self.folder, name, t) for name, t in tables.items()}
+        if self.settings.precision:
+            manifest["imprecise"] = [
+                point
+                for point, (run, _) in enumerate(made)
+                if run.manifest["precision_reached_with"] is None
+            ]
         manifest["complete"] = True
         _write_manifest(self.folder, manifest)
         return Sweep(self.folder, manifest), True
@@ -232,7 +251,11 @@ class SweepPlan:
         if fresh:
             differing = [key for key in differing if key != "vaxsim"]
         if differing:
-            words = {"scenario_sha256": "another scenario", "design": "other points"}
+            words = {
+                "scenario_sha256": "another scenario",
+                "design": "other points",
+                "precision": "another --precision or --max-replications",
+            }
             what = (
                 words.get(key, f"{key} {found.get(key)} and not {self.identity[key]}")
                 for key in differing
@@ -294,7 +317,7 @@ def _identity(scenario: Scenario, design: Design, settings: RunSettings) -> dict
         "vaxsim": __version__,
         "scenario_sha256": scenario_digest(scenario),
         "seed": settings.seed,
-        "replications": settings.replications,
+        **precision_identity(settings),
         "engine": settings.engine,
         "until": settings.until and settings.until.isoformat(),
         "design": {
@@ -308,7 +331,9 @@ def _identity(scenario: Scenario, design: Design, settings: RunSettings) -> dict
 def _default_folder(source: Source, design: Design, settings: RunSettings) -> Path:
     text = json_text(_identity(source.scenario, design, settings))
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-    name = f"sweep-{source.name}-{digest}-s{settings.seed}-r{settings.replications}"
+    name = f"sweep-{source.name}-{digest}-s{settings.seed}"
+    if settings.precision is None:
+        name += f"-r{settings.replications}"
     return Path("runs") / name
 
 

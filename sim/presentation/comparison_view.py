@@ -20,7 +20,16 @@ from sim.experiment.statistics import quantile_band
 from sim.model.records import REASONS
 from sim.presentation import style
 from sim.presentation.figures import date_axis, deadline_line, new_figure
-from sim.presentation.terminal import SHOWN, amount, count, label_words, on, signed, table
+from sim.presentation.terminal import (
+    SHOWN,
+    amount,
+    count,
+    label_words,
+    on,
+    replications,
+    signed,
+    table,
+)
 
 _SCOPE_NAMES = {"first": "first dose", "full": "fully vaccinated"}
 _CHANGES_SHOWN = 30
@@ -38,17 +47,13 @@ def comparison_text(comparison: Comparison) -> str:
     n = comparison.replications
     lines = [
         *table([(name, run.scenario.title or "") for name, run in comparison.runs.items()], "<<"),
-        f"{_replications(n)} of each with seed {seed}: the same people with the same luck in each.",
+        f"{replications(n)} of each with seed {seed}: the same people with the same luck in each.",
     ]
     for name in comparison.others:
         lines += ["", *_changes(comparison, name), "", *_differences(comparison, name)]
         lines += [*_gain(comparison, name)]
     lines += ["", *_reasons(comparison)]
     return "\n".join(lines)
-
-
-def _replications(n: int) -> str:
-    return "1 replication" if n == 1 else f"{n:,} replications"
 
 
 def _changes(comparison: Comparison, name: str) -> list[str]:
@@ -184,7 +189,7 @@ def _gain(comparison: Comparison, name: str) -> list[str]:
     label = labels[key].format(**words).strip(" *")
     sentence = f"{note}; for {label}, about {middle}{between} instead of {n:,}."
     if n < _FEW:
-        sentence += f" From {_replications(n)} that is known only roughly."
+        sentence += f" From {replications(n)} that is known only roughly."
     return _filled(sentence)
 
 
@@ -259,7 +264,7 @@ def pictures(comparison: Comparison) -> Iterator[tuple[str, Figure]]:
 def coverage(comparison: Comparison) -> Figure:
     """Share of the target vaccinated by date, a curve a scenario, with its band."""
     n = comparison.replications
-    band = f" (median of {_replications(n)}, band: 5 to 95 %)" if n > 1 else ""
+    band = f" (median of {replications(n)}, band: 5 to 95 %)" if n > 1 else ""
     figure = new_figure(f"Coverage of the target over time{band}", _subtitle(comparison), 3.8)
     panels = figure.subplots(1, 2, sharex=True, sharey=True)
     colours = _colours(comparison)
@@ -288,7 +293,7 @@ def reasons(comparison: Comparison) -> Figure:
     """The target by reason at the deadline: a bar a scenario, for each dose."""
     names = list(comparison.runs)
     figure = new_figure(
-        f"The target at the deadline, by reason (mean of {_replications(comparison.replications)})",
+        f"The target at the deadline, by reason (mean of {replications(comparison.replications)})",
         _subtitle(comparison),
         2.3 + 0.4 * len(names),
     )

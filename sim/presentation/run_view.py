@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sim.experiment.catalogue import RunState
-from sim.experiment.results import Run, RunError, settings_of
+from sim.experiment.catalogue import RunState, StudyState
+from sim.experiment.replications import counted
+from sim.experiment.results import Run, RunError, command, settings_of
+from sim.experiment.settings import Precision
 from sim.experiment.verification import Verification
 from sim.presentation.terminal import table
 
@@ -16,20 +18,26 @@ def precision_text(run: Run) -> str | None:
     if precision is None:
         return None
     made, reached = run.settings.replications, run.manifest["precision_reached_with"]
-    wanted = ", ".join(f"{name} to {100 * share:g} %" for name, share in precision.measures)
+    wanted = precision_words(precision)
     if reached is None:
-        return f"Precision ({wanted}): not reached with {made:,} replications."
-    return (
-        f"Precision ({wanted}): reached with {reached:,} replications, and kept up to all {made:,}."
-    )
+        return f"Precision ({wanted}): not reached with {counted(made)}."
+    return f"Precision ({wanted}): reached with {counted(reached)}, and kept up to all {made:,}."
 
 
-def standing(state: RunState) -> str:
+def precision_words(precision: Precision) -> str:
+    """Which measures, how precise."""
+    return ", ".join(f"{name} to {100 * share:g} %" for name, share in precision.measures)
+
+
+def standing(state: RunState | StudyState) -> str:
     """Finished, being written, or how far."""
     if state.complete:
         return "finished"
-    of = f"{state.there:,} of {state.wanted:,}" if state.wanted else f"{state.there:,}"
-    return f"{of} replications" + (", being simulated now" if state.being_written else "")
+    if isinstance(state, StudyState):
+        there = f"{state.points_there:,} of {state.points:,} points"
+    else:
+        there = counted(state.there, state.wanted)
+    return there + (", being simulated now" if state.being_written else "")
 
 
 def state_text(state: RunState) -> str:
@@ -53,12 +61,15 @@ def state_text(state: RunState) -> str:
         rows.insert(4, ("until", str(settings.until)))
     lines = table(rows, "<<")
     if not state.complete and not state.being_written:
-        missing = (
-            f"Replications {state.there:,} to {state.wanted - 1:,} are missing"
-            if state.wanted
-            else "The precision asked for is not reached yet"
-        )
-        lines += ["", f"{missing}: vaxsim run {state.folder} goes on from there."]
+        missing = "The precision asked for is not reached yet"
+        if state.wanted is not None:
+            last = state.wanted - 1
+            missing = f"Replications {state.there:,} to {last:,} are missing"
+            if state.there >= last:
+                missing = f"Replication {last:,} is missing"
+            if state.there > last:
+                missing = "All replications are there, and not yet all tables"
+        lines += ["", f"{missing}: {command('run', state.folder)} goes on from there."]
     return "\n".join(lines)
 
 
@@ -82,33 +93,52 @@ def state_data(state: RunState) -> dict[str, object]:
     }  # fmt: skip
 
 
-def runs_text(states: Iterable[RunState | RunError]) -> str:
-    """A table of runs, and below it those that cannot be read."""
+def study_state_data(state: StudyState) -> dict[str, object]:
+    """How a study stands, as one JSON object."""
+    return {
+        "folder": str(state.folder),
+        "kind": state.kind,
+        "complete": state.complete,
+        "being_written": state.being_written,
+        "replications": state.replications,
+        "title": state.title,
+        "seed": state.seed,
+        "created_at": state.begun or None,
+    }
+
+
+def results_text(states: Iterable[RunState | StudyState | RunError]) -> str:
+    """A table of runs and studies, and below it those that cannot be read."""
     rows, errors = [], []
     for state in states:
         if isinstance(state, RunError):
             errors.append(str(state))
             continue
-        manifest = state.manifest
+        if isinstance(state, RunState):
+            n: int | None = state.there
+            seed, begun = state.manifest["seed"], str(state.manifest.get("created_at", ""))
+        else:
+            n, seed, begun = state.replications, state.seed, state.begun
         rows.append(
             (
                 state.folder.name,
-                f"{state.there:,}",
-                str(manifest["seed"]),
-                str(manifest.get("created_at", ""))[:16].replace("T", " "),
+                state.kind,
+                "" if n is None else f"{n:,}",
+                str(seed),
+                begun[:16].replace("T", " "),
                 standing(state),
-                manifest["title"],
+                state.title,
             )
         )
-    heading = ("run", "replications", "seed", "begun", "state", "title")
-    lines = table([heading, *rows], "<>><<<") if rows else ["no runs here"]
+    heading = ("folder", "kind", "replications", "seed", "begun", "state", "title")
+    lines = table([heading, *rows], "<<>><<<") if rows else ["no runs here"]
     return "\n".join([*lines, *(f"  cannot be read: {error}" for error in errors)])
 
 
 def verification_text(run: Run, found: Verification) -> str:
     """Identical or not, where not, and with what each was made."""
     n, difference = len(found.replications), found.difference
-    of = f"{n:,} of {run.settings.replications:,} replications simulated again"
+    of = f"{counted(n, run.settings.replications)} simulated again"
     if difference is None:
         lines = [f"Identical: {of}, {found.rows:,} rows equal."]
         if found.parts:

@@ -18,11 +18,13 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from sim.experiment.design import Design
 from sim.experiment.measures import as_date, known_measures, measure
+from sim.experiment.replications import counted
 from sim.experiment.settings import SettingsError
 from sim.experiment.statistics import Estimate
 from sim.experiment.sweep import Sweep
 from sim.presentation import style
 from sim.presentation.figures import new_figure
+from sim.presentation.run_view import precision_words
 from sim.presentation.terminal import amount, interval, percent, table
 from sim.scenario import Scenario
 from sim.scenario_errors import did_you_mean
@@ -68,15 +70,16 @@ def chosen_axes(names: Sequence[str] | None, design: Design) -> list[str] | None
 
 def sweep_text(sweep: Sweep, measures: Sequence[str]) -> str:
     """A line a point: the values of the factors, and each measure with its interval."""
-    n, points = sweep.n, len(sweep.points)
+    points = len(sweep.points)
     estimates = {name: sweep.estimates(name) for name in measures}
     labels = short_names(sweep.factors)
     lines = [
-        f"{points:,} points of {n:,} replication{'s' * (n > 1)} with seed {sweep.seed}: "
+        f"{points:,} points of {_replications(sweep)} with seed {sweep.seed}: "
         "the same people with the same luck in each.",
         *table([(labels[path], path) for path in sweep.factors], "<<"),
         "",
     ]
+    several = sweep.counts.nunique() > 1
     order = list(range(points))
     if points > _ROWS_SHOWN:
         first = estimates[measures[0]]["mean"]
@@ -86,6 +89,7 @@ def sweep_text(sweep: Sweep, measures: Sequence[str]) -> str:
         (
             "point",
             *labels.values(),
+            *(["replications"] if several else []),
             *(cell for name in measures for cell in (name, "95 % interval")),
         )
     ]
@@ -95,12 +99,33 @@ def sweep_text(sweep: Sweep, measures: Sequence[str]) -> str:
             for name in measures
             for cell in _cells(sweep, name, estimates[name].loc[point].to_dict())
         ]
-        rows.append(
-            (str(point), *(shown(v) for v in sweep.points.loc[point, sweep.factors]), *cells)
-        )
-    lines += table(rows, ">" * (1 + len(labels) + 2 * len(measures)))
+        levels = [shown(value) for value in sweep.points.loc[point, sweep.factors]]
+        counts = [f"{sweep.counts[point]:,}"] if several else []
+        rows.append((str(point), *levels, *counts, *cells))
+    lines += table(rows, ">" * len(rows[0]))
+    if sweep.precision:
+        lines += ["", _precision_text(sweep)]
     lines += ["", f"Results: {sweep.folder}"]
     return "\n".join(lines)
+
+
+def _replications(sweep: Sweep) -> str:
+    """5 replications, or 8 to 23 replications."""
+    fewest, most = sweep.counts.min(), sweep.counts.max()
+    return counted(most) if fewest == most else f"{fewest:,} to {counted(most)}"
+
+
+def _precision_text(sweep: Sweep) -> str:
+    assert sweep.precision
+    wanted = f"Precision ({precision_words(sweep.precision)}): "
+    missed = sweep.imprecise
+    if not missed:
+        return f"{wanted}reached at every point."
+    names = ", ".join(map(str, missed[:_BEST_SHOWN])) + (", ..." if missed[_BEST_SHOWN:] else "")
+    return (
+        f"{wanted}not reached at {len(missed):,} of {len(sweep.points):,} points with "
+        f"{counted(sweep.precision.at_most)} ({names})."
+    )
 
 
 def short_names(paths: Sequence[str]) -> dict[str, str]:
@@ -123,7 +148,7 @@ def _cells(sweep: Sweep, name: str, row: dict[Any, Any]) -> tuple[str, str]:
     unit = measure(name).unit
     if math.isnan(row["mean"]):
         if unit == "days" and row["n"]:
-            return f"in {row['n']} of {sweep.n}", ""
+            return f"in {row['n']} of {sweep.counts[row['point']]}", ""
         return "–", ""
     mean = _value(sweep, row["mean"], unit)
     if unit == "days" and row["low"] < row["high"]:
@@ -149,13 +174,22 @@ def sweep_data(sweep: Sweep) -> dict[str, Any]:
             for name, frame in found.items()
         }
         factors = {path: _plain(sweep.points.loc[point, path]) for path in sweep.factors}
-        points.append({"point": int(point), "factors": factors, "measures": measures})
+        points.append(
+            {
+                "point": int(point),
+                "factors": factors,
+                "replications": int(sweep.counts[point]),
+                "measures": measures,
+            }
+        )
     return {
         "sweep": str(sweep.folder),
         "title": sweep.scenario.title,
         "design": sweep.design,
         "seed": sweep.seed,
-        "replications": sweep.n,
+        "replications": sweep.manifest["replications"],
+        "precision": sweep.manifest.get("precision"),
+        "imprecise": sweep.imprecise,
         "factors": sweep.factors,
         "points": points,
     }
@@ -193,9 +227,7 @@ def picture(sweep: Sweep, name: str, axes: Sequence[str] | None = None) -> Figur
 
 
 def _title(sweep: Sweep, name: str) -> str:
-    n = sweep.n
-    meaning = measure(name).meaning
-    return f"{name}: {meaning} (mean of {n:,} replication{'s' * (n > 1)})"
+    return f"{name}: {measure(name).meaning} (mean of {_replications(sweep)})"
 
 
 def _line(sweep: Sweep, name: str) -> Figure:

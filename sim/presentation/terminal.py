@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
@@ -12,7 +11,8 @@ from sim.experiment.feasibility import bindings, ceiling_is_certain, ceiling_of
 from sim.experiment.measures import as_date, measure
 from sim.experiment.measures import on as on
 from sim.experiment.plan_arithmetic import deliveries_vary, languages
-from sim.experiment.results import Run
+from sim.experiment.replications import counted
+from sim.experiment.results import Run, command
 from sim.experiment.statistics import CONFIDENCE, Estimate
 from sim.model.records import REASONS
 from sim.scenario import Scenario
@@ -21,9 +21,7 @@ from sim.scenario_errors import did_you_mean
 # Numbers --------------------------------------------------------------------------------------
 
 
-def replications(n: int) -> str:
-    """1 replication, 10 replications."""
-    return "1 replication" if n == 1 else f"{n:,} replications"
+replications = counted
 
 
 def count(number: float) -> str:
@@ -173,7 +171,7 @@ def verdict(answer: Answer) -> str:
     if successes:
         chance = answer.probability["full"]
         return (
-            f"Uncertain: in {successes:,} of {n:,} replications everyone is fully vaccinated by "
+            f"Uncertain: in {replications(successes, n)} everyone is fully vaccinated by "
             f"{day} (probability {percent(chance.low or 0)} to {percent(chance.high or 0)}); "
             f"{state}. {_obstacles(answer)}"
         )
@@ -230,7 +228,7 @@ def _how_sure(run: Run, answer: Answer) -> list[str]:
         could_be = between(chance.low or 0.0, chance.high or 0.0, "share")
         if name in limits and limits[name] < answer.target:
             could_be = f"impossible: at most {limits[name]:,}**"
-        often = f"in {answer.successes[scope]:,} of {replications(answer.replications)}"
+        often = f"in {replications(answer.successes[scope], answer.replications)}"
         rows.append((_EVERYONE[scope], often, could_be))
     return [f"How likely by {on(answer.as_of)} (probability, {_level()})", *table(rows, "<<<")]
 
@@ -391,7 +389,7 @@ def _day(run: Run, estimate: Estimate) -> tuple[str, str]:
     if estimate.n == 0:
         return f"not by {end}", ""
     if estimate.mean is None:
-        return f"in {estimate.n:,} of {n:,} replications", f"(else not by {end})"
+        return f"in {replications(estimate.n, n)}", f"(else not by {end})"
     low, high = estimate.low, estimate.high
     shown = on(as_date(run.scenario, estimate.mean))
     if low is None or high is None or low == high:
@@ -418,7 +416,7 @@ def _where(run: Run) -> list[str]:
     return [
         f"Results: {run.folder}  (scenario {run.manifest['scenario_sha256'][:8]}, "
         f"seed {run.settings.seed}, {replications(run.settings.replications)})",
-        f"Pictures: vaxsim plot {shlex.quote(str(run.folder))}",
+        f"Pictures: {command('plot', run.folder)}",
     ]
 
 
