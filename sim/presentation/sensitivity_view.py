@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -53,22 +52,18 @@ def _sentence(study: Study) -> str:
             )
             sentences.append(f"For {_words(name)} nothing can be said: {why}.")
             continue
-        share = f"{_share(first['first'])} of the variance of {_words(name)}"
-        sure = f"95 % interval {_span(first['first_low'], first['first_high'])}"
-        again = "too" if sentences and sentences[0].startswith(_begin(first)) else ""
+        factor, whole = first["factor"], _words(name)
+        begin = f"For {whole} it is {factor}" if sentences else f"Measure {factor} first"
         sentences.append(
-            f"{_begin(first)}{again and f' {again}'}: alone it explains {share} ({sure})."
+            f"{begin}: alone it explains {_share(first['first'])} of the variance of {whole} "
+            f"(95 % interval {_span(first['first_low'], first['first_high'])})."
         )
         if first["rivals"]:
             sentences.append(
                 f"Not for sure: {' or '.join(first['rivals'])} may explain more "
-                "(--samples tells them apart)."
+                "(more --samples tell them apart)."
             )
-    return " ".join(sentences)
-
-
-def _begin(first: dict[str, Any]) -> str:
-    return f"Measure {first['factor']} first"
+    return "\n".join(sentences)
 
 
 def _span(low: float, high: float) -> str:
