@@ -14,7 +14,7 @@ from sim.cli.plans import check, schema
 from sim.cli.results import binds, plot, runs, show, verify
 from sim.cli.simulate import compare, run, sweep
 from sim.cli.uncertainty import risk, sensitivity
-from sim.cli.validity import validate
+from sim.cli.validity import backtest, validate
 
 app = typer.Typer(
     help="Simulates a vaccination campaign: call centre, appointments, units, deliveries.",
@@ -43,7 +43,7 @@ def _vaxsim(
 
 for command in (
     run, sweep, compare, goal, staff, sensitivity, risk,
-    show, binds, runs, verify, check, plot, schema, bench, validate,
+    show, binds, runs, verify, check, plot, schema, bench, validate, backtest,
 ):  # fmt: skip
     app.command()(command)
 

@@ -1,4 +1,4 @@
-"""Commands that show why the program is to be believed: `validate`."""
+"""Commands that show why the program is to be believed: `validate`, `backtest`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,30 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sim.cli.console import UserError, errors_reported, print_json, progress, say_compiling
-from sim.cli.options import Json, Seed, Workers
-from sim.experiment.settings import DEFAULT_SEED, RunSettings
+from sim.cli.answers import carry_out
+from sim.cli.console import (
+    UserError,
+    errors_reported,
+    print_json,
+    progress,
+    say_compiling,
+    scheduler_address,
+)
+from sim.cli.options import (
+    Engine,
+    EngineName,
+    Executor,
+    ExecutorName,
+    Fresh,
+    Json,
+    Out,
+    Overrides,
+    ScenarioFile,
+    Scheduler,
+    Seed,
+    Workers,
+)
+from sim.experiment.settings import DEFAULT_ENGINE, DEFAULT_SEED, RunSettings
 
 if TYPE_CHECKING:
     from sim.experiment.validation import Case
@@ -22,6 +43,13 @@ class EnginesName(StrEnum):
     both = "both"
     compiled = "compiled"
     reference = "reference"
+
+
+class DeliveriesName(StrEnum):
+    """Which deliveries come in the predicted days."""
+
+    scenario = "scenario"
+    observed = "observed"
 
 
 def validate(
@@ -77,6 +105,72 @@ def validate(
             print(validation_text(judged, quick))
         if not all(found.passed for found in judged):
             raise typer.Exit(1)
+
+
+def backtest(
+    scenario: ScenarioFile,
+    observed: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OBSERVED.csv", help="Observed days: date, dose1_cum, dose2_cum, ..."
+        ),
+    ],
+    calibrate: Annotated[
+        str, typer.Option(metavar="FIRST:LAST", help="Days that free numbers are fitted to.")
+    ],
+    predict: Annotated[
+        str, typer.Option(metavar="FIRST:LAST", help="Later days, predicted without a look.")
+    ],
+    fit: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATH[=LOW:HIGH]",
+            help="What is fitted (default: the ranges that the scenario marks as fitted); may be "
+            "repeated.",
+        ),
+    ] = None,
+    deliveries: Annotated[
+        DeliveriesName,
+        typer.Option(help="observed: what the file says was allocated, in the predicted days too."),
+    ] = DeliveriesName.scenario,
+    replications: Annotated[
+        int, typer.Option(min=1, max=10_000, help="Of every plausible fit.")
+    ] = 8,
+    overrides: Overrides = None,
+    seed: Seed = DEFAULT_SEED,
+    out: Out = None,
+    engine: Engine = EngineName(DEFAULT_ENGINE),
+    workers: Workers = None,
+    executor: Executor = ExecutorName.local,
+    scheduler: Scheduler = None,
+    fresh: Fresh = False,
+    as_json: Json = False,
+) -> None:
+    """Fit a scenario to observed days, predict later ones, and compare with naive forecasts."""
+    with errors_reported():
+        from sim.experiment.backtest import Question, find, read_window
+        from sim.experiment.observed import read_observed
+        from sim.experiment.sources import Source
+        from sim.experiment.study import StudyPlan
+
+        windows = read_window("--calibrate", calibrate), read_window("--predict", predict)
+        question = Question.of(
+            Source.of(scenario, overrides or ()), read_observed(observed), *windows, fit or (),
+            replications, deliveries.value,
+        )  # fmt: skip
+        settings = RunSettings(
+            seed, 1, engine.value, workers, windows[1].last,
+            scheduler=scheduler_address(executor, scheduler),
+        )  # fmt: skip
+        settings.check_against(question.source.scenario)
+        plan = StudyPlan("backtest", question.source, settings, question.as_json(), out)
+        carry_out(
+            plan,
+            lambda trials: find(question, seed, trials),
+            "fits and forecasts",
+            fresh,
+            as_json,
+        )
 
 
 def _chosen(names: list[str]) -> list[Case]:

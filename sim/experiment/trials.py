@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 
 import pandas as pd
 
@@ -94,14 +95,35 @@ class Trials:
         self, scenario: Scenario, replications: Iterable[int], name: str
     ) -> Iterator[pd.DataFrame]:
         """One table of each replication, as they come. They are not remembered; measures are."""
-        self._settings.check_against(scenario)
-        digest = scenario_digest(scenario)
-        tasks = [
-            _Trial(scenario, self._settings, number, (digest, number)) for number in replications
-        ]
+        return (frame for _, frame in self.all_tables([(scenario, replications)], name))
+
+    def all_tables(
+        self,
+        wanted: Sequence[tuple[Scenario, Iterable[int]]],
+        name: str,
+        until: date | None = None,
+    ) -> Iterator[tuple[tuple[int, int], pd.DataFrame]]:
+        """As `tables`, for several scenarios at once: (place in `wanted`, replication), table.
+
+        With `until` they end that day, and their measures are not remembered either.
+        """
+        settings = replace(self._settings, until=until) if until else self._settings
+        places: dict[tuple[str, int], list[int]] = {}
+        tasks = []
+        for place, (scenario, numbers) in enumerate(wanted):
+            settings.check_against(scenario)
+            digest = scenario_digest(scenario)
+            for number in numbers:
+                known = places.setdefault((digest, number), [])
+                if not known:
+                    tasks.append(_Trial(scenario, settings, number, (digest, number)))
+                known.append(place)
         for task, packed in self._hired().do(tasks):
-            self._known[task.key] = measures_in(packed)
-            yield frame_of(unpack(packed)[name])
+            if until is None:
+                self._known[task.key] = measures_in(packed)
+            frame = frame_of(unpack(packed)[name])
+            for place in places[task.key]:
+                yield (place, task.replication), frame
 
     def _hired(self) -> Workforce:
         if self._workforce is None:

@@ -14,7 +14,7 @@ from typing import Any
 from sim.experiment.results import RunError
 from sim.experiment.study import Study
 
-KINDS = ("goal", "staff", "sensitivity", "risk")
+KINDS = ("goal", "staff", "sensitivity", "risk", "backtest")
 
 
 def study_text(study: Study) -> str:

@@ -1,0 +1,168 @@
+"""Observed days: how many people had had a first and a second dose, from a CSV file.
+
+Columns: `date` (YYYY-MM-DD), `dose1_cum`, `dose2_cum`; where known, `allocated_VACCINE_cum` (doses
+allocated so far, may be empty) and `series` (who counted: another series may count less). Observed
+days only, in any order; other columns are not looked at.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.experiment.settings import SettingsError
+from sim.scenario_errors import did_you_mean
+
+DOSES = ("dose1_cum", "dose2_cum")
+_LARGEST_MB = 5
+_MOST_SHOWN = 10
+_TO_ASCII = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")
+
+
+class ObservedError(SettingsError):
+    """A file of observed days that cannot be used."""
+
+
+@dataclass(frozen=True)
+class Observed:
+    """Observed days in order, and the doses given by the evening of each."""
+
+    name: str
+    digest: str
+    """SHA-256 of the file"""
+    days: tuple[date, ...]
+    doses: NDArray[np.float64]
+    """[2, days]: people who have had a first, a second dose"""
+    allocated: Mapping[str, Mapping[date, int]]
+    """doses allocated by the days on which that is known, by vaccine"""
+
+    def between(self, first: date, last: date) -> Observed:
+        """Only what was known of the days from first to last."""
+        inside = [first <= day <= last for day in self.days]
+        return Observed(
+            self.name,
+            self.digest,
+            tuple(day for day, here in zip(self.days, inside, strict=True) if here),
+            self.doses[:, inside],
+            {
+                vaccine: {day: doses for day, doses in known.items() if first <= day <= last}
+                for vaccine, known in self.allocated.items()
+            },
+        )
+
+
+def read_observed(path: Path) -> Observed:
+    """Read a file of observed days. Raises ObservedError, which tells all that is wrong."""
+    try:
+        if path.stat().st_size > _LARGEST_MB * 10**6:
+            raise ObservedError(
+                f"{path} has more than {_LARGEST_MB} MB: a line for every observed day is enough"
+            )
+        content = path.read_bytes()
+        lines = content.decode("utf-8-sig").splitlines()
+    except OSError as error:
+        raise ObservedError(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ObservedError(f"{path} is no text in UTF-8: save it as CSV (UTF-8)") from None
+    try:
+        rows = list(csv.DictReader(lines))
+    except csv.Error as error:
+        raise ObservedError(f"{path} is not a CSV file: {error}") from None
+    columns = [column for column in rows[0] if column] if rows else []
+    if not rows:
+        raise ObservedError(f"{path} holds no observed day")
+    missing = [name for name in ("date", *DOSES) if name not in columns]
+    if missing:
+        raise ObservedError(
+            f"{path} has no column {' and no '.join(missing)}; it has {', '.join(columns)}"
+            f"{did_you_mean(missing[0], columns)}"
+        )
+    vaccines = {
+        column.removeprefix("allocated_").removesuffix("_cum"): column
+        for column in columns
+        if column.startswith("allocated_") and column.endswith("_cum")
+    }
+    problems: list[str] = []
+    found: dict[date, tuple[int, dict[str, int], str]] = {}
+    for line, row in enumerate(rows, 2):
+        said = {name: (row.get(name) or "").strip().translate(_TO_ASCII) for name in columns}
+        day = _day(said["date"], line, problems)
+        numbers = {
+            name: _number(said[name], line, name, problems)
+            for name in (*DOSES, *vaccines.values())
+            if name in DOSES or said[name]
+        }
+        if day is None or None in numbers.values():
+            continue
+        if day in found:
+            problems.append(f"line {line}: {day} is there already, on line {found[day][0]}")
+            continue
+        known = {name: number for name, number in numbers.items() if number is not None}
+        found[day] = line, known, said.get("series", "")
+    days = sorted(found)
+    if not problems:
+        problems += _decreases([(day, *found[day]) for day in days], [*DOSES, *vaccines.values()])
+    if problems:
+        more = len(problems) - _MOST_SHOWN
+        shown = problems[:_MOST_SHOWN] + ([f"and {more} more"] if more > 0 else [])
+        raise ObservedError("\n".join([f"{path} cannot be used:", *(f"  {p}" for p in shown)]))
+    return Observed(
+        path.name,
+        hashlib.sha256(content).hexdigest(),
+        tuple(days),
+        np.array([[found[day][1][name] for day in days] for name in DOSES], dtype=np.float64),
+        {
+            vaccine: {day: found[day][1][column] for day in days if column in found[day][1]}
+            for vaccine, column in vaccines.items()
+        },
+    )
+
+
+def _day(text: str, line: int, problems: list[str]) -> date | None:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        problems.append(f"line {line}: date {text!r} is none; write it as 2021-07-01")
+        return None
+    if not 1900 <= day.year <= 2200:
+        meant = f"; of the Buddhist era? write {day.year - 543}" if day.year > 2400 else ""
+        problems.append(f"line {line}: the year {day.year} cannot be{meant}")
+        return None
+    return day
+
+
+def _number(text: str, line: int, column: str, problems: list[str]) -> int | None:
+    if text.isdecimal() and len(text) <= 12:
+        return int(text)
+    said = repr(text) if text else "nothing"
+    problems.append(f"line {line}: {column} is {said}; it must be a whole number such as 108843")
+    return None
+
+
+def _decreases(
+    rows: list[tuple[date, int, dict[str, int], str]], columns: list[str]
+) -> Iterator[str]:
+    """What falls though it is cumulative; between two series it may."""
+    last: dict[str, tuple[int, date, str]] = {}
+    for day, line, numbers, series in rows:
+        for column in columns:
+            if column not in numbers:
+                continue
+            number = numbers[column]
+            if column in last:
+                before, on, counted_by = last[column]
+                if number < before and series == counted_by:
+                    yield (
+                        f"line {line}: {column} falls from {before:,} ({on}) to {number:,} ({day});"
+                        " it must be cumulative"
+                    )
+            last[column] = number, day, series
+        if numbers[DOSES[1]] > numbers[DOSES[0]]:
+            yield f"line {line}: more second doses than first doses"
