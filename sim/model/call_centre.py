@@ -120,6 +120,8 @@ class CallCentre:
         )
         self._conversion_streams = _words((Stream.CONVERSION,), self._groups)[0]
         self._another_day = np.uint64(threshold(self._centre.another_day_probability))
+        self._cell_groups = np.array(self._groups * 2)
+        self._cell_purposes = np.repeat(np.array(PURPOSES), len(self._groups))
         self._template = self._day_template()
         self._gather_callers()
 
@@ -281,14 +283,13 @@ class CallCentre:
 
     def _record_callers(self, today: int, counts: Int64Array) -> None:
         """Rows by group and purpose; `counts` is int64[cells, numbers]."""
-        groups = len(self._groups)
         some = np.flatnonzero(counts.any(axis=1))
         self._recorder.add(
             "callers",
             {
                 "date": self._date(today),
-                "group": np.array(self._groups * 2)[some],
-                "purpose": np.repeat(np.array(PURPOSES), groups)[some],
+                "group": self._cell_groups[some],
+                "purpose": self._cell_purposes[some],
                 **dict(zip(_CALLER_COLUMNS, counts[some].T, strict=True)),
             },
         )

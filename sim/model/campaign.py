@@ -88,7 +88,11 @@ class Campaign:
         self._last = max((last - self._first_day).days, 0)
         self._days = (scenario.campaign.horizon - self._first_day).days + 1
         self._deadline = min((scenario.campaign.deadline - self._first_day).days, self._last)
-        self._groups = list(scenario.groups)
+        self._groups = np.array(list(scenario.groups))
+        places = np.array([PROVINCE_STORE, *scenario.units])
+        # Places and vaccines of the rows of `stock`:
+        self._places = np.repeat(places, len(scenario.vaccines))
+        self._vaccines = np.tile(np.array(list(scenario.vaccines)), places.size)
         self._turn = np.array(
             [max((g.turn_from - self._first_day).days, 0) for g in scenario.groups.values()]
         )
@@ -213,53 +217,49 @@ class Campaign:
     # Records --------------------------------------------------------------------------------
 
     def _by_group(self, who: Int64Array) -> Int64Array:
-        """How many people, by doses that they have had (0, 1, 2): int64[3, groups]."""
-        counts = np.zeros((3, len(self._groups)), dtype=np.int64)
-        _count_by_group(who, self.people.doses, self.people.group, counts)
-        return counts
+        return np.bincount(self.people.group[who], minlength=len(self._groups))
 
     def _record_bookings(self, today: int) -> None:
-        booked = self._by_group(self._booked)
         rows = {
-            "registered_telephone": self._by_group(self._by_telephone)[0],
-            "registered_other": self._by_group(self._otherwise)[0],
-            "came_other": self._by_group(self.other_channels.coming(today)).sum(axis=0),
-            "booked_first": booked[0],
-            "booked_second": booked[1],
+            "registered_telephone": self._by_group(self._by_telephone),
+            "registered_other": self._by_group(self._otherwise),
+            "came_other": self._by_group(self.other_channels.coming(today)),
+            "booked_first": self._booked[0],
+            "booked_second": self._booked[1],
             "waiting_first": self.waiting_list.waiting[0].copy(),
             "waiting_second": self.waiting_list.waiting[1].copy(),
         }
         self.recorder.add(
             "bookings",
-            {"date": np.datetime64(self._date(today)), "group": np.array(self._groups), **rows},
+            {"date": np.datetime64(self._date(today)), "group": self._groups, **rows},
         )
 
     def _record_stock(self, today: int) -> None:
         """Rows by vaccine and place, the store first; whole vials times doses on the label."""
         label = self.supply.label
-        nothing = np.zeros((len(self.scenario.units), label.size), dtype=np.int64)
-        opened = self._sessions.opened
+        shape = (1 + len(self.scenario.units), label.size)
 
-        def column(store: Int64Array, units: Int64Array) -> Int64Array:
-            return np.concatenate([store[np.newaxis], units]).ravel()
+        def column(store: Int64Array | int = 0, units: Int64Array | int = 0) -> Int64Array:
+            doses = np.empty(shape, dtype=np.int64)
+            doses[0], doses[1:] = store, units
+            return doses.ravel()
 
-        places = [PROVINCE_STORE, *self.scenario.units]
-        extra = opened * (self.supply.per_vial - label)
+        extra = self._sessions.opened * (self.supply.per_vial - label)
         self.recorder.add(
             "stock",
             {
                 "date": np.datetime64(self._date(today)),
-                "place": np.repeat(np.array(places), label.size),
-                "vaccine": np.tile(np.array(list(self.scenario.vaccines)), len(places)),
-                "delivered": column(self._delivered * label, nothing),
-                "storage_loss": column(self._lost * label, nothing),
-                "shipped_in": column(nothing[0], self._shipped * label),
-                "shipped_out": column(self._shipped.sum(axis=0) * label, nothing),
-                "extra": column(nothing[0], extra),
-                "administered": column(nothing[0], self._sessions.used),
-                "wasted": column(nothing[0], self._sessions.discarded),
+                "place": self._places,
+                "vaccine": self._vaccines,
+                "delivered": column(store=self._delivered * label),
+                "storage_loss": column(store=self._lost * label),
+                "shipped_in": column(units=self._shipped * label),
+                "shipped_out": column(store=self._shipped.sum(axis=0) * label),
+                "extra": column(units=extra),
+                "administered": column(units=self._sessions.used),
+                "wasted": column(units=self._sessions.discarded),
                 "on_hand": column(self.supply.store * label, self.supply.at_units * label),
-                "unpromised": column(self.waiting_list.unpromised(today), nothing),
+                "unpromised": column(store=self.waiting_list.unpromised(today)),
             },
         )
 
@@ -273,7 +273,6 @@ class Campaign:
             self._regimens,
             today,
         )
-        groups = np.array(self._groups)
         for number, scope in enumerate(("first", "full")):
             for column, names, persons in (
                 ("reason", list(REASONS), reasons_of(causes[number])),
@@ -284,8 +283,8 @@ class Campaign:
                     {
                         "as_of": as_of,
                         "scope": scope,
-                        "group": np.repeat(groups, len(names)),
-                        column: np.tile(np.array(names), groups.size),
+                        "group": np.repeat(self._groups, len(names)),
+                        column: np.tile(np.array(names), self._groups.size),
                         "persons": persons.ravel(),
                     },
                 )
@@ -299,12 +298,6 @@ class Campaign:
 
     def _date(self, today: int) -> date:
         return self._first_day + timedelta(days=today)
-
-
-@kernel
-def _count_by_group(who, doses, group, out):  # type: ignore[no-untyped-def]
-    for person in who:
-        out[doses[person], group[person]] += 1
 
 
 _TOO_EARLY, _TOO_SOON, _THIRD = 1, 2, 3

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.compilation import kernel
+
 Int64Array = NDArray[np.int64]
 
 
@@ -53,22 +55,30 @@ class Agenda:
 
     def enter(self, who: Int64Array, days: NDArray[np.integer[Any]]) -> None:
         """Put each of `who` down for a day (arrays of one length)."""
-        if not who.size:
-            return
-        first = int(days.min())
-        if first == days.max():  # mostly so: nothing to sort
-            if first < len(self._due):
-                self._due[first].append(who)
-            return
-        days = days.astype(np.int16)  # sorted in linear time, keeping the order of equal ones
-        who = who[np.argsort(days, kind="stable")]
-        ends = np.cumsum(np.bincount(days, minlength=len(self._due)))
-        for day in range(first, len(self._due)):
-            begin = ends[day - 1] if day else 0
-            if ends[day] > begin:
-                self._due[day].append(who[begin : ends[day]])
+        in_order, begin = _by_day(who, days.astype(np.int16, copy=False), len(self._due))
+        for day in np.flatnonzero(np.diff(begin)).tolist():
+            self._due[day].append(in_order[begin[day] : begin[day + 1]])
 
     def take(self, today: int) -> Int64Array:
         """Those due today, in the order of their entry; they are struck off."""
         due, self._due[today] = self._due[today], []
         return np.concatenate([np.empty(0, dtype=np.int64), *due])
+
+
+@kernel
+def _by_day(who, days, number):  # type: ignore[no-untyped-def]
+    """Those due on days 0 ... number - 1 in order of the day, at equal days in their order; and
+    where each of these days begins (number + 1 places)."""
+    begin = np.zeros(number + 1, dtype=np.int64)
+    for day in days:
+        if day < number:
+            begin[day + 1] += 1
+    begin = np.cumsum(begin)
+    place = begin.copy()
+    in_order = np.empty(begin[number], dtype=who.dtype)
+    for i in range(who.size):
+        day = days[i]
+        if day < number:
+            in_order[place[day]] = who[i]
+            place[day] += 1
+    return in_order, begin

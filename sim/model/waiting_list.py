@@ -104,8 +104,12 @@ class WaitingList:
         self._joined += joining.size
 
     def give_appointments(self, today: int) -> Int64Array:
-        """Offer appointments to all; returns the people who got one."""
-        return np.concatenate([self._offer(today, had) for had in _PASSES[self._policy]])
+        """Offer appointments to all; returns how many got one, by doses had and by group:
+        int64[2, groups]."""
+        before = self.waiting.copy()
+        for had in _PASSES[self._policy]:
+            self._offer(today, had)
+        return before - self.waiting
 
     def note_what_holds_back(self, today: int) -> None:
         """Write into `held_by` of those waiting what they lack today (nobody is booked)."""
@@ -122,19 +126,18 @@ class WaitingList:
             left = self._doses_left(today, tomorrow, had=[0])
         return np.asarray(np.maximum(left[:, tomorrow:].min(axis=1), 0))
 
-    def _offer(self, today: int, had: list[int], just_look: bool = False) -> Int64Array:
-        """One pass over people who have had so many doses (0, 1 or both), in order of joining;
-        returns those who got an appointment."""
+    def _offer(self, today: int, had: list[int], just_look: bool = False) -> None:
+        """One pass over people who have had so many doses (0, 1 or both), in order of joining."""
         people, regimens = self._people, self._regimens
         if not self.waiting[had].any():
-            return np.empty(0, dtype=np.int64)
+            return
         first_day = today if just_look else today + 1
         doses_left = self._doses_left(today, first_day, had)
         asked = np.zeros((2, self._turn.size), dtype=np.bool_)
         asked[had] = True if just_look else self._with_prospects(today, doses_left)[had]
         size = int(self.waiting[asked].sum())
         if not size:
-            return np.empty(0, dtype=np.int64)
+            return
         candidates = np.empty(size, dtype=np.int64)
         homes = np.empty(size, dtype=np.int16)
         earliest = np.empty(size, dtype=np.int16)
@@ -189,7 +192,6 @@ class WaitingList:
         self._book.appointments.enter(booked, days)
         if booked.size:
             _strike_off(asked, self._start, people.status, self._person, self._place, self.waiting)
-        return np.asarray(booked)
 
     def _with_prospects(self, today: int, doses_left: Int64Array) -> NDArray[np.bool_]:
         """Who may get something today, bool[2, groups] by doses had: spares looking at others."""
