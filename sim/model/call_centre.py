@@ -25,7 +25,7 @@ from sim.engine.contract import (
     Engine,
 )
 from sim.model.audit import check_calls
-from sim.model.order import Agenda, by_time
+from sim.model.order import Agenda, order_of
 from sim.model.population import (
     NEVER,
     CallTimeProfile,
@@ -187,7 +187,7 @@ class CallCentre:
             self._record_callers(today, counts)
             return _NOBODY, _NOBODY
 
-        order = by_time(fresh_us)
+        order = order_of(fresh_us)
         row, cell = row[order], cell[order]
         day = CallCentreDay(
             **self._template,

@@ -31,7 +31,7 @@ from sim.model.audit import CampaignError
 from sim.model.call_centre import CallCentre
 from sim.model.capacity import home_weights
 from sim.model.dose_supply import DoseSupply
-from sim.model.order import by_time
+from sim.model.order import order_of
 from sim.model.other_channels import OtherChannels
 from sim.model.population import (
     NEVER,
@@ -192,7 +192,7 @@ class Campaign:
         by_telephone, ended_us = self.call_centre.take_calls(today)
         otherwise, came_us = self.other_channels.register(today)
         self._by_telephone, self._otherwise = by_telephone, otherwise
-        order = by_time(np.concatenate([ended_us, came_us]))
+        order = order_of(np.concatenate([ended_us, came_us]))
         self._registered = np.concatenate([by_telephone, otherwise])[order]
 
     def _book(self, today: int) -> None:

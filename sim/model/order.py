@@ -1,4 +1,4 @@
-"""Orders of moments, faster than a stable sort, and who is due on which day."""
+"""Orders of numbers, faster than a stable sort, and who is due on which day."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from sim.compilation import kernel
 Int64Array = NDArray[np.int64]
 
 
-def by_time(times_us: Int64Array) -> Int64Array:
-    """Positions in order of time; at equal times in their order.
+def order_of(numbers: Int64Array) -> Int64Array:
+    """Positions in order of the numbers (at least 0); of equal numbers in their order.
 
-    Times are at least 0 and below 2**37 (38 hours in microseconds). Packed with the position into
-    one number they are all different, so that NumPy's fast unstable sort gives the stable order.
+    Packed with the position they are all different, so that NumPy's fast unstable sort gives the
+    stable order. There is room for that beside 67 million times of day in microseconds.
     """
-    if not _fit_with_position(times_us):
-        return np.argsort(times_us, kind="stable")
-    bits = _bits_of_positions(times_us)
-    packed = (times_us << bits) | np.arange(times_us.size)
+    if not _fit_with_position(numbers):
+        return np.argsort(numbers, kind="stable")
+    bits = _bits_of_positions(numbers)
+    packed = (numbers << bits) | np.arange(numbers.size)
     packed.sort()
     return np.asarray(packed & ((1 << bits) - 1))
 
@@ -35,13 +35,13 @@ def _fit_with_position(numbers: Int64Array) -> bool:
     return int(numbers.max(initial=0)).bit_length() + _bits_of_positions(numbers) <= 63
 
 
-def by_place_and_time(places: NDArray[np.int16], times_us: Int64Array) -> Int64Array:
-    """Positions in order of place, then of time; at equal times in their order."""
-    bits = int(times_us.max(initial=0)).bit_length()
-    moments = (places.astype(np.int64) << bits) | times_us
-    if _fit_with_position(moments):
-        return by_time(moments)
-    order = by_time(times_us)
+def order_by_place(places: NDArray[np.int16], numbers: Int64Array) -> Int64Array:
+    """Positions in order of place, then of the numbers; of equal ones in their order."""
+    bits = int(numbers.max(initial=0)).bit_length()
+    both = (places.astype(np.int64) << bits) | numbers
+    if _fit_with_position(both):
+        return order_of(both)
+    order = order_of(numbers)
     # 16-bit numbers are sorted by NumPy in linear time, keeping the order of equal ones.
     return order[np.argsort(places[order], kind="stable")]
 

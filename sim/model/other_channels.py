@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.compilation import kernel
-from sim.model.order import by_place_and_time
+from sim.model.order import order_by_place
 from sim.model.population import NEVER, Population, Status
 from sim.scenario import Scenario
 
@@ -29,7 +29,7 @@ class OtherChannels:
             & (people.status == Status.NOT_REGISTERED)
             & (people.first_call_day != NEVER)
         )
-        self._queue = who[by_place_and_time(people.first_call_day[who], people.first_call_us[who])]
+        self._queue = who[order_by_place(people.first_call_day[who], people.first_call_us[who])]
         self._come_by = np.searchsorted(
             people.first_call_day[self._queue], np.arange(2001), side="right"
         )

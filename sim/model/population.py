@@ -12,7 +12,8 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.compilation import inlined_kernel
+from sim.compilation import inlined_kernel, kernel
+from sim.model.order import order_of
 from sim.random_streams import (
     RandomStreams,
     Stream,
@@ -130,9 +131,11 @@ class DemandCurve:
         self, cell_words: NDArray[np.uint32], moment_words: NDArray[np.uint32]
     ) -> tuple[Int16Array, Int64Array]:
         """Day (NEVER if after the horizon) and microsecond of the day of first calls."""
-        cell = pick(self._ends, cell_words)
-        day = np.where(cell < 24 * self._days, cell // 24, NEVER).astype(np.int16)
-        return day, (cell % 24) * HOUR_US + within_hour(moment_words)
+        day = np.empty(cell_words.size, dtype=np.int16)
+        time_us = np.empty(cell_words.size, dtype=np.int64)
+        starts = interval_starts(self._ends)
+        _fill_moments(self._ends, starts, self._days, cell_words, moment_words, day, time_us)
+        return day, time_us
 
 
 class CallTimeProfile:
@@ -162,9 +165,17 @@ def time_of_call(  # type: ignore[no-untyped-def]
     return begin_us[hour] + np.int64(after_us)
 
 
-def within_hour(words: NDArray[np.uint32]) -> Int64Array:
-    """Microseconds into an hour, uniform."""
-    return ((words.astype(np.uint64) * np.uint64(HOUR_US)) >> np.uint64(32)).astype(np.int64)
+@kernel
+def _fill_moments(  # type: ignore[no-untyped-def]
+    ends, starts, days, cell_words, moment_words, out_day, out_us
+):
+    """Hours of the demand curve, one after the other, and moments within them; the hours after
+    the last day are one interval."""
+    for i in range(cell_words.size):
+        cell = interval(ends, starts, cell_words[i])
+        after_us = (np.uint64(moment_words[i]) * np.uint64(HOUR_US)) >> np.uint64(32)
+        out_day[i] = cell // 24 if cell < 24 * days else NEVER
+        out_us[i] = cell % 24 * HOUR_US + np.int64(after_us)
 
 
 def draw_population(
@@ -226,7 +237,7 @@ def advance_bookings(scenario: Scenario, streams: RandomStreams, people: Populat
                 (people.group == number) & people.willing & (people.status == Status.NOT_REGISTERED)
             )
             words = streams.blocks(stream_word(Stream.PERSON, name), people.entity[members])
-            ordered.append(members[np.argsort(words[3], kind="stable")])
+            ordered.append(members[order_of(words[3].astype(np.int64))])
     return np.concatenate(ordered) if ordered else np.empty(0, dtype=np.int64)
 
 

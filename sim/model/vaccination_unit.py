@@ -18,7 +18,7 @@ from sim.compilation import inlined_kernel, kernel
 from sim.engine.contract import Engine, PatientOutcome, StationKind, UnitSession, UnitSessionResult
 from sim.model.audit import check_sessions
 from sim.model.capacity import open_by_day, slots_by_day
-from sim.model.order import by_place_and_time
+from sim.model.order import order_by_place
 from sim.model.population import NEVER, Population, Setback, Status
 from sim.model.records import Recorder
 from sim.model.regimens import Regimens
@@ -180,7 +180,7 @@ class VaccinationUnits:
         words = self._walk_in_streams[people.group[who]]
         luck = self._streams.blocks(words, people.entity[who])[1]
         home = people.home_unit[who]
-        in_order = np.lexsort((luck, home))
+        in_order = order_by_place(home, luck.astype(np.int64))
         first = np.searchsorted(home[in_order], np.arange(len(self._units) + 1))
         return {
             int(number): who[in_order[first[number] : first[number + 1]]]
@@ -292,7 +292,7 @@ class VaccinationUnits:
         )
         arrival_us[coming:size] = self._moments(walk_ins, unit[coming:size])
         tolerance_us[coming:size] = draw(self._tolerance, self._visit_words(walk_ins)[3])
-        order = by_place_and_time(unit[:size], arrival_us[:size])
+        order = order_by_place(unit[:size], arrival_us[:size])
         visits = Visits(
             people=who[order],
             unit=unit[order],
