@@ -11,7 +11,7 @@ observed day are simulated and added to what was observed then. Members of the f
 plausible points (the best ones, if their error is not much larger than the best: the GLUE of Beven
 and Binley, *Hydrological Processes* 6, 1992), each in several replications, which also draw late
 and short deliveries; members that miss the first window are left out again. Its value is their
-median.
+mean.
 
 *Band.* 90 % of a mixture: each member plus a normal error of variance v x days since the last
 observed day. v is what the fitted curve showed in the first window: the mean square by which its
@@ -52,7 +52,7 @@ _FIT_REPLICATIONS = 2
 _BOX_OF = 6
 """Best points, around which the next round looks."""
 _MARGIN = 0.1
-_PLAUSIBLE, _PLAUSIBLE_ERROR = 10, 1.25
+_PLAUSIBLE, _PLAUSIBLE_ERROR = 10, 1.5
 """Points that the forecast uses at most, and their error as a multiple of the best."""
 _MEMBER_ERROR = 1.5
 _LEAST_DAYS = 4
@@ -479,7 +479,7 @@ class _Forecast:
     plausible: int
     members: int
     fitted: Floats
-    """[2, observed days of the window], of the median member"""
+    """[2, observed days of the window], mean of the members"""
     variance: Floats
     """[2] of the forecast's error, per day"""
     words: list[str]
@@ -500,7 +500,7 @@ def _forecast(experiment: _Experiment, seed: int) -> _Forecast:
     curves = curves.reshape(-1, *curves.shape[2:])
     misses = experiment.misses(curves)
     curves = curves[misses <= max(_MEMBER_ERROR * misses.min(), np.quantile(misses, 0.25))]
-    errors = np.median(experiment.errors(curves), axis=0)
+    errors = experiment.errors(curves).mean(axis=0)
     variance = _growth(errors, window.days)
 
     anchor = window.days[-1]
@@ -512,7 +512,7 @@ def _forecast(experiment: _Experiment, seed: int) -> _Forecast:
     low, high = _band(members, np.sqrt(variance[:, np.newaxis] * since))
     return _Forecast(
         days=days,
-        model=np.median(members, axis=0),
+        model=members.mean(axis=0),
         low=np.maximum(low, start[:, np.newaxis]),
         high=high,
         last_week=start[:, np.newaxis] + _last_rate(experiment.seen)[:, np.newaxis] * since,
