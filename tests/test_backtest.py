@@ -1,0 +1,296 @@
+"""Claims about `vaxsim backtest`: reading observed days, the fit, the forecast, the blind."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from small_campaign import SMALL
+from typer.testing import CliRunner
+
+from sim.cli import app
+from sim.engine import get_engine
+from sim.experiment import backtest
+from sim.experiment.backtest import (
+    Question,
+    _band,
+    _continued,
+    _growth,
+    doses_given,
+    find,
+    read_window,
+)
+from sim.experiment.observed import Observed, ObservedError, read_observed
+from sim.experiment.settings import RunSettings, SettingsError
+from sim.experiment.sources import Source
+from sim.experiment.trials import Trials
+from sim.model.campaign import simulate
+from sim.scenario import Scenario, merge
+from sim.scenario_files import load_scenario
+
+ROOT = Path(__file__).parent.parent
+SCENARIO = ROOT / "scenarios" / "observed_2021.toml"
+REAL = ROOT.parent / "shared" / "observed" / "samut_sakhon_2021_jun_jul.csv"
+needs_real = pytest.mark.skipif(
+    not REAL.is_file(), reason="the observed days of 2021 are not there (../shared/observed)"
+)
+
+
+@pytest.fixture(autouse=True)
+def few_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A coarser search, for speed: 16 points and not 64."""
+    monkeypatch.setattr(backtest, "ROUNDS", 2)
+    monkeypatch.setattr(backtest, "POINTS", 8)
+    monkeypatch.setattr(backtest, "_FIT_REPLICATIONS", 1)
+
+
+FIRST, END = date(2021, 6, 1), date(2021, 6, 30)
+CALIBRATE, PREDICT = (
+    read_window("c", "2021-06-03:2021-06-15"),
+    read_window("p", f"2021-06-16:{END}"),
+)
+HEADER = "date,dose1_cum,dose2_cum"
+
+
+def small(slots: int = 30, **more: Any) -> Scenario:
+    """1,000 people booked for doses on hand, units of so many slots; the range of the slots."""
+    changes = {
+        "groups": {
+            name: {"booked_in_advance": True, "turn_from": FIRST, "willing": 1.0}
+            for name in ("early", "late")
+        },
+        "call_centre": {"inquiries_per_person": 0.0},
+        "appointments": {"stock_rule": "on_hand", "no_show": 0.1},
+        "deliveries": {"first": {"doses": 900}, "second": {"doses": 900}},
+        "units": {name: {"slots_per_day": slots} for name in ("north", "south")},
+        "ranges": {
+            "units.*.slots_per_day": {"low": 5, "high": 60, "fitted": True, "source": "a test"}
+        },
+        **more,
+    }
+    return Scenario.model_validate(merge(SMALL, changes))
+
+
+def history(scenario: Scenario, replication: int) -> Observed:
+    """What the program itself gives, as if observed on every second day."""
+    tables = simulate(scenario, get_engine("compiled"), 77, replication)
+    curve = doses_given(tables["daily"], FIRST, END)
+    at = range(2, curve.shape[1], 2)
+    days = tuple(FIRST + timedelta(days=d) for d in at)
+    return Observed("made up", f"{replication}", days, curve[:, list(at)], {})
+
+
+def answered(
+    scenario: Scenario, observed: Observed, **more: Any
+) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
+    question = Question.of(Source.of(scenario), observed, CALIBRATE, PREDICT, **more)
+    with Trials(RunSettings(workers=1, until=PREDICT.last)) as trials:
+        return find(question, 1, trials)
+
+
+# Fit and forecast -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("slots", [14, 22])
+def test_known_parameter_is_found_again(slots: int) -> None:
+    # the history is the scenario's own with other luck: no-shows move the best fit by about one
+    answer, _ = answered(small(), history(small(slots), 3), replications=2)
+    assert abs(answer["fitted"]["units.*.slots_per_day"]["best"] - slots) <= 3
+
+
+def test_band_covers_about_what_it_says() -> None:
+    # 90 %: of 2 histories x 2 curves x 7 days few lie outside; days of one history hang together,
+    # so only a share far below would be a mistake
+    inside = days = 0
+    for number in range(2):
+        answer, _ = answered(small(), history(small(22), number), replications=2)
+        inside += sum(found["inside_band"] for found in answer["curves"].values())
+        days += 2 * answer["observed_days"]
+    assert days == 2 * 2 * 7
+    assert inside / days >= 0.75
+
+
+def test_prediction_does_not_look_at_the_days_predicted() -> None:
+    observed = history(small(22), 0)
+    later = np.array([day > CALIBRATE.last for day in observed.days])
+    doses = observed.doses.copy()
+    doses[:, later] = 999_999 + np.arange(later.sum())
+    other = Observed("made up", "other", observed.days, doses, {})
+    (answer, tables), (falsified, others) = (
+        answered(small(), each, replications=2) for each in (observed, other)
+    )
+    for name in ("forecast", "fit", "points"):
+        assert tables[name].to_csv() == others[name].to_csv()
+    # only the judgement differs
+    assert falsified["curves"] != answer["curves"]
+    assert falsified["fitted"] == answer["fitted"]
+
+
+def test_naive_forecasts_are_those_of_a_history_of_two_slopes() -> None:
+    # 20 a day up to 9 June, 6 a day then: last week's rate on the 15th is (6 x 6 + 1 x 20) / 7 = 8
+    days = tuple(date(2021, 6, d) for d in range(3, 31))
+    first = np.array([20.0 * min(i, 6) + 6.0 * max(i - 6, 0) for i in range(len(days))])
+    observed = Observed("made up", "0", days, np.array([first, 0 * first]), {})
+    _, tables = answered(small(), observed, replications=1)
+    forecast = tables["forecast"]
+    last_week = forecast.loc[forecast["curve"] == "first", "last_week"].to_numpy()
+    assert last_week[0] == first[12]
+    assert np.allclose(np.diff(last_week), 8.0)
+    line = forecast.loc[forecast["curve"] == "first", "line"].to_numpy()
+    slope, level = np.polyfit(np.arange(13), first[:13], 1)
+    assert np.allclose(line, level + slope * np.arange(12, 28))
+
+
+def test_growth_of_a_linear_error_is_by_hand() -> None:
+    # errors 0, 1, 3 on days 0, 1, 3: (1 + 9 + 4) / (1 + 3 + 2)
+    days = [FIRST, FIRST + timedelta(days=1), FIRST + timedelta(days=3)]
+    assert _growth(np.array([[0.0, 1.0, 3.0]]), days) == pytest.approx(14 / 6)
+
+
+def test_band_of_one_member_is_normal() -> None:
+    low, high = _band(np.zeros((1, 1, 1)), np.ones((1, 1)))
+    assert (low[0, 0], high[0, 0]) == (
+        pytest.approx(-1.645, abs=0.05),
+        pytest.approx(1.645, abs=0.05),
+    )
+
+
+def test_rate_known_goes_on_where_the_scenario_says_no_more() -> None:
+    # 140 doses allocated in 14 days: 70 a week, from the day after the window on
+    question = Question.of(Source.of(small()), history(small(), 0), CALIBRATE, PREDICT)
+    known = {date(2021, 6, 1): 0, date(2021, 6, 15): 140}
+    more, words = _continued(question.source.scenario, "az", known, question)
+    assert [(d["arrives"], d["doses"]) for d in more.values()] == [
+        ("2021-06-16", 70), ("2021-06-23", 70), ("2021-06-30", 70),
+    ]  # fmt: skip
+    assert "70 doses a week" in words[0]
+    # without allocations: 900 + 900 of the four weeks before, and a week after the last delivery
+    more, _ = _continued(question.source.scenario, "az", {}, question)
+    assert [(d["arrives"], d["doses"]) for d in more.values()] == [
+        ("2021-06-19", 450), ("2021-06-26", 450),
+    ]  # fmt: skip
+
+
+def test_allocations_observed_take_the_place_of_later_deliveries() -> None:
+    # nothing is allocated after 14 June: with the file's deliveries fewer doses are predicted
+    observed = history(small(22), 0)
+    allocated = {"az": {date(2021, 6, 3): 900, date(2021, 6, 14): 900}}
+    known = Observed("made up", "0", observed.days, observed.doses, allocated)
+    answer, tables = answered(small(), known, replications=1, deliveries="observed")
+    _, without = answered(small(), observed, replications=1)
+    assert "the file's" in answer["supposed"][0]
+    assert tables["forecast"]["model"].iloc[14] < without["forecast"]["model"].iloc[14]
+
+
+# The file -------------------------------------------------------------------------------------
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "observed.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_thai_digits_other_orders_and_unknown_columns_are_read(tmp_path: Path) -> None:
+    path = written(
+        tmp_path, f"note,{HEADER},allocated_az_cum\nx,2021-06-02,๑๒,5,\ny,2021-06-01,10,5,70\n"
+    )
+    found = read_observed(path)
+    assert found.days == (date(2021, 6, 1), date(2021, 6, 2))
+    assert found.doses.tolist() == [[10, 12], [5, 5]]
+    assert found.allocated == {"az": {date(2021, 6, 1): 70}}
+
+
+def test_another_series_may_count_less(tmp_path: Path) -> None:
+    rows = "2021-06-01,10,5,B\n2021-06-02,9,5,{}\n"
+    assert read_observed(written(tmp_path, f"{HEADER},series\n{rows.format('A')}"))
+    with pytest.raises(ObservedError, match="line 3: dose1_cum falls from 10"):
+        read_observed(written(tmp_path, f"{HEADER},series\n{rows.format('B')}"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "holds no observed day"),
+        (HEADER, "holds no observed day"),
+        ("date,dose1_cum\n2021-06-01,3\n", "no column dose2_cum"),
+        (f"{HEADER}\n2021-06-31,3,1\n", "line 2: date '2021-06-31' is none"),
+        (f"{HEADER}\n2564-06-01,3,1\n", "Buddhist era\\? write 2021"),
+        (f"{HEADER}\n2021-06-01,many,1\n", "line 2: dose1_cum is 'many'"),
+        (f"{HEADER}\n2021-06-01,-3,1\n", "must be a whole number"),
+        (f"{HEADER}\n2021-06-01,,1\n", "dose1_cum is nothing"),
+        (f"{HEADER}\n2021-06-01,3,1\n2021-06-01,4,1\n", "line 3: 2021-06-01 is there already"),
+        (f"{HEADER}\n2021-06-01,3,4\n", "more second doses than first"),
+        ("\x00\x01", "no column|not a CSV|no observed day"),
+        (HEADER + "\n" + "2021-06-01,3,1\n" * 400_000, "more than 5 MB"),
+    ],
+)  # fmt: skip
+def test_file_that_cannot_be_used_is_told_why(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ObservedError, match=message):
+        read_observed(written(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"calibrate": "2021-06-03:2021-06-20"}, "must begin after"),
+        ({"calibrate": "2021-05-03:2021-06-10"}, "before the scenario's first day"),
+        ({"calibrate": "2021-06-09:2021-06-10"}, "and 4 are needed"),
+        ({"predict": "2021-06-20:2021-07-30"}, "horizon"),
+        ({"fit": ["groups.nobody.willing=0.1:0.9"]}, "no such number"),
+        ({"fit": ["units.*.slots_per_day=9:3"]}, "must be below"),
+        ({"fit": ["units.*.slots_per_day=few"]}, "PATH=LOW:HIGH"),
+        ({"fit": ["call_centre.lines"]}, "gives no range"),
+        ({"fit": ["appointments.no_show=0.5:3"]}, "cannot be"),
+        ({"deliveries": "observed"}, "no column allocated_VACCINE_cum"),
+    ],
+)
+def test_question_that_cannot_be_is_told_why(options: dict[str, Any], message: str) -> None:
+    windows = [
+        read_window("--window", options.pop(name)) if name in options else default
+        for name, default in (("calibrate", CALIBRATE), ("predict", PREDICT))
+    ]
+    with pytest.raises(SettingsError, match=message):
+        Question.of(Source.of(small()), history(small(), 0), *windows, **options)
+
+
+@pytest.mark.parametrize("text", ["", "2021-06-01", "2021-06-02:2021-06-01", "a:b", "1:2:3"])
+def test_window_that_is_none_is_told_so(text: str) -> None:
+    with pytest.raises(SettingsError, match="--predict"):
+        read_window("--predict", text)
+
+
+# June and July 2021 ---------------------------------------------------------------------------
+
+
+@pytest.mark.full
+@needs_real
+def test_july_is_predicted_better_than_by_naive_forecasts(tmp_path: Path) -> None:
+    # fewer replications than by default; the margins are those of the full study, rounded up
+    result = CliRunner().invoke(
+        app,
+        [
+            "backtest", str(SCENARIO), str(REAL), "--calibrate", "2021-06-06:2021-06-30",
+            "--predict", "2021-07-01:2021-07-31", "--replications", "2", "--json",
+            "--out", str(tmp_path / "study"),
+        ],
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    data = json.loads(result.stdout)
+    for curve, found in data["answer"]["curves"].items():
+        assert found["beats_both"], curve
+        assert all(skill < 1 for skill in found["skill"].values())
+    assert (tmp_path / "study" / "pictures" / "backtest.png").stat().st_size > 10_000
+    assert all(math.isfinite(row["model"]) for row in data["forecast"])
+
+
+def test_scenario_of_2021_starts_where_vaccination_stood() -> None:
+    campaign = load_scenario(SCENARIO).campaign
+    assert campaign.vaccinated_before == 93_137
+    assert campaign.vaccination_from == date(2021, 6, 7)
