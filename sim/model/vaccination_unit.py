@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.compilation import inlined_kernel, kernel
+from sim.compilation import kernel
 from sim.engine.contract import Engine, PatientOutcome, StationKind, UnitSession, UnitSessionResult
 from sim.model.audit import check_sessions
 from sim.model.capacity import open_by_day, slots_by_day
@@ -664,19 +664,20 @@ def _fill_preference(visitors, walk_in, choices, appointment_vaccine, doses, out
                     place += 1
 
 
-@inlined_kernel
-def _visit_number(person, tries, doses):  # type: ignore[no-untyped-def]
-    """Number of a person's present visit, for random streams."""
-    return tries[person] + SECOND_DOSE_TRIES * np.int64(doses[person])
+@kernel
+def _visit_numbers(who, tries, doses):  # type: ignore[no-untyped-def]
+    """Numbers of the present visits of these people, for random streams."""
+    numbers = np.empty(who.size, dtype=np.uint32)
+    for i in range(who.size):
+        numbers[i] = tries[who[i]] + SECOND_DOSE_TRIES * np.int64(doses[who[i]])
+    return numbers
 
 
 @kernel
 def _fill_visit_words(  # type: ignore[no-untyped-def]
     who, group, entity, tries, doses, streams, replication, seed_low, seed_high, out
 ):
-    numbers = np.empty(who.size, dtype=np.int64)
-    for i in range(who.size):
-        numbers[i] = _visit_number(who[i], tries, doses)
+    numbers = _visit_numbers(who, tries, doses)
     fill_blocks(entity[who], numbers, streams[group[who]], replication, seed_low, seed_high, out)
 
 
@@ -702,19 +703,10 @@ def _draw_stations(  # type: ignore[no-untyped-def]
 ):
     """Whether each patient visits each station, how long that takes, and the walk to it."""
     words = np.empty((4, who.size), dtype=np.uint32)
+    entities, groups, numbers = entity[who], group[who], _visit_numbers(who, tries, doses)
     for s in range(share.size):
-        _fill_visit_words(
-            who,
-            group,
-            entity,
-            tries,
-            doses,
-            streams[s],
-            replication,
-            seed_low,
-            seed_high,
-            words,
-        )
+        stream = streams[s][groups]
+        fill_blocks(entities, numbers, stream, replication, seed_low, seed_high, words)
         for i in range(who.size):
             out_visits[i, s] = words[0, i] < share[s]
             out_service_us[i, s] = quantile(minutes[s], words[1, i])
