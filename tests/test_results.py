@@ -258,7 +258,7 @@ def test_a_failing_run_keeps_what_is_there_and_the_error_says_so(
     with pytest.raises(ZeroDivisionError) as caught:
         fail()
     assert caught.value.__notes__ == [
-        f"1 of 3 replications is kept in {folder}; the same command goes on from there"
+        f"1 of 3 replications are kept in {folder}; the same command goes on from there"
     ]
     with pytest.raises(RunError, match="unfinished"):
         open_run(folder)
@@ -361,6 +361,36 @@ def test_run_of_another_format_is_refused(folder: Path) -> None:
     manifest = json.loads((folder / "manifest.json").read_text())
     (folder / "manifest.json").write_text(json.dumps({**manifest, "format": FORMAT + 1}))
     with pytest.raises(RunError, match=f"format {FORMAT + 1} by vaxsim .* reads format {FORMAT}"):
+        open_run(folder)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("parts", "none", "does not tell the parts of daily"),
+        ("parts", {"daily": [{"file": 3}]}, "does not tell the parts of daily"),
+        ("until", "soon", "soon"),
+        ("seed", -1, "seed must be between 0"),
+        ("replications", "many", "is damaged"),
+        ("precision", {"at_most": 5}, "is damaged"),
+        ("scenario", {}, "its scenario cannot be used"),
+    ],
+)
+def test_edited_manifests_are_errors_that_say_what_is_wrong(
+    folder: Path, key: str, value: object, message: str
+) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps({**manifest, key: value}))
+    with pytest.raises(RunError, match=message):
+        open_run(folder)
+
+
+def test_an_edited_scenario_of_a_run_is_noticed(folder: Path) -> None:
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["scenario"]["call_centre"]["lines"] += 1
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(RunError, match="is not the one that was run"):
         open_run(folder)
 
 

@@ -17,6 +17,7 @@ from campaign_processes import COMMAND, Nursery, everything, finish, start, writ
 from small_campaign import small_scenario
 
 from sim.experiment.crews import WorkersLostError
+from sim.experiment.packing import TABLE_NAMES
 from sim.experiment.replications import Task
 from sim.experiment.results import open_run
 from sim.experiment.runs import carry_out
@@ -106,10 +107,13 @@ def test_a_run_killed_around_the_move_of_a_file_ends_with_the_same_bytes(
     nursery: Nursery, undisturbed: tuple[dict[str, Any], float], tmp_path: Path, when: str
 ) -> None:
     # The process kills itself before or after it moves its k-th file into place. It moves: the
-    # manifest; 4 replications; 11 parts and the manifest; again 4 + 12; 2 + 12; the manifest.
-    moves = 1 + (4 + 12) + (4 + 12) + (2 + 12) + 1
+    # manifest; 4 replications; a part of each table and the manifest; again both; 2 and these;
+    # the manifest.
+    written = len(TABLE_NAMES) + 1
+    moves = 1 + (4 + written) + (4 + written) + (2 + written) + 1
+    first, second = 1 + 4 + written, 1 + 2 * (4 + written)
     expected, _ = undisturbed
-    for k in (1, 2, 5, 6, 17, 18, 33, 36, moves - 1, moves):
+    for k in (1, 2, 5, 6, first, first + 1, second, second + 3, moves - 1, moves):
         command = [*COMMAND, "--workers", "1", "--out", str(tmp_path / f"run-{k}")]
         assert nursery.run([f"kill-{when}-{k}", *command]) == -signal.SIGKILL
         assert nursery.run(command) == 0

@@ -1,7 +1,7 @@
 """What the commands read and print: input from the command line, progress, messages, exit codes.
 
 Exit codes: 0; 2 for an error of the user's, with a message on standard error; 1 for one of ours;
-130 after Ctrl-C.
+130 after Ctrl-C, 143 after a request to end (SIGTERM).
 """
 
 from __future__ import annotations
@@ -140,33 +140,36 @@ def progress(text: str, total: int | None) -> Iterator[Callable[[int], None]]:
         yield tell
 
 
-_interrupted = False
-"""Ctrl-C has been pressed during this command."""
+_interrupted = 0
+"""The signal that was to end this command, if any: Ctrl-C or SIGTERM."""
 
 
 @contextlib.contextmanager
 def _remembering_interrupts() -> Iterator[None]:
-    """Have Ctrl-C noted when it comes.
+    """Have Ctrl-C noted when it comes; SIGTERM ends the command in the same way.
 
     Python drops a KeyboardInterrupt that is raised in a destructor or in a C library's callback,
     and some libraries turn it into an error of their own.
     """
     global _interrupted
-    _interrupted = False
+    _interrupted = 0
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def interrupt(signal_number: int, frame: FrameType | None) -> None:
         global _interrupted
-        _interrupted = True
+        _interrupted = signal_number
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGINT, interrupt)
+    before = {
+        number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager
@@ -221,7 +224,7 @@ def errors_reported() -> Iterator[None]:
     except (Exception, KeyboardInterrupt) as error:
         if _interrupted or isinstance(error, KeyboardInterrupt):
             say("; ".join(["interrupted", *(_notes(error) or ["nothing was kept"])]))
-            raise typer.Exit(130) from None
+            raise typer.Exit(128 + (_interrupted or signal.SIGINT)) from None
         code, message = _explain(error)
         say("\n".join([message, *_notes(error)]))
         if code == 1 and os.environ.get(TRACEBACK):

@@ -17,7 +17,6 @@ from sim.experiment.results import (
     check_is_run,
     check_part,
     read_manifest,
-    settings_of,
 )
 from sim.experiment.run_writer import being_written, kept_replications
 from sim.experiment.study import open_study
@@ -76,7 +75,6 @@ def run_state(folder: Path) -> RunState:
     """How the run in a folder stands. Raises RunError where there is none, or it is unreadable."""
     check_is_run(folder)
     manifest = read_manifest(folder)
-    settings_of(manifest)
     return RunState(folder, manifest, kept_replications(folder), being_written(folder))
 
 
@@ -150,10 +148,13 @@ def results_in(folder: Path) -> Iterator[RunState | StudyState | RunError]:
         raise RunError(f"there is no folder {folder}")
     for path in sorted(folder.iterdir()):
         for manifest, state in _KINDS.items():
-            if (path / manifest).is_file():
-                try:
+            try:
+                if (path / manifest).is_file():
                     yield state(path)
-                except RunError as error:
-                    yield error
-                except (KeyError, TypeError, ValueError, StopIteration):
-                    yield RunError(f"{path / manifest} is damaged")
+            except RunError as error:
+                yield error
+            except (KeyError, TypeError, ValueError, StopIteration):
+                yield RunError(f"{path / manifest} is damaged")
+            except OSError as error:
+                yield RunError(f"{path} cannot be read: {error.strerror}")
+                break

@@ -218,6 +218,11 @@ def open_run(folder: str | Path) -> Run:
         _ = run.scenario, run.settings
     except (ScenarioError, ValueError) as error:
         raise RunError(f"{folder} is damaged: its scenario cannot be used: {error}") from None
+    edited = scenario_digest(run.scenario) != manifest["scenario_sha256"]
+    if edited and manifest["vaxsim"] == __version__:  # another may resolve it otherwise
+        raise RunError(
+            f"{folder} is damaged: the scenario in {MANIFEST} is not the one that was run"
+        )
     return run
 
 
@@ -263,9 +268,26 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             f"{folder} was written in format {manifest['format']} by vaxsim "
             f"{manifest.get('vaxsim', '?')}; vaxsim {__version__} reads format {FORMAT}"
         )
-    missing = set(_NEEDED)
-    if missing - set(manifest):
+    missing = set(_NEEDED) - set(manifest)
+    if missing:
+        raise RunError(f"{folder / MANIFEST} is damaged: without {', '.join(sorted(missing))}")
+    untold = [name for name in TABLE_NAMES if not _tells_parts(manifest["parts"], name)]
+    if untold:
         raise RunError(
-            f"{folder / MANIFEST} is damaged: without {', '.join(sorted(missing - set(manifest)))}"
+            f"{folder / MANIFEST} is damaged, or of another vaxsim: it does not tell the parts of "
+            f"{', '.join(untold)}"
         )
+    try:
+        settings_of(manifest)
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise RunError(f"{folder / MANIFEST} is damaged: {error}") from None
     return manifest
+
+
+def _tells_parts(parts: Any, table: str) -> bool:
+    found = parts.get(table) if isinstance(parts, dict) else None
+    types = {"file": str, "rows": int, "bytes": int, "sha256": str}
+    return isinstance(found, list) and all(
+        isinstance(part, dict) and all(isinstance(part.get(key), t) for key, t in types.items())
+        for part in found
+    )

@@ -324,7 +324,7 @@ def measures_in(packed: Packed) -> dict[str, float]:
 def unfinished_text(folder: Path, there: int, settings: RunSettings) -> str:
     """How far an unfinished run is, in words."""
     of = counted(there, None if settings.precision else settings.replications)
-    kept = "is" if there == 1 else "are"
+    kept = "are" if of.endswith("s") else "is"
     return f"{of} {kept} kept in {folder}; the same command goes on from there"
 
 

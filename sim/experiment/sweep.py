@@ -225,7 +225,7 @@ class SweepPlan:
             finished = sum((order.folder / "manifest.json").is_file() for order in self.orders)
             if finished:
                 error.add_note(
-                    f"of the sweep, {finished:,} of {len(self.orders):,} points are begun or done; "
+                    f"points of the sweep begun or done: {finished:,} of {len(self.orders):,}; "
                     "the same command goes on from there"
                 )
             if not started and not any(self.folder.glob("points/*")):
