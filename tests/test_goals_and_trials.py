@@ -51,6 +51,7 @@ def test_percent_is_a_hundredth_and_the_deadline_is_the_date_if_none_is_named() 
         ("first_dose=0.9", "write it as"),
         ("first_dose>=many", "many is no number"),
         ("first_dose>=nan", "nan is no number"),
+        ("first_dose>=๑", "๑ is no number"),
         ("first_dose>=1.2", "up to 1 (or 100%), not 1.2"),
         ("first_dose>=0", "a share above 0"),
         ("first_dose<=0.5", "is to be reached"),

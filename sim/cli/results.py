@@ -58,8 +58,7 @@ def show(folder: RunFolder, as_json: Json = False) -> None:
             return
         print(state_text(state))
         if done:
-            print(f"\n{answer_text(done, answer(done))}")
-            print(binding_lines(done))
+            print(f"\n{answer_text(done, answer(done), binding_lines(done))}")
             if done.settings.precision:
                 print(precision_text(done))
 

@@ -120,8 +120,7 @@ def run(
                 {**data, **(taken if settings.precision else {}), "simulated_now": simulated}
             )
         else:
-            print(answer_text(result, found))
-            print(binding_lines(result))
+            print(answer_text(result, found, binding_lines(result)))
             if settings.precision:
                 print(precision_text(result))
             if not simulated:

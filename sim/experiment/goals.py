@@ -118,7 +118,8 @@ def read_goal(text: str, scenario: Scenario) -> Goal:
             + (did_you_mean(name, known) or f"; coverages are {', '.join(COVERAGES)}")
         )
     try:
-        amount = float(found["amount"].replace(",", "")) / (100 if found["percent"] else 1)
+        number = found["amount"].replace(",", "")
+        amount = float(number) / (100 if found["percent"] else 1) if number.isascii() else math.nan
     except ValueError:
         amount = math.nan
     if not math.isfinite(amount):

@@ -200,11 +200,15 @@ def _obstacles(answer: Answer) -> str:
     )
 
 
-def answer_text(run: Run, answer: Answer) -> str:
-    """The printed answer: the ceiling, the verdict, how sure, numbers, reasons, where it all is."""
+def answer_text(run: Run, answer: Answer, binds: str) -> str:
+    """The printed answer: ceiling, verdict, what binds, how sure, numbers, reasons, where it is.
+
+    `binds`: what binds, in a few lines.
+    """
     sections = (
         [ceiling_line(run.scenario)],
         [*(f"Warning: {text}" for text in warnings(run.scenario)), verdict(answer)],
+        [binds],
         _how_sure(run, answer),
         _numbers(run),
         _months(run, answer),
