@@ -30,6 +30,7 @@ from sim.experiment.settings import (
     DEFAULT_MAX_POINTS,
     DEFAULT_REPLICATIONS,
     DEFAULT_SEED,
+    Precision,
     RunSettings,
     SettingsError,
 )
@@ -54,13 +55,15 @@ __all__ = [
 
 def run(
     scenario: str | Path | Scenario,
-    replications: int = DEFAULT_REPLICATIONS,
+    replications: int | None = None,
     seed: int = DEFAULT_SEED,
     workers: int | None = None,
     out: str | Path | None = None,
     engine: str = DEFAULT_ENGINE,
     until: date | str | None = None,
     fresh: bool = False,
+    precision: str | Sequence[str] = (),
+    max_replications: int | None = None,
 ) -> Run:
     """Simulate a scenario, as `vaxsim run` does.
 
@@ -72,11 +75,17 @@ def run(
         >>> result.coverage("first").columns.tolist()
         ['replication', 'date', 'persons', 'share']
 
-    `until`: last day simulated, a date or its text. Raises ScenarioError, SettingsError (a
-    setting that cannot be) and RunError (a folder that cannot be used).
+    `replications`: 5 unless said. `until`: last day simulated, a date or its text. `precision`:
+    instead of a number of replications, how narrow intervals are to be, written as "0.5%" or
+    "calls_offered=1%"; one or several, with `max_replications` (1,000) at most.
+
+    Raises ScenarioError, SettingsError (a setting that cannot be) and RunError (a folder that
+    cannot be used).
     """
     source = Source.of(scenario)
-    settings = RunSettings(seed, replications, engine, workers, _date(until))
+    settings = _settings(
+        replications, precision, max_replications, seed, engine, workers, _date(until)
+    )
     settings.check_against(source.scenario)
     folder = _folder(out) or default_folder(source.name, source.scenario, settings)
     return carry_out(source.scenario, settings, folder, source.data, fresh)[0]
@@ -85,7 +94,7 @@ def run(
 def sweep(
     scenario: str | Path | Scenario,
     vary: Mapping[str, str | Sequence[Any]],
-    replications: int = DEFAULT_REPLICATIONS,
+    replications: int | None = None,
     seed: int = DEFAULT_SEED,
     design: str = "grid",
     points: int | None = None,
@@ -95,10 +104,13 @@ def sweep(
     engine: str = DEFAULT_ENGINE,
     until: date | str | None = None,
     fresh: bool = False,
+    precision: str | Sequence[str] = (),
+    max_replications: int | None = None,
 ) -> Sweep:
     """Simulate a scenario at many points, as `vaxsim sweep` does.
 
-    `vary` maps dotted paths to values, written as on the command line or one by one.
+    `vary` maps dotted paths to values, written as on the command line or one by one. With a
+    `precision`, each point has as many replications as it takes there (`counts`).
 
         >>> found = sweep(
         ...     "scenarios/plan.toml",
@@ -122,7 +134,9 @@ def sweep(
     source = Source.of(scenario)
     factors = [factor(path, values, source.data) for path, values in vary.items()]
     chosen = make_design(factors, design, points, seed, max_points)
-    settings = RunSettings(seed, replications, engine, workers, _date(until))
+    settings = _settings(
+        replications, precision, max_replications, seed, engine, workers, _date(until)
+    )
     plan = plan_sweep(source, chosen, settings, _folder(out))
     return plan.carry_out(fresh)[0]
 
@@ -166,6 +180,29 @@ def compare(
     ]
     settings = settings_for(sides, seed, _date(until), engine, workers)
     return plan_comparison(sides, settings, replications, _folder(out)).carry_out(fresh)
+
+
+def _settings(
+    replications: int | None,
+    precision: str | Sequence[str],
+    most: int | None,
+    seed: int,
+    engine: str,
+    workers: int | None,
+    until: date | None,
+) -> RunSettings:
+    if not precision:
+        if most is not None:
+            raise SettingsError("max_replications limits a precision, which is not given")
+        n = DEFAULT_REPLICATIONS if replications is None else replications
+        return RunSettings(seed, n, engine, workers, until)
+    if replications is not None:
+        raise SettingsError(
+            "a precision finds the number of replications: give it or replications, not both"
+        )
+    texts = [precision] if isinstance(precision, str) else precision
+    wanted = Precision.of(texts, most)
+    return RunSettings(seed, engine=engine, workers=workers, until=until, precision=wanted)
 
 
 def _folder(out: str | Path | None) -> Path | None:

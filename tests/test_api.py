@@ -115,6 +115,15 @@ def test_compare_takes_files_scenarios_and_runs() -> None:
     assert list(found.changes["path"]) == [AGENTS]
 
 
+def test_precision_finds_the_number_of_replications_of_runs_and_of_points() -> None:
+    few = {"until": "2021-06-05", "workers": 1, "max_replications": 9}
+    done = run("small.toml", precision="calls_offered=99%", **few)
+    # Precise from the least number, 3, on, and through 5 more
+    assert len(done.table("replications")) == 8
+    found = sweep("small.toml", {AGENTS: [1, 2]}, precision=["calls_offered=99%"], **few)
+    assert found.counts.tolist() == [8, 8]
+
+
 def test_dates_are_dates_or_text() -> None:
     first = run("small.toml", replications=1, until="2021-06-05")
     second = run("small.toml", replications=1, until=date(2021, 6, 5))
@@ -128,6 +137,9 @@ def test_dates_are_dates_or_text() -> None:
         (lambda: run("small.toml", replications=0), SettingsError, "between 1 and 1,000,000"),
         (lambda: run("small.toml", engine="steam"), SettingsError, "engine must be one of"),
         (lambda: run("small.toml", until="soon"), SettingsError, "until soon: not a date"),
+        (lambda: run("small.toml", 3, precision="1%"), SettingsError, "not both"),
+        (lambda: run("small.toml", max_replications=3), SettingsError, "which is not given"),
+        (lambda: run("small.toml", precision="none=1%"), SettingsError, "no measure 'none'"),
         (lambda: run("small.toml", out=""), SettingsError, "out: name a folder"),
         (lambda: sweep("small.toml", {AGENTS: [1]}, out=" "), SettingsError, "name a folder"),
         (lambda: compare("small.toml", out=""), SettingsError, "out: name a folder"),
