@@ -95,7 +95,7 @@ def binding_lines(run: Run) -> str:
     if text:
         lines.append(f"{text[:1].upper()}{text[1:]}.")
     lines.append(f"Day by day: vaxsim binds {shlex.quote(str(run.folder))}")
-    return "\n" + "\n".join(lines)
+    return "\n".join(lines)
 
 
 def _with_status(found: Binding, status: Status) -> list[str]:
