@@ -172,3 +172,8 @@ def test_a_precise_run_has_the_same_bytes_with_any_number_of_workers(tmp_path: P
         for folder in (tmp_path / "1", tmp_path / "2")
     ]
     assert files[0] == files[1]
+
+
+def test_precision_is_written_with_plain_digits_as_all_numbers_are() -> None:
+    with pytest.raises(SettingsError, match=r"write it as 0\.5%"):
+        Precision.of(["๐.๕%"])

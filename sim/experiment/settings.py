@@ -60,7 +60,7 @@ class Precision:
             name, equals, value = text.rpartition("=")
             number = value.strip().removesuffix("%")
             try:
-                share = float(number) / (100 if number != value.strip() else 1)
+                share = float(number.encode("ascii")) / (100 if number != value.strip() else 1)
             except ValueError:
                 raise SettingsError(
                     f"precision {text!r}: write it as 0.5% or MEASURE=0.5%"
