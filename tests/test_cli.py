@@ -494,6 +494,20 @@ def test_help_loads_nothing_heavy() -> None:
     assert found.stdout == "[]\n"
 
 
+def test_the_answer_of_a_run_draws_nothing_and_loads_nothing_to_draw_with(
+    scenario_file: str,
+) -> None:
+    script = (
+        "import sys, sim.cli\n"
+        f"sim.cli.app(['run', {scenario_file!r}, '--json'], standalone_mode=False)\n"
+        "print([m for m in ('matplotlib', 'jinja2', 'streamlit') if m in sys.modules])"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert found.stdout.splitlines()[-1] == "[]"
+
+
 def test_help_lists_the_commands() -> None:
     out, err = process("--help").communicate(timeout=60)
     assert {"run", "check", "plot", "schema"} <= set(re.findall(r"\w+", out))

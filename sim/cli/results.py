@@ -186,7 +186,8 @@ def binds(
     with errors_reported():
         from sim.experiment.binding import binding
         from sim.experiment.results import open_run
-        from sim.presentation.binding_view import binding_data, binding_text, pictures
+        from sim.presentation.binding_pictures import pictures
+        from sim.presentation.binding_view import binding_data, binding_text
         from sim.presentation.figures import save_figures
 
         done = open_run(folder)

@@ -24,7 +24,7 @@ from sim.experiment.plan_arithmetic import capacity
 from sim.experiment.results import Run, RunError
 from sim.experiment.statistics import quantile_band
 from sim.model.records import PROVINCE_STORE, REASONS
-from sim.presentation import binding_view, style
+from sim.presentation import binding_pictures, style
 from sim.presentation.figures import (
     date_axis,
     deadline_line,
@@ -49,7 +49,7 @@ def pictures(run: Run, unit: str | None = None) -> Iterator[tuple[str, Figure]]:
         yield "call_centre", call_centre(run)
         yield "reasons", reasons(run)
         yield "unit_day", unit_day(run, unit)
-    yield from binding_view.pictures(run, binding(run))
+    yield from binding_pictures.pictures(run, binding(run))
 
 
 def save_pictures(run: Run, folder: Path, unit: str | None = None) -> list[Path]:
