@@ -1,0 +1,78 @@
+"""English and Thai: dates, locales, threads, and a catalog that lacks nothing."""
+
+from __future__ import annotations
+
+import threading
+from datetime import date
+
+import pytest
+
+from sim import language
+from sim.language import speaking
+
+THE_DEADLINE = date(2021, 8, 14)
+
+
+def test_thai_dates_have_buddhist_years() -> None:
+    # 2021 + 543 = 2564, the year that the announcement itself is dated with
+    with speaking("th"):
+        assert language.long_date(THE_DEADLINE) == "14 สิงหาคม พ.ศ. 2564"
+        assert language.short_date(THE_DEADLINE) == "14 ส.ค."
+        assert language.short_date(THE_DEADLINE, year=True) == "14 ส.ค. 2564"
+        assert language.month_and_year(THE_DEADLINE) == "สิงหาคม 2564"
+        assert language.weekday(THE_DEADLINE) == "วันเสาร์"  # 14 August 2021 was a Saturday
+
+
+def test_english_dates_are_day_month_year() -> None:
+    assert language.long_date(THE_DEADLINE) == "14 August 2021"
+    assert language.day_and_month(THE_DEADLINE) == "14 August"
+    assert language.short_date(THE_DEADLINE) == "14 Aug"
+    assert language.weekday(THE_DEADLINE) == "Saturday"
+    assert language.weekday(THE_DEADLINE, short=True) == "Sat"
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, "en"),
+        ({"LANG": "th_TH.UTF-8"}, "th"),
+        ({"LANG": "C.UTF-8"}, "en"),
+        ({"LANG": "de_DE.UTF-8"}, "en"),  # no German here: English
+        ({"LANG": "th_TH.UTF-8", "LC_ALL": "en_GB.UTF-8"}, "en"),  # LC_ALL beats LANG
+        ({"LANG": "en_GB.UTF-8", "LC_MESSAGES": "th_TH"}, "th"),
+        ({"LANGUAGE": "de:th:en", "LANG": "en_GB"}, "th"),  # the first that is spoken
+    ],
+)
+def test_the_locale_chooses_the_language(environment: dict[str, str], expected: str) -> None:
+    assert language.of_locale(environment) == expected
+
+
+def test_a_language_belongs_to_its_thread() -> None:
+    # two readers of one page at the same time, each in their own language
+    heard: dict[str, str] = {}
+    both = threading.Barrier(2, timeout=10)
+
+    def read(code: str) -> None:
+        with speaking(code):
+            both.wait()
+            heard[code] = language.short_date(THE_DEADLINE)
+            both.wait()
+
+    threads = [threading.Thread(target=read, args=(code,)) for code in ("en", "th")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert heard == {"en": "14 Aug", "th": "14 ส.ค."}
+    assert language.language() == "en"
+
+
+def test_an_unknown_language_is_refused() -> None:
+    with pytest.raises(KeyError, match="de: not a language"), speaking("de"):
+        pass
+
+
+def test_the_empty_text_stays_empty() -> None:
+    # gettext gives the catalog's header for an empty message
+    with speaking("th"):
+        assert language._("") == ""
