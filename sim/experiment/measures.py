@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from sim.experiment.coverage import SCOPES, cumulative
 from sim.experiment.statistics import Estimate, mean_interval
+from sim.language import long_date
 from sim.scenario import Scenario
 
 Tables = Mapping[str, pd.DataFrame]
@@ -319,6 +320,5 @@ def as_date(scenario: Scenario, days: float) -> date:
     return scenario.campaign.first_day + timedelta(days=math.ceil(days))
 
 
-def on(day: date) -> str:
-    """14 August 2021."""
-    return f"{day.day} {day:%B %Y}"
+on = long_date
+"""14 August 2021."""

@@ -11,6 +11,7 @@ from sim.engine import get_engine
 from sim.experiment.conservation import check_conservation
 from sim.experiment.measures import measures_of
 from sim.experiment.settings import RunSettings
+from sim.language import ngettext
 from sim.scenario import Scenario
 
 Tables = dict[str, pd.DataFrame]
@@ -18,8 +19,11 @@ Tables = dict[str, pd.DataFrame]
 
 def counted(n: int, of: int | None = None) -> str:
     """1 replication, 10 replications, 1 of 10 replications."""
-    noun = "replication" if (n if of is None else of) == 1 else "replications"
-    return f"{n:,} {noun}" if of is None else f"{n:,} of {of:,} {noun}"
+    if of is None:
+        return ngettext("{n} replication", "{n} replications", n).format(n=f"{n:,}")
+    return ngettext("{n} of {of} replication", "{n} of {of} replications", of).format(
+        n=f"{n:,}", of=f"{of:,}"
+    )
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from sim.language import N_
+
 ColumnType = Literal["int64", "float64", "date", "category"]
 
 
@@ -202,15 +204,15 @@ TABLES: dict[str, Table] = {
 PROVINCE_STORE = "province_store"
 
 REASONS: dict[str, str] = {
-    "vaccinated": "vaccinated",
-    "unwilling": "does not want to be vaccinated",
-    "turn_too_late": "the group's turn comes after this date",
-    "never_reached_call_centre": "called, never got through (gave up, or still trying)",
-    "no_dose": "no dose to book, or none left on the day",
-    "no_slot": "the slots up to this date were taken, or not served on the day",
-    "not_shown_up": "missed the appointment",
-    "interval_not_over": "had the first dose; the interval to the second is not over",
-    "still_waiting": "has not registered yet, or has an appointment later than this date",
+    "vaccinated": N_("vaccinated"),
+    "unwilling": N_("does not want to be vaccinated"),
+    "turn_too_late": N_("the group's turn comes after this date"),
+    "never_reached_call_centre": N_("called, never got through (gave up, or still trying)"),
+    "no_dose": N_("no dose to book, or none left on the day"),
+    "no_slot": N_("the slots up to this date were taken, or not served on the day"),
+    "not_shown_up": N_("missed the appointment"),
+    "interval_not_over": N_("had the first dose; the interval to the second is not over"),
+    "still_waiting": N_("has not registered yet, or has an appointment later than this date"),
 }
 """Every person has exactly one; the order is the order of the waterfall."""
 
@@ -224,25 +226,29 @@ class Cause:
 
 
 CAUSES: dict[str, Cause] = {
-    "vaccinated": Cause("vaccinated", "vaccinated"),
-    "unwilling": Cause("unwilling", "does not want to be vaccinated"),
-    "declined": Cause("unwilling", "called, was answered, and decided against it"),
-    "turn_too_late": Cause("turn_too_late", "the group's turn comes after this date"),
-    "gave_up": Cause("never_reached_call_centre", "called in vain and gave up for good"),
-    "still_trying": Cause("never_reached_call_centre", "called in vain and is still trying"),
-    "no_dose_to_book": Cause("no_dose", "waits for an appointment; no dose is left for one"),
-    "dose_too_late": Cause("no_dose", "has a later appointment; earlier doses are promised"),
-    "no_dose_on_the_day": Cause("no_dose", "came to an appointment and found no dose"),
-    "no_slot_to_book": Cause("no_slot", "waits for an appointment; the slots are taken"),
-    "slot_too_late": Cause("no_slot", "has a later appointment; earlier slots are taken"),
-    "not_served": Cause("no_slot", "came; left the queue or was not served before closing"),
-    "not_shown_up": Cause("not_shown_up", "missed the appointment"),
-    "interval_not_over": Cause("interval_not_over", "the interval to the second dose is not over"),
-    "not_yet_protected": Cause("interval_not_over", "all doses, but the last too recently"),
-    "not_registered": Cause("still_waiting", "has not called or come to another channel yet"),
-    "other_channel_limit": Cause("still_waiting", "came to another channel; its days were full"),
-    "not_booked": Cause("still_waiting", "registered; the appointment is still to be made"),
-    "appointment_later": Cause("still_waiting", "has an appointment later than this date"),
+    "vaccinated": Cause("vaccinated", N_("vaccinated")),
+    "unwilling": Cause("unwilling", N_("does not want to be vaccinated")),
+    "declined": Cause("unwilling", N_("called, was answered, and decided against it")),
+    "turn_too_late": Cause("turn_too_late", N_("the group's turn comes after this date")),
+    "gave_up": Cause("never_reached_call_centre", N_("called in vain and gave up for good")),
+    "still_trying": Cause("never_reached_call_centre", N_("called in vain and is still trying")),
+    "no_dose_to_book": Cause("no_dose", N_("waits for an appointment; no dose is left for one")),
+    "dose_too_late": Cause("no_dose", N_("has a later appointment; earlier doses are promised")),
+    "no_dose_on_the_day": Cause("no_dose", N_("came to an appointment and found no dose")),
+    "no_slot_to_book": Cause("no_slot", N_("waits for an appointment; the slots are taken")),
+    "slot_too_late": Cause("no_slot", N_("has a later appointment; earlier slots are taken")),
+    "not_served": Cause("no_slot", N_("came; left the queue or was not served before closing")),
+    "not_shown_up": Cause("not_shown_up", N_("missed the appointment")),
+    "interval_not_over": Cause(
+        "interval_not_over", N_("the interval to the second dose is not over")
+    ),
+    "not_yet_protected": Cause("interval_not_over", N_("all doses, but the last too recently")),
+    "not_registered": Cause("still_waiting", N_("has not called or come to another channel yet")),
+    "other_channel_limit": Cause(
+        "still_waiting", N_("came to another channel; its days were full")
+    ),
+    "not_booked": Cause("still_waiting", N_("registered; the appointment is still to be made")),
+    "appointment_later": Cause("still_waiting", N_("has an appointment later than this date")),
 }
 """Every person has exactly one: that decides the reason."""
 

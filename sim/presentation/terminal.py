@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from unicodedata import category
 
 from sim.experiment.answer import Answer, months
 from sim.experiment.coverage import SCOPES, Scope
@@ -14,6 +15,7 @@ from sim.experiment.plan_arithmetic import deliveries_vary, languages
 from sim.experiment.replications import counted
 from sim.experiment.results import Run, command
 from sim.experiment.statistics import CONFIDENCE, Estimate
+from sim.language import N_, _, month_and_year, named, ngettext
 from sim.model.records import REASONS
 from sim.scenario import Scenario
 from sim.scenario_errors import did_you_mean
@@ -33,10 +35,10 @@ def percent(share: float) -> str:
     """A share with one decimal; never rounded up to 100 % nor down to 0 %."""
     value = 100 * share
     if 99.95 <= value < 100:
-        return "over 99.9 %"
+        return _("over 99.9 %")
     if 0 < value < 0.05:
-        return "under 0.1 %"
-    return f"{value:.1f} %"
+        return _("under 0.1 %")
+    return _("{number} %").format(number=f"{value:.1f}")
 
 
 def amount(value: float, unit: str) -> str:
@@ -44,9 +46,9 @@ def amount(value: float, unit: str) -> str:
     if unit == "share":
         return percent(value)
     if unit == "min":
-        return f"{value:,.1f} min"
+        return _("{number} min").format(number=f"{value:,.1f}")
     if unit == "h":
-        return f"{count(value)} h"
+        return _("{number} h").format(number=count(value))
     if unit == "calls per booking":
         return f"{value:.2f}"
     if abs(value) < 10 and value != round(value):
@@ -57,11 +59,11 @@ def amount(value: float, unit: str) -> str:
 def signed(value: float, unit: str) -> str:
     """A difference with its sign; of shares in percentage points (pp)."""
     if unit == "share":
-        text = f"{100 * abs(value):.2f} pp"
+        text = _("{number} pp").format(number=f"{100 * abs(value):.2f}")
     elif unit == "min":
-        text = f"{abs(value):,.2f} min"
+        text = _("{number} min").format(number=f"{abs(value):,.2f}")
     elif unit == "days":
-        text = f"{abs(value):,.1f} days"
+        text = _("{number} days").format(number=f"{abs(value):,.1f}")
     else:
         text = amount(abs(value), unit)
     zero = not any(digit in text for digit in "123456789")
@@ -73,7 +75,7 @@ def interval(estimate: Estimate, unit: str) -> str:
     if estimate.low is None or estimate.high is None:
         return ""
     if estimate.low == estimate.high:
-        return "the same in all"
+        return _("the same in all")
     return between(estimate.low, estimate.high, unit)
 
 
@@ -87,14 +89,20 @@ def between(low: float, high: float, unit: str) -> str:
 def table(rows: Iterable[Sequence[str]], align: str) -> list[str]:
     """Rows as aligned lines; `align` has < or > for each column."""
     rows = list(rows)
-    widths = [max(len(row[i]) for row in rows) for i in range(len(align))]
+    widths = [max(width_of(row[i]) for row in rows) for i in range(len(align))]
     return [
         "  "
         + "  ".join(
-            f"{cell:{side}{width}}" for cell, side, width in zip(row, align, widths, strict=True)
+            f"{cell:{side}{width + len(cell) - width_of(cell)}}"
+            for cell, side, width in zip(row, align, widths, strict=True)
         ).rstrip()
         for row in rows
     ]
+
+
+def width_of(text: str) -> int:
+    """How many places a text takes in a terminal: Thai vowels and tone marks take none."""
+    return len(text) if text.isascii() else sum(category(c) not in ("Mn", "Me") for c in text)
 
 
 # Warnings -------------------------------------------------------------------------------------
@@ -105,8 +113,10 @@ def warnings(scenario: Scenario) -> list[str]:
     table = languages(scenario)
     spoken = list(table.loc[table["hours_available"] > 0, "language"])
     return [
-        f"no agent speaks {row['language']}: {count(row['calls'])} calls to book or to ask cannot "
-        f"be answered{did_you_mean(row['language'], spoken)}"
+        _("no agent speaks {language}: {calls} calls to book or to ask cannot be answered").format(
+            language=named(row["language"]), calls=count(row["calls"])
+        )
+        + did_you_mean(row["language"], spoken)
         for row in table.to_dict("records")
         if row["calls"] >= 0.5 and row["language"] not in spoken
     ]
@@ -142,14 +152,14 @@ def ceiling_of_what(scenario: Scenario) -> str:
 # The answer -----------------------------------------------------------------------------------
 
 _OBSTACLES = {
-    "unwilling": "{} do not want to be vaccinated",
-    "never_reached_call_centre": "{} called and never got through",
-    "turn_too_late": "for {} the group's turn comes later",
-    "no_dose": "for {} there is no dose",
-    "no_slot": "for {} the slots up to then are taken",
-    "not_shown_up": "{} missed their appointment",
-    "interval_not_over": "for {} the interval between the doses is not over",
-    "still_waiting": "{} have not registered or have a later appointment",
+    "unwilling": N_("{n} do not want to be vaccinated"),
+    "never_reached_call_centre": N_("{n} called and never got through"),
+    "turn_too_late": N_("for {n} the group's turn comes later"),
+    "no_dose": N_("for {n} there is no dose"),
+    "no_slot": N_("for {n} the slots up to then are taken"),
+    "not_shown_up": N_("{n} missed their appointment"),
+    "interval_not_over": N_("for {n} the interval between the doses is not over"),
+    "still_waiting": N_("{n} have not registered or have a later appointment"),
 }
 
 
@@ -158,29 +168,46 @@ def verdict(answer: Answer) -> str:
     day = on(answer.as_of)
     first, full = answer.persons["first"].mean or 0.0, answer.persons["full"].mean or 0.0
     n, successes = answer.replications, answer.successes["full"]
-    have = "have" if n == 1 else "have on average"
-    state = (
-        f"{count(first)} of {answer.target:,} people ({percent(first / answer.target)}) {have} "
-        f"a first dose, {count(full)} are fully vaccinated"
+    state = ngettext(
+        "{first} of {target} people ({share}) have a first dose, {full} are fully vaccinated",
+        "{first} of {target} people ({share}) have on average a first dose, {full} are fully "
+        "vaccinated",
+        n,
+    ).format(
+        first=count(first),
+        target=count(answer.target),
+        share=percent(first / answer.target),
+        full=count(full),
     )
     if not answer.deadline_simulated:
-        return f"Unknown: the simulation ends on {day}, before the deadline; then {state}."
+        return _(
+            "Unknown: the simulation ends on {day}, before the deadline; then {state}."
+        ).format(day=day, state=state)
     if successes == n:
-        times = "in the one replication" if n == 1 else f"in all {n:,} replications"
-        return f"Yes: {times}, everyone is fully vaccinated by {day}."
+        return ngettext(
+            "Yes: in the one replication, everyone is fully vaccinated by {day}.",
+            "Yes: in all {n} replications, everyone is fully vaccinated by {day}.",
+            n,
+        ).format(n=count(n), day=day)
     if successes:
         chance = answer.probability["full"]
-        return (
-            f"Uncertain: in {replications(successes, n)} everyone is fully vaccinated by "
-            f"{day} (probability {percent(chance.low or 0)} to {percent(chance.high or 0)}); "
-            f"{state}. {_obstacles(answer)}"
+        uncertain = _(
+            "Uncertain: in {replications} everyone is fully vaccinated by {day} (probability {low} "
+            "to {high}); {state}."
+        ).format(
+            replications=replications(successes, n),
+            day=day,
+            low=percent(chance.low or 0),
+            high=percent(chance.high or 0),
+            state=state,
         )
-    begin = (
-        f"in the one replication not everyone is fully vaccinated by {day}"
-        if n == 1
-        else f"in none of {n:,} replications is everyone fully vaccinated by {day}"
-    )
-    return f"No: {begin}; {state}. {_obstacles(answer)}"
+        return f"{uncertain} {_obstacles(answer)}"
+    no = ngettext(
+        "No: in the one replication not everyone is fully vaccinated by {day}; {state}.",
+        "No: in none of {n} replications is everyone fully vaccinated by {day}; {state}.",
+        n,
+    ).format(n=count(n), day=day, state=state)
+    return f"{no} {_obstacles(answer)}"
 
 
 def _obstacles(answer: Answer) -> str:
@@ -193,11 +220,8 @@ def _obstacles(answer: Answer) -> str:
     missing = sum(persons.values())
     main = [name for name in persons if persons[name] >= max(missing / 100, 0.5)]
     main.sort(key=lambda name: -persons[name])
-    return (
-        "What stands in the way: "
-        + "; ".join(_OBSTACLES[name].format(count(persons[name])) for name in main)
-        + "."
-    )
+    parts = [_(_OBSTACLES[name]).format(n=count(persons[name])) for name in main]
+    return _("What stands in the way: {obstacles}.").format(obstacles="; ".join(parts))
 
 
 def answer_text(run: Run, answer: Answer, binds: str) -> str:
@@ -207,7 +231,10 @@ def answer_text(run: Run, answer: Answer, binds: str) -> str:
     """
     sections = (
         [ceiling_line(run.scenario)],
-        [*(f"Warning: {text}" for text in warnings(run.scenario)), verdict(answer)],
+        [
+            *(_("Warning: {text}").format(text=text) for text in warnings(run.scenario)),
+            verdict(answer),
+        ],
         [binds],
         _how_sure(run, answer),
         _numbers(run),
@@ -218,7 +245,10 @@ def answer_text(run: Run, answer: Answer, binds: str) -> str:
     return "\n\n".join("\n".join(section) for section in sections if section)
 
 
-_EVERYONE = {"first": "everyone has a first dose", "full": "everyone is fully vaccinated"}
+_EVERYONE = {
+    "first": N_("everyone has a first dose"),
+    "full": N_("everyone is fully vaccinated"),
+}
 
 
 def _how_sure(run: Run, answer: Answer) -> list[str]:
@@ -231,75 +261,80 @@ def _how_sure(run: Run, answer: Answer) -> list[str]:
         chance = answer.probability[scope]
         could_be = between(chance.low or 0.0, chance.high or 0.0, "share")
         if name in limits and limits[name] < answer.target:
-            could_be = f"impossible: at most {limits[name]:,}**"
-        often = f"in {replications(answer.successes[scope], answer.replications)}"
-        rows.append((_EVERYONE[scope], often, could_be))
-    return [f"How likely by {on(answer.as_of)} (probability, {_level()})", *table(rows, "<<<")]
+            could_be = _("impossible: at most {n}**").format(n=count(limits[name]))
+        often = _in(answer.successes[scope], answer.replications)
+        rows.append((_(_EVERYONE[scope]), often, could_be))
+    heading = _("How likely by {day} (probability, {interval})")
+    return [heading.format(day=on(answer.as_of), interval=_level()), *table(rows, "<<<")]
+
+
+def _in(n: int, of: int) -> str:
+    return _("in {replications}").format(replications=replications(n, of))
 
 
 def _level() -> str:
-    return f"{CONFIDENCE:.0%} interval".replace("%", " %")
+    return _("{level} % interval").format(level=f"{100 * CONFIDENCE:.0f}")
 
 
 SHOWN: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (
-        "Coverage by {deadline}",
+        N_("Coverage by {deadline}"),
         (
-            ("first_doses_by_deadline", "people with a first dose"),
-            ("first_dose_coverage_by_deadline", "  of the target"),
-            ("population_first_dose_coverage_by_deadline", "  of all inhabitants*"),
-            ("fully_vaccinated_by_deadline", "people fully vaccinated"),
-            ("full_coverage_by_deadline", "  of the target"),
-            ("population_full_coverage_by_deadline", "  of all inhabitants*"),
+            ("first_doses_by_deadline", N_("people with a first dose")),
+            ("first_dose_coverage_by_deadline", N_("  of the target")),
+            ("population_first_dose_coverage_by_deadline", N_("  of all inhabitants*")),
+            ("fully_vaccinated_by_deadline", N_("people fully vaccinated")),
+            ("full_coverage_by_deadline", N_("  of the target")),
+            ("population_full_coverage_by_deadline", N_("  of all inhabitants*")),
         ),
     ),
     (
-        "Days",
+        N_("Days"),
         (
-            ("first_dose_goal_day", "first doses reach {goal} of all inhabitants*"),
-            ("full_goal_day", "fully vaccinated reach {goal}*"),
-            ("first_dose_completion_day", "the whole target has a first dose"),
-            ("completion_day", "the whole target is fully vaccinated"),
+            ("first_dose_goal_day", N_("first doses reach {goal} of all inhabitants*")),
+            ("full_goal_day", N_("fully vaccinated reach {goal}*")),
+            ("first_dose_completion_day", N_("the whole target has a first dose")),
+            ("completion_day", N_("the whole target is fully vaccinated")),
         ),
     ),
     (
-        "Doses up to {end}",
+        N_("Doses up to {end}"),
         (
-            ("doses_delivered", "delivered"),
-            ("doses_administered_first", "given as first doses"),
-            ("doses_administered_second", "given as second doses"),
-            ("doses_extra", "drawn beyond the label"),
-            ("doses_wasted", "discarded or lost"),
-            ("doses_on_hand_by_end", "left"),
+            ("doses_delivered", N_("delivered")),
+            ("doses_administered_first", N_("given as first doses")),
+            ("doses_administered_second", N_("given as second doses")),
+            ("doses_extra", N_("drawn beyond the label")),
+            ("doses_wasted", N_("discarded or lost")),
+            ("doses_on_hand_by_end", N_("left")),
         ),
     ),
     (
-        "Call centre",
+        N_("Call centre"),
         (
-            ("calls_offered", "calls (attempts)"),
-            ("calls_answered", "  answered"),
-            ("calls_abandoned", "  gave up waiting"),
-            ("calls_blocked", "  busy signal"),
-            ("calls_cut_off", "  cut off at closing"),
-            ("calls_closed", "calls outside opening hours"),
-            ("mean_wait_minutes", "mean wait of answered calls"),
-            ("answered_within_target_share", "answered within {target} s, of all calls"),
-            ("agent_occupancy", "agents on calls, of their time on duty"),
-            ("persons_calling", "people calling to book"),
-            ("persons_got_through", "  who got through"),
-            ("persons_gave_up", "  who gave up for good"),
-            ("attempts_per_booking", "attempts per booking by telephone"),
+            ("calls_offered", N_("calls (attempts)")),
+            ("calls_answered", N_("  answered")),
+            ("calls_abandoned", N_("  gave up waiting")),
+            ("calls_blocked", N_("  busy signal")),
+            ("calls_cut_off", N_("  cut off at closing")),
+            ("calls_closed", N_("calls outside opening hours")),
+            ("mean_wait_minutes", N_("mean wait of answered calls")),
+            ("answered_within_target_share", N_("answered within {target} s, of all calls")),
+            ("agent_occupancy", N_("agents on calls, of their time on duty")),
+            ("persons_calling", N_("people calling to book")),
+            ("persons_got_through", N_("  who got through")),
+            ("persons_gave_up", N_("  who gave up for good")),
+            ("attempts_per_booking", N_("attempts per booking by telephone")),
         ),
     ),
     (
-        "Vaccination units",
+        N_("Vaccination units"),
         (
-            ("mean_minutes_in_unit", "mean time in the unit"),
-            ("max_inside", "most people inside one unit"),
-            ("latest_exit_minutes", "latest exit after closing"),
-            ("turned_away_no_dose", "came and found no dose"),
-            ("left_waiting", "left because of the wait"),
-            ("turned_away_late", "not served in time"),
+            ("mean_minutes_in_unit", N_("mean time in the unit")),
+            ("max_inside", N_("most people inside one unit")),
+            ("latest_exit_minutes", N_("latest exit after closing")),
+            ("turned_away_no_dose", N_("came and found no dose")),
+            ("left_waiting", N_("left because of the wait")),
+            ("turned_away_late", N_("not served in time")),
         ),
     ),
 )
@@ -312,7 +347,7 @@ def label_words(run: Run) -> dict[str, str]:
     return {
         "deadline": on(campaign.deadline),
         "end": on(run.settings.until or campaign.horizon),
-        "goal": percent(campaign.coverage_goal).replace(".0 %", " %"),
+        "goal": percent(campaign.coverage_goal).replace(".0", ""),
         "target": f"{run.scenario.call_centre.answer_target_seconds:g}",
     }
 
@@ -324,24 +359,27 @@ def _numbers(run: Run) -> list[str]:
     rows: list[tuple[str, str, str]] = []
     headings: dict[int, str] = {}
     for heading, measures in SHOWN:
-        headings[len(rows)] = heading.format(**words)
+        headings[len(rows)] = _(heading).format(**words)
         for name, label in measures:
-            rows.append((label.format(**words), *_shown(run, name, run.estimates[name])))
+            label = _(label).format(**words)
+            rows.append((label, *_shown(run, name, run.estimates[name])))
             if name in limits:
-                at_most = f"at most {limits[name]:,}**"
+                at_most = _("at most {n}**").format(n=count(limits[name]))
                 rows[-1] = (*rows[-1][:2], f"{rows[-1][2]}; {at_most}".removeprefix("; "))
     lines = table(rows, "<><")
     several = run.settings.replications > 1
-    explained = f"mean, {_level()}" if several else "one replication: no interval"
+    explained = _("mean, {interval}") if several else _("one replication: no interval")
+    explained = explained.format(interval=_level())
     out: list[str] = []
     for i, line in enumerate(lines):
         if i in headings:
             out += [*([""] if out else []), headings[i] + (f" ({explained})" if not i else "")]
         out.append(line)
     before = scenario.campaign.vaccinated_before
-    out.append(f"* with the {before:,} vaccinated before the campaign")
+    out.append(_("* with the {n} vaccinated before the campaign").format(n=count(before)))
     if limits:
-        out.append(f"** that {ceiling_of_what(scenario)} allow, whatever the telephones")
+        allow = _("** that {constraints} allow, whatever the telephones")
+        out.append(allow.format(constraints=ceiling_of_what(scenario)))
     return out
 
 
@@ -358,14 +396,14 @@ def _limits(run: Run) -> dict[str, int]:
 
 
 def _months(run: Run, answer: Answer) -> list[str]:
-    rows = [("", "slots", "doses given", "slots unused", "doses left at the end")]
+    rows = [("", _("slots"), _("doses given"), _("slots unused"), _("doses left at the end"))]
     found = months(run)
     for row in found.to_dict("records"):
         day = row["last_day"].date()
         last = day == answer.as_of and (day + timedelta(days=1)).month == day.month
         rows.append(
             (
-                f"1 – {on(day)}" if last else f"{day:%B %Y}",
+                f"1 – {on(day)}" if last else month_and_year(day),
                 count(row["slots"]),
                 count(row["given"]),
                 count(row["unused"]),
@@ -374,8 +412,12 @@ def _months(run: Run, answer: Answer) -> list[str]:
         )
     if not len(found):
         return []
-    mean = " (mean)" if answer.replications > 1 else ""
-    return [f"Slots and doses by month, up to {on(answer.as_of)}{mean}", *table(rows, "<>>>>")]
+    heading = (
+        _("Slots and doses by month, up to {day} (mean)")
+        if answer.replications > 1
+        else _("Slots and doses by month, up to {day}")
+    )
+    return [heading.format(day=on(answer.as_of)), *table(rows, "<>>>>")]
 
 
 def _shown(run: Run, name: str, estimate: Estimate) -> tuple[str, str]:
@@ -391,9 +433,9 @@ def _day(run: Run, estimate: Estimate) -> tuple[str, str]:
     n = run.settings.replications
     end = on(run.settings.until or run.scenario.campaign.horizon)
     if estimate.n == 0:
-        return f"not by {end}", ""
+        return _("not by {day}").format(day=end), ""
     if estimate.mean is None:
-        return f"in {replications(estimate.n, n)}", f"(else not by {end})"
+        return _in(estimate.n, n), _("(else not by {day})").format(day=end)
     low, high = estimate.low, estimate.high
     shown = on(as_date(run.scenario, estimate.mean))
     if low is None or high is None or low == high:
@@ -403,24 +445,29 @@ def _day(run: Run, estimate: Estimate) -> tuple[str, str]:
 
 
 def _reasons(answer: Answer) -> list[str]:
-    rows = [("", "first dose", "fully vaccinated")]
+    rows = [("", _("first dose"), _("fully vaccinated"))]
     for name, meaning in REASONS.items():
         means = [answer.reasons[scope][name].mean or 0.0 for scope in ("first", "full")]
         if any(means):
-            rows.append((meaning, count(means[0]), count(means[1])))
-    rows.append(("together", f"{answer.target:,}", f"{answer.target:,}"))
-    mean = "mean persons" if answer.replications > 1 else "persons"
-    return [
-        f"Who is vaccinated on {on(answer.as_of)}, and why the others are not ({mean})",
-        *table(rows, "<>>"),
-    ]
+            rows.append((_(meaning), count(means[0]), count(means[1])))
+    rows.append((_("together"), count(answer.target), count(answer.target)))
+    heading = (
+        _("Who is vaccinated on {day}, and why the others are not (mean persons)")
+        if answer.replications > 1
+        else _("Who is vaccinated on {day}, and why the others are not (persons)")
+    )
+    return [heading.format(day=on(answer.as_of)), *table(rows, "<>>")]
 
 
 def _where(run: Run) -> list[str]:
     return [
-        f"Results: {run.folder}  (scenario {run.manifest['scenario_sha256'][:8]}, "
-        f"seed {run.settings.seed}, {replications(run.settings.replications)})",
-        f"Pictures: {command('plot', run.folder)}",
+        _("Results: {folder}  (scenario {digest}, seed {seed}, {replications})").format(
+            folder=run.folder,
+            digest=run.manifest["scenario_sha256"][:8],
+            seed=run.settings.seed,
+            replications=replications(run.settings.replications),
+        ),
+        _("Pictures: {command}").format(command=command("plot", run.folder)),
     ]
 
 
