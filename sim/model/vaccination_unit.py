@@ -90,6 +90,16 @@ class Visits:
 
 
 @dataclass(frozen=True)
+class Sessions:
+    """Today's sessions patient by patient: a row of `visits` is one of its unit's session."""
+
+    visits: Visits
+    sessions: dict[int, UnitSession]
+    """what the engine was given, by number of the unit"""
+    results: dict[int, UnitSessionResult]
+
+
+@dataclass(frozen=True)
 class SessionsOfADay:
     """What a day's sessions leave behind."""
 
@@ -168,6 +178,8 @@ class VaccinationUnits:
         self._walk_in_order = self._order_of_walk_ins()
         self._busiest = np.zeros(len(self._units), dtype=np.int64)
         self._unit_days: dict[int, dict[str, Any]] = {}
+        self.latest: Sessions | None = None
+        """The day's sessions, until the next day's."""
 
     def _streams_by_group(self, stream: Stream) -> NDArray[np.uint32]:
         return np.array([stream_word(stream, group) for group in self._groups], dtype=np.uint32)
@@ -206,6 +218,7 @@ class VaccinationUnits:
         sessions = self._sessions(today, visits, vials, per_vial)
         results = {n: self._engine.unit_session(session) for n, session in sessions.items()}
         check_sessions(sessions.values(), results.values())
+        self.latest = Sessions(visits, sessions, results)
 
         opened, used, discarded = (np.zeros_like(vials) for _ in range(3))
         for number, result in results.items():
