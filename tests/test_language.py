@@ -8,6 +8,7 @@ from datetime import date
 import pytest
 
 from sim import language
+from sim.cli.options import Language
 from sim.language import speaking
 
 THE_DEADLINE = date(2021, 8, 14)
@@ -76,3 +77,7 @@ def test_the_empty_text_stays_empty() -> None:
     # gettext gives the catalog's header for an empty message
     with speaking("th"):
         assert language._("") == ""
+
+
+def test_the_command_line_offers_every_language() -> None:
+    assert [each.value for each in Language] == list(language.LANGUAGES)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
 from sim import __version__
 from sim.cli.answers import goal, staff
 from sim.cli.benchmark import bench
+from sim.cli.options import Language
 from sim.cli.plans import check, schema
 from sim.cli.results import binds, plot, runs, show, verify
 from sim.cli.simulate import compare, run, sweep
 from sim.cli.uncertainty import risk, sensitivity
 from sim.cli.validity import backtest, validate
+from sim.language import LANGUAGES, N_, of_locale, speak
 
 app = typer.Typer(
     help="Simulates a vaccination campaign: call centre, appointments, units, deliveries.",
@@ -31,12 +35,38 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+LanguageOption = Annotated[
+    Language | None,
+    typer.Option(
+        "--lang", help=N_("Language of the answers (default: that of the locale, else English).")
+    ),
+]
+
+
+def _with_language(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with the option --lang, which `main` has heeded when the command runs."""
+
+    def spoken(lang: Language | None = None, **arguments: Any) -> None:
+        command(**arguments)
+
+    signature = inspect.signature(command, eval_str=True)
+    option = inspect.Parameter(
+        "lang", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=LanguageOption
+    )
+    parameters = [*signature.parameters.values(), option]
+    spoken.__name__, spoken.__doc__ = command.__name__, command.__doc__
+    spoken.__annotations__ = {each.name: each.annotation for each in parameters}
+    spoken.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return spoken
+
+
 @app.callback()
 def _vaxsim(
     version: Annotated[
         bool,
         typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
     ] = False,
+    lang: LanguageOption = None,
 ) -> None:
     pass
 
@@ -45,12 +75,23 @@ for command in (
     run, sweep, compare, goal, staff, sensitivity, risk,
     show, binds, runs, verify, check, plot, schema, bench, validate, backtest,
 ):  # fmt: skip
-    app.command()(command)
+    app.command()(_with_language(command))
 
 
 def main() -> None:
     """Entry point of the command `vaxsim`."""
+    speak(_language_wanted(sys.argv[1:]))
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal without Unicode shows "?" and no traceback
             stream.reconfigure(errors="replace")
     app(prog_name="vaxsim")
+
+
+def _language_wanted(arguments: list[str]) -> str:
+    """What --lang says anywhere, else the locale. (Known before help texts are looked up.)"""
+    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        name, is_set, value = argument.partition("=")
+        wanted = value if is_set else following
+        if name == "--lang" and wanted in LANGUAGES:
+            return wanted
+    return of_locale()

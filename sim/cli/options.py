@@ -25,6 +25,13 @@ class ExecutorName(StrEnum):
     dask = "dask"
 
 
+class Language(StrEnum):
+    """Languages that are spoken."""
+
+    en = "en"
+    th = "th"
+
+
 class DesignName(StrEnum):
     """How the points of a sweep are chosen."""
 
