@@ -9,6 +9,7 @@ opening: on the same day). Such a person has "closed" calls counted apart from a
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import IntEnum
 from typing import Any
@@ -84,6 +85,28 @@ class _CallerCount(IntEnum):
 _CALLER_COLUMNS = [count.name.lower() for count in _CallerCount]
 
 
+@dataclass(frozen=True)
+class Calls:
+    """A day's calls, caller by caller."""
+
+    callers: NDArray[np.void]
+    """everybody who ever calls, as records"""
+    row: Int64Array
+    """place in `callers` of each row of the engine's day"""
+    day: CallCentreDay
+    """what the engine was given; the type of a call is its place in PURPOSES"""
+    result: CallCentreDayResult
+    booked: Int64Array
+    """rows of the day whose answered call ended in a registration"""
+    carried: Int64Array
+    """places in `callers` of those who will call again another day"""
+
+    @property
+    def people(self) -> Int64Array:
+        """Who called, by row of the day."""
+        return np.asarray(self.callers["person"][self.row])
+
+
 class CallCentre:
     """All callers, and the day's work of the agents."""
 
@@ -124,6 +147,8 @@ class CallCentre:
         self._cell_purposes = np.repeat(np.array(PURPOSES), len(self._groups))
         self._template = self._day_template()
         self._gather_callers()
+        self.latest: Calls | None = None
+        """The day's calls, until the next day's; None if the centre is closed."""
 
     def _gather_callers(self) -> None:
         """One entry a caller, booking callers first, in the order of the people."""
@@ -183,6 +208,7 @@ class CallCentre:
             counts,
         )
         self._call_again(today, later)
+        self.latest = None
         if not self._open[today]:
             self._record_callers(today, counts)
             return _NOBODY, _NOBODY
@@ -222,6 +248,7 @@ class CallCentre:
         self._call_again(today, carried)
         self._record_callers(today, counts)
         self._record_engine(today, result)
+        self.latest = Calls(self._callers, row, day, result, booked, carried)
         return self._callers["person"][row[booked]], result.end_us[booked]
 
     def _call_again(self, today: int, callers: Int64Array) -> None:
