@@ -15,7 +15,7 @@ import math
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time
 from fnmatch import fnmatchcase
@@ -60,6 +60,7 @@ __all__ = [
     "SET_BY_OPTION",
     "Problem",
     "ScenarioError",
+    "Upload",
     "Varied",
     "changed_in",
     "file_data",
@@ -81,7 +82,16 @@ __all__ = [
 # Loading ------------------------------------------------------------------------------------
 
 
-def load_scenario(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
+@dataclass(frozen=True)
+class Upload:
+    """A scenario file that somebody has sent; it can extend the files `beside` it and no others."""
+
+    name: str
+    content: bytes
+    beside: tuple[Path, ...] = ()
+
+
+def load_scenario(path: str | Path | Upload, overrides: Sequence[str] = ()) -> Scenario:
     """The scenario of a file, with overrides (`dotted.path=value`) laid upon it.
 
     Raises ScenarioError with all problems of the files and the overrides.
@@ -89,7 +99,7 @@ def load_scenario(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
     return _scenario(read_layers(path), overrides)
 
 
-def raw_scenario(path: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+def raw_scenario(path: str | Path | Upload, overrides: Sequence[str] = ()) -> dict[str, Any]:
     """The merged data of a file, its `extends` and the overrides, as JSON can hold it.
 
     Units still inherit from their types. `scenario_from_data` makes the scenario from it.
@@ -189,8 +199,10 @@ def _as_json(data: Any) -> Any:
 # Files --------------------------------------------------------------------------------------
 
 
-def read_layers(path: str | Path) -> list[Layer]:
+def read_layers(path: str | Path | Upload) -> list[Layer]:
     """The file and those that it extends, the most basic first. Raises ScenarioError."""
+    if isinstance(path, Upload):
+        return _read_upload(path)
     layers = [_read(Path(path), asked_by=None)]
     seen = [os.path.realpath(path)]
     while (extends := layers[0].data.get("extends")) is not None:
@@ -207,6 +219,22 @@ def read_layers(path: str | Path) -> list[Layer]:
             )
         seen.append(os.path.realpath(below))
     return layers
+
+
+def _read_upload(upload: Upload) -> list[Layer]:
+    top = _layer(
+        upload.content,
+        upload.name,
+        lambda message: ScenarioError([Problem(upload.name, None, "", None, message)]),
+    )
+    if (extends := top.data.get("extends")) is None:
+        return [top]
+    beside = {path.name: path for path in upload.beside}
+    if isinstance(extends, str) and extends in beside:
+        return [*read_layers(beside[extends]), top]
+    message = f"a file that is sent can extend one of {', '.join(beside)}, or no other"
+    line = top.lines.get(("extends",))
+    raise ScenarioError([Problem(top.name, line, "extends", shown(extends), message)])
 
 
 def _read(path: Path, asked_by: Problem | None) -> Layer:
@@ -230,6 +258,11 @@ def _read(path: Path, asked_by: Problem | None) -> Layer:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise problem(f"cannot be read: {reason}") from None
+    return _layer(content, str(path), problem)
+
+
+def _layer(content: bytes, name: str, problem: Callable[[str], ScenarioError]) -> Layer:
+    """What a file with this content says."""
     if len(content) > LARGEST_FILE_BYTES:
         raise problem(
             f"is larger than {LARGEST_FILE_BYTES // 1_000_000} MB: a scenario is a small text file"
@@ -239,7 +272,7 @@ def _read(path: Path, asked_by: Problem | None) -> Layer:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise problem(f"is not UTF-8 text (line {line}): save it as UTF-8") from None
-    return Layer(str(path), _parsed(text, str(path)), text)
+    return Layer(name, _parsed(text, name), text)
 
 
 def _parsed(text: str, name: str) -> dict[str, Any]:
