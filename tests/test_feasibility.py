@@ -357,11 +357,25 @@ def one_by_one(scenario: Scenario, scope: Scope, on: date) -> float:
                 )
                 while WEEKDAYS[arrives.weekday()] not in scenario.supply.shipment_days:
                     arrives += timedelta(days=1)
-                per_vial = vaccine.doses_per_vial + vaccine.extra_doses_per_vial
-                coming.append(((arrives - camp.first_day).days, vials * per_vial))
+                coming.append(((arrives - camp.first_day).days, vials))
+        per_vial = vaccine.doses_per_vial + vaccine.extra_doses_per_vial
+        shared: list[int] = []  # people who share each vial of the sessions so far
         for d in range(len(dates)):
+            vials = sum(n for e, n in coming if e <= d)
+            for number, place in enumerate(scenario.units.values()):
+                people = slots[number, d] if vials else 0
+                is_open = place.is_open(dates[d]) and dates[d] >= camp.vaccination_from
+                if vials and is_open and place.walk_ins_per_day:
+                    people = 10_000  # chance may bring more than the mean
+                if place.refrigerator_doses is not None:
+                    people = min(people, math.floor(place.refrigerator_doses * most_from_a_dose))
+                shared += [per_vial] * (people // per_vial)
+                shared += [people % per_vial] if people % per_vial else []
+            shared.sort(reverse=True)
             used = [x for e, x in uses[name] if e <= d]
-            rows.append((dict.fromkeys(used, 1.0), sum(n for e, n in coming if e <= d)))
+            rows.append((dict.fromkeys(used, 1.0), vials * per_vial))
+            if vials <= len(shared):
+                rows.append((dict.fromkeys(used, 1.0), sum(shared[:vials])))
     if not names:
         return counted
     at = [(i, column, v) for i, (terms, _) in enumerate(rows) for column, v in terms.items()]
@@ -463,6 +477,73 @@ def test_no_campaign_in_whole_persons_is_above_the_ceiling_and_the_best_is_next_
     for number, most in enumerate(best):
         # two doses a person: the program may end on half a person, never on one more
         assert most == most_by(scenario, "full", day(number))
+
+
+def from_vials(sessions: list[list[int]], vials: int, per_vial: int) -> int:
+    """Most doses given on days with such sessions, over all ways to send people to them."""
+    given = {vials: 0}
+    for session in (people for today in sessions for people in today):
+        following = dict(given)
+        for left, doses in given.items():
+            for people in range(1, session + 1):
+                rest = left - math.ceil(people / per_vial)
+                if rest >= 0:
+                    following[rest] = max(following.get(rest, 0), doses + people)
+        given = following
+    return max(given.values())
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(st.lists(st.integers(0, 9), min_size=2, max_size=2), min_size=3, max_size=4),
+    st.integers(0, 12),
+    st.integers(1, 6),
+)
+def test_vials_that_sessions_cannot_use_up_are_counted_as_the_best_campaign_uses_them(
+    sessions: list[list[int]], vials: int, per_vial: int
+) -> None:
+    # all vials are there from the first day, so that the best order of the days is open
+    days = [day(d) for d in range(20)]
+    scenario = campaign(
+        {"vaccines": {"az": {"doses_per_vial": per_vial}}},
+        groups={"all": advance_group(500)},
+        deliveries={"only": delivery(vials * per_vial)},
+        units={
+            f"u{d}_{n}": unit(people, closed_dates=[other for other in days if other != day(d)])
+            for d, today in enumerate(sessions)
+            for n, people in enumerate(today)
+        },
+    )
+    assert most_by(scenario, "first", day(19)) == from_vials(sessions, vials, per_vial)
+
+
+def small_sessions(slots: int = 7) -> Scenario:
+    """Ten vials of ten doses, and ten days with a session of 4 people and one of more."""
+    return campaign(
+        {"vaccines": {"az": {"doses_per_vial": 10}}},
+        groups={"all": advance_group(500)},
+        deliveries={"only": delivery(100)},
+        units={"few": unit(4), "more": unit(slots)},
+    )
+
+
+def test_small_sessions_leave_doses_in_vials() -> None:
+    # 7 people from each of the ten vials; with 8 slots 8 of them, with 14 the vials are used up
+    assert most_by(small_sessions(), "first", day(9)) == 70
+    assert most_by(small_sessions(8), "first", day(9)) == 80
+    assert most_by(small_sessions(14), "first", day(9)) == 100
+    assert most_by(small_sessions(), "first", day(3)) == 44  # eight vials: the slots bind
+
+
+def test_where_vials_are_not_used_up_a_slot_is_worth_a_person_and_a_dose_less() -> None:
+    found = valued(small_sessions(), "first", day(9))
+    # an eighth person at one of the ten sessions of seven; a tenth of a vial for the four of
+    # another session
+    assert found["slots"].worth == 1
+    assert (found["slots"].first, found["slots"].last) == (day(0), day(9))
+    assert found["doses"].worth == pytest.approx(0.4)
+    one_vial_more = changed(small_sessions(), deliveries={"only": {"doses": 110}})
+    assert most_by(one_vial_more, "first", day(9)) == 74
 
 
 # What one more unit is worth ------------------------------------------------------------------

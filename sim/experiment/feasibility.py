@@ -13,10 +13,17 @@ groups loses nothing. Units: a person can be booked at any of them, doses can be
 them, and any number of doses up to the sum of the slots can be split over the units. Groups:
 whose turn has come may be vaccinated on every later day, so that people can be found for any
 schedule of first doses whose sum up to each day is at most the number of those people (Hall's
-theorem, for sets of days that contain one another); a second dose has no turn to wait for. Not
-counted, so that the truth may be lower: bookings, missed appointments, doses left in opened vials,
-waits in a unit, and where the allocation rule leaves the doses. A refrigerator limits what a unit
-can give between two shipments; here it limits each day alone.
+theorem, for sets of days that contain one another); a second dose has no turn to wait for.
+
+Vials: what a session leaves of an opened vial is thrown away. A session with s slots uses at most
+floor(s / k) vials of k doses to the last dose, and one more for the other s mod k people. So the V
+vials that have come by t give no more than the sum of the V greatest of these numbers over the
+sessions up to t (`Limits.doses`): fewer than k V only where the sessions are too small for them.
+
+Not counted, so that the truth may be lower: bookings, missed appointments, doses thrown away as
+fewer people come than a session has slots for or a vial is open for too long, waits in a unit, and
+where the allocation rule leaves the doses. A refrigerator limits what a unit can give between
+two shipments; here it limits each day alone.
 
 Deliveries, walk-ins and willingness are taken at their means (`limits_of`), or as they were in one
 replication (`limits_in`). `closed_form` bounds the program from above without solving it.
@@ -29,6 +36,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -70,8 +78,12 @@ class Limits:
     """[T] of these, open to first doses"""
     second_slots: Array
     """[T] of these, open to second doses (nobody walks in for one)"""
-    doses: Array
+    come: Array
     """[V, T] usable doses that have come so far"""
+    per_vial: NDArray[np.int64]
+    """[V] doses that a vial yields"""
+    sessions: Array
+    """[units, T] the most people at each session; infinite where chance may bring more"""
     people: Array
     """[T] willing people without a dose before the campaign whose turn has come"""
     begins: NDArray[np.bool_]
@@ -95,6 +107,17 @@ class Limits:
         """T"""
         return self.slots.size
 
+    @cached_property
+    def doses(self) -> Array:
+        """[V, T] doses that can have been given so far: those that have come, unless their vials
+        are more than the sessions can use up."""
+        return np.array(
+            [
+                _from_vials(come, int(per_vial), self.sessions)
+                for come, per_vial in zip(self.come, self.per_vial, strict=True)
+            ]
+        ).reshape(self.come.shape)
+
     def lag(self, scope: Scope) -> int:
         """Days after the dose until a person counts."""
         return self.protected_after_days if scope == "full" else 0
@@ -104,6 +127,25 @@ class Limits:
         return scope == "full" and not self.one_is_enough and bool((self.second_vaccine >= 0).any())
 
 
+def _from_vials(come: Array, per_vial: int, sessions: Array) -> Array:
+    """[T] doses that can have been given by each day from vials of one vaccine.
+
+    come: [T] doses in the vials that have come; sessions: [units, T]. The vials go to where most
+    people share one, whatever the order of the days.
+    """
+    full, rest = np.divmod(
+        np.where(come > 0, np.minimum(sessions, per_vial * 2.0**40), 0), per_vial
+    )
+    left, given = come / per_vial, np.zeros(come.size)
+    for sharing in range(per_vial, 0, -1):
+        vials = full if sharing == per_vial else rest == sharing
+        opened = np.minimum(left, np.cumsum(vials.sum(axis=0)))
+        given += opened * sharing
+        left = left - opened
+    most = np.where(left > _TINY, come, given)
+    return np.asarray(np.minimum.accumulate(most[::-1])[::-1])
+
+
 def limits_of(scenario: Scenario) -> Limits:
     """The limits of a scenario: deliveries, walk-ins and willingness at their means."""
     per_day = np.array([unit.walk_ins_per_day for unit in scenario.units.values()])
@@ -111,7 +153,9 @@ def limits_of(scenario: Scenario) -> Limits:
     arriving = np.zeros((len(scenario.vaccines), walk_ins.shape[1]))
     for arrival in _arrivals(scenario):
         arriving[arrival.vaccine, arrival.day] += arrival.doses
-    return _limits(scenario, slots_by_day(scenario), walk_ins, arriving, _willing(scenario))
+    slots = slots_by_day(scenario)
+    sessions = np.where(walk_ins > 0, math.inf, slots)
+    return _limits(scenario, slots, walk_ins, sessions, arriving, _willing(scenario))
 
 
 @dataclass(frozen=True)
@@ -184,7 +228,7 @@ def limits_in(
         name: float(group.people - _before(scenario, name) - unwilling.get(name, 0))
         for name, group in scenario.groups.items()
     }
-    return _limits(scenario, slots, walk_ins, arriving, willing)
+    return _limits(scenario, slots, walk_ins, slots + walk_ins, arriving, willing)
 
 
 def _before(scenario: Scenario, group: str) -> int:
@@ -195,10 +239,12 @@ def _limits(
     scenario: Scenario,
     appointments: NDArray[np.int64],
     walk_ins: Array,
+    sessions: Array,
     arriving: Array,
     willing: Mapping[str, float],
 ) -> Limits:
-    """appointments, walk_ins: [units, T]; arriving: [V, T]; willing: people by group."""
+    """appointments, walk_ins: [units, T]; sessions: the most people at each; arriving: [V, T];
+    willing: people by group."""
     campaign = scenario.campaign
     days = appointments.shape[1]
     share = scenario.appointments.second_dose_slots
@@ -217,7 +263,11 @@ def _limits(
         slots=np.minimum(appointments + walk_ins, most).sum(axis=0),
         first_slots=np.minimum(first + walk_ins, most).sum(axis=0),
         second_slots=np.minimum(second, most).sum(axis=0).astype(np.float64),
-        doses=np.cumsum(_shipped(scenario, arriving), axis=1),
+        come=np.cumsum(_shipped(scenario, arriving), axis=1),
+        per_vial=np.array(
+            [v.doses_per_vial + v.extra_doses_per_vial for v in scenario.vaccines.values()]
+        ),
+        sessions=np.minimum(sessions, np.floor(most)),
         people=people,
         begins=np.arange(len(regimens))[:, np.newaxis]
         == begins_at.of_first_dose[:, first_vaccine].T,
@@ -717,24 +767,32 @@ def _doses_worth(
 
 
 def _with_doses(limits: Limits, vaccine: int, begin: int, end: int, doses: float) -> Limits:
-    more = limits.doses.copy()
+    more = limits.come.copy()
     more[vaccine, begin:end] += doses
-    return replace(limits, doses=more)
+    return replace(limits, come=more)
 
 
 def _slots_worth(limits: Limits, base: _Solution, worth: Worth) -> Iterator[Binding]:
-    """One more slot on each day; days with slots that follow one another and agree together."""
+    """One more slot on each day, at the unit where it helps most; days with slots that follow one
+    another and agree together."""
     gains = np.zeros(limits.days)
-    for day in np.flatnonzero(base.slots > _TINY):
+    # A slot also fills a vial, where there are more of them than the sessions use up.
+    unused = ((base.doses > _TINY) & (limits.doses < limits.come - _TINY)).any(axis=0)
+    fills = np.arange(limits.days) <= np.flatnonzero(unused).max(initial=-1)
+    for day in np.flatnonzero((base.slots > _TINY) | (fills & (limits.slots > 0))):
         one = np.zeros(limits.days)
         one[day] = 1.0
-        gains[day] = worth(
-            replace(
-                limits,
-                slots=limits.slots + one,
-                first_slots=limits.first_slots + one,
-                second_slots=limits.second_slots + one,
+        gains[day] = max(
+            worth(
+                replace(
+                    limits,
+                    slots=limits.slots + one,
+                    first_slots=limits.first_slots + one,
+                    second_slots=limits.second_slots + one,
+                    sessions=_fuller(limits.sessions, int(day), per_vial),
+                )
             )
+            for per_vial in set(limits.per_vial.tolist())
         )
     days = np.flatnonzero(limits.slots > 0)
     starts = np.flatnonzero(np.diff(gains[days], prepend=-1.0) != 0)
@@ -743,6 +801,14 @@ def _slots_worth(limits: Limits, base: _Solution, worth: Worth) -> Iterator[Bind
         when = f"{run.size} open days from {begin} to {end}" if run.size > 1 else ""
         words = f"one more slot on any of the {when}" if when else f"one more slot on {begin}"
         yield from _binding(limits, "slots", [], (run[0], run[-1]), gains[run[0]], words)
+
+
+def _fuller(sessions: Array, day: int, per_vial: int) -> Array:
+    """The sessions with one more person at that one of the day whose last vial is the fullest."""
+    fuller = sessions.copy()
+    in_last_vial = np.where(np.isfinite(sessions[:, day]), sessions[:, day] % per_vial, -1)
+    fuller[np.argmax(in_last_vial), day] += 1
+    return fuller
 
 
 def _people_worth(
