@@ -48,7 +48,8 @@ class Stream(IntEnum):
     STATION = 9  # per visit, by station name: visits it, service time, adverse event, its length
     DELIVERY = 10  # by delivery name: delay, fraction delivered, storage loss
     WALK_IN = 11  # by unit name, entity = day: number of walk-ins
-    WALK_IN_PERSON = 12  # moment of arrival, order of walking in
+    WALK_IN_PERSON = 12  # moment of arrival (or its hour), order of walking in, moment in the hour
+    WALK = 13  # per visit, by station name: walk to it
 
 
 def stream_word(stream: Stream, *names: str) -> int:

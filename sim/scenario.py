@@ -381,6 +381,11 @@ class Opening(Part):
         return WEEKDAYS[day.weekday()] in self.open_days and day not in self.closed_dates
 
 
+def _in_opening_hours(weights: list[float], place: Opening) -> list[float]:
+    """Of 24 weights by hour of the day those of the opening hours."""
+    return weights[place.opens // 60 : -(-place.closes // 60)]
+
+
 class Shift(Part):
     """A number of staff from one time of day to another."""
 
@@ -428,7 +433,12 @@ class CallCentre(Opening):
     """Handle time of a call that only asks."""
     redial_probability: Probability
     """After a busy signal or giving up waiting, the caller tries again."""
+    redial_after_busy_probability: Probability | None = None
+    """After a busy signal; left out, `redial_probability`."""
     redial_delay_minutes: Distribution
+    reconnect_probability: Probability = 0.0
+    """Who has been answered calls again on the same day (and books nothing more)."""
+    reconnect_delay_minutes: Distribution = Constant(distribution="constant", value=0.0)
     another_day_probability: Probability = 0.0
     """Who does not redial calls again on another day with this probability, else never."""
     attempts_per_day: Attempts
@@ -448,7 +458,7 @@ class CallCentre(Opening):
             yield "first_day", f"must not be after last_day, {self.last_day}"
         if not any(self.weekday_calls):
             yield "weekday_calls", "must not be 0 on every day"
-        if not any(self.call_times[self.opens // 60 : -(-self.closes // 60)]):
+        if not any(_in_opening_hours(self.call_times, self)):
             yield "call_times", "must not be 0 in every opening hour"
 
     def takes_calls(self, day: date) -> bool:
@@ -652,7 +662,7 @@ class Station(Part):
     """Service time; at an observation station the stay, counted from the jab."""
     share: Probability = 1.0
     """Share of patients who visit the station."""
-    walk_minutes: NonNegative = 0.0
+    walk_minutes: Distribution = Constant(distribution="constant", value=0.0)
     """Walk to the station."""
     overtime_minutes: NonNegative = 60.0
     """How long after closing a service may still start."""
@@ -676,12 +686,17 @@ class UnitType(Opening):
     """Appointments a day; left out, the nominal throughput of the staff."""
     walk_ins_per_day: NonNegative = 0.0
     """Mean of a Poisson number of people without appointment."""
+    walk_in_times: Annotated[list[NonNegative], Field(min_length=24, max_length=24)] | None = None
+    """Relative number of them in each hour of the day, 24 weights from midnight; left out, the
+    same in all opening hours."""
     refrigerator_doses: PositiveInt | None = None
     """Most (labelled) doses that the unit can store; left out: no limit."""
     stations: Annotated[dict[Name, Station], Field(min_length=1)]
 
     def _contradictions(self) -> Iterator[tuple[str, str]]:
         yield from super()._contradictions()
+        if self.walk_in_times and not any(_in_opening_hours(self.walk_in_times, self)):
+            yield "walk_in_times", "must not be 0 in every opening hour"
         kinds = [station.kind for station in self.stations.values()]
         if kinds.count("vaccination") != 1:
             yield (
@@ -893,6 +908,7 @@ class Scenario(Part):
                 "booking_call_minutes",
                 "inquiry_call_minutes",
                 "redial_delay_minutes",
+                "reconnect_delay_minutes",
             )
         ]
         durations.append(
@@ -903,6 +919,7 @@ class Scenario(Part):
                 for station_name, station in place.stations.items():
                     path = f"{holder}.{name}.stations.{station_name}"
                     durations.append((f"{path}.minutes", station.minutes))
+                    durations.append((f"{path}.walk_minutes", station.walk_minutes))
                     durations.append(
                         (f"{path}.adverse_event_minutes", station.adverse_event_minutes)
                     )

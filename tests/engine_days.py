@@ -75,10 +75,12 @@ def call_day(
         "step_pool": [pool for _, pool, _ in steps_s],
         "step_agents": [agents for _, _, agents in steps_s],
         "redial_threshold": 0,
+        "reconnect_threshold": 0,
         "attempts_per_day": 10,
         "attempts_allowed": 20,
         "patience": np.stack([constant_table(s) for s in np.broadcast_to(patience_s, types)]),
         "redial_delay": constant_table(redial_delay_s),
+        "reconnect_delay": constant_table(redial_delay_s),
         "handle": np.stack([constant_table(s) for s in np.broadcast_to(handle_s, types)]),
         "target_us": 20 * SECOND,
         "interval_us": 1800 * SECOND,
@@ -92,13 +94,15 @@ def call_day(
         "attempts_before": np.zeros(n),
     }
     fields.update(overrides)
+    fields.setdefault("busy_redial_threshold", fields["redial_threshold"])
     return _call_day_of(fields)
 
 
 def _call_day_of(fields: dict[str, Any]) -> CallCentreDay:
     dtypes = {"pool_speaks": np.bool_, "language": np.int8, "call_type": np.int8}
     dtypes |= {"entity": np.uint32, "stream": np.uint32}
-    scalars = {"opens_us", "closes_us", "lines", "redial_threshold", "attempts_per_day"}
+    scalars = {"opens_us", "closes_us", "lines", "attempts_per_day"}
+    scalars |= {"redial_threshold", "busy_redial_threshold", "reconnect_threshold"}
     scalars |= {"attempts_allowed", "target_us", "interval_us", "seed", "replication"}
     typed = {}
     for name, value in fields.items():
@@ -178,6 +182,9 @@ def random_call_day(seed: int) -> CallCentreDay:
             "entity": one_of(np.arange(n), rng.integers(0, 2**32, n), rng.permutation(n)),
             "stream": rng.choice([stream_word(Stream.BOOKING_CALL), 2**32 - 1], n),
             "attempts_before": one_of(np.zeros(n), rng.integers(0, 4, n)),
+            "busy_redial_threshold": one_of(0, 2**31, 2**32, 2**32),
+            "reconnect_threshold": one_of(0, 0, 2**31, 2**32),
+            "reconnect_delay": durations([0], [1], [0, 1, 2], [0, 5], [3, 4, 5, 50]),
         }
     )
 

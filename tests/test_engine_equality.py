@@ -130,6 +130,9 @@ def call_days(draw: st.DrawFn) -> CallCentreDay:
             ).map(lambda rows: np.array(rows, dtype=bool).reshape(pools, languages))
         ),
         redial_threshold=draw(st.sampled_from([0, 2**31, 2**32])),
+        busy_redial_threshold=draw(st.sampled_from([0, 2**31, 2**32])),
+        reconnect_threshold=draw(st.sampled_from([0, 2**31, 2**32])),
+        reconnect_delay=tables([draw(durations)])[0],
         attempts_per_day=draw(st.integers(1, 5)),
         attempts_allowed=draw(st.integers(1, 6)),
         patience=tables([draw(durations) for _ in range(2)]),

@@ -92,8 +92,8 @@ CALL_DAY_MUTANTS = {
         "if centre.talking == centre.lines:",
     ),
     "one redial too many before closing": (
-        "if redial >= centre.closes_us:",
-        "if redial > centre.closes_us:",
+        "if again >= centre.closes_us:",
+        "if again > centre.closes_us:",
     ),
     "one attempt too many in a day": (
         "if caller.made >= centre.attempts_per_day:",
@@ -112,11 +112,10 @@ CALL_DAY_MUTANTS = {
         "lost = caller.attempts_before + caller.made > centre.attempts_allowed",
     ),
     "the limit of a day comes before the redial decision": (
-        "if np.int64(decision) >= centre.redial_threshold:",
-        "if (np.int64(decision) >= centre.redial_threshold\n"
-        "        and caller.made < centre.attempts_per_day):",
+        "if np.int64(decision) >= threshold:",
+        "if (np.int64(decision) >= threshold\n        and caller.made < centre.attempts_per_day):",
     ),
-    "everybody redials": ("if np.int64(decision) >= centre.redial_threshold:", "if False:"),
+    "everybody redials": ("if np.int64(decision) >= threshold:", "if False:"),
     "luck belongs to the attempt of the day": (
         "caller.attempts_before + caller.made - 1,",
         "caller.made - 1,",

@@ -461,6 +461,68 @@ def test_blocked_caller_redials_and_is_answered():
     assert result.attempts.tolist() == [1, 2]
 
 
+def test_after_a_busy_signal_and_after_giving_up_callers_redial_by_their_own_thresholds():
+    # Row 0 waits in vain from 0 to 10 on the only line, so row 1 is blocked at 5.
+    fields = {"lines": 1, "patience_s": 10, "steps_s": NO_AGENTS, "attempts_allowed": 2}
+    after_busy = call_day([0, 5], **fields, redial_threshold=0, busy_redial_threshold=ALWAYS)
+    assert call_centre_day(after_busy).attempts.tolist() == [1, 2]
+    after_waiting = call_day([0, 5], **fields, redial_threshold=ALWAYS, busy_redial_threshold=0)
+    assert call_centre_day(after_waiting).attempts.tolist() == [2, 1]
+
+
+# --- Call centre: reconnect -----------------------------------------------------------------------
+
+
+def test_answered_caller_calls_again_and_the_first_answer_counts():
+    # Talks 0-100, 160-260, 320-420; the call after that would begin at 480 = closing.
+    day = call_day([0], handle_s=100, closes_s=480, reconnect_threshold=ALWAYS)
+    result = call_centre_day(day, log=True)
+    assert [arrival for arrival, _, _ in outcomes(result)] == [0, 160, 320]
+    assert (result.answers.tolist(), result.attempts.tolist()) == ([3], [3])
+    assert in_seconds(result.answered_us) + in_seconds(result.end_us) == [0, 100]
+    assert in_seconds(result.handled_us) == [300]
+    assert result.outcome.tolist() == [ANSWERED]
+
+
+def test_who_calls_again_in_vain_stays_answered():
+    # The agent goes home at 50: the call of 160 is given up at 170, and redialled until the end.
+    day = call_day(
+        [0],
+        handle_s=100,
+        patience_s=10,
+        steps_s=[(0, 0, 1), (50, 0, 0)],
+        redial_threshold=ALWAYS,
+        reconnect_threshold=ALWAYS,
+        attempts_per_day=3,
+    )
+    result = call_centre_day(day, log=True)
+    assert [outcome for _, outcome, _ in outcomes(result)] == [
+        AttemptOutcome.ANSWERED,
+        AttemptOutcome.ABANDONED,
+        AttemptOutcome.ABANDONED,
+    ]
+    assert (result.outcome.tolist(), result.pool.tolist()) == ([ANSWERED], [0])
+
+
+def test_patience_of_a_first_wait_does_not_end_a_later_one():
+    # Row 1 waits from 1 to 10, talks to 20, calls again at 20 and waits for row 2 until 45; its
+    # first patience would have ended at 31, its second ends at 50.
+    day = call_day(
+        [0, 1, 2],
+        handle_s=[10, 10, 25],
+        patience_s=30,
+        call_type=[0, 1, 2],
+        reconnect_threshold=ALWAYS,
+        reconnect_delay=np.zeros((2, 4097), dtype=np.int64),
+        attempts_per_day=2,
+        attempts_before=[1, 0, 1],
+        attempts_allowed=2,
+    )
+    result = call_centre_day(day, log=True)
+    assert result.answers.tolist() == [1, 2, 1]
+    assert outcomes(result)[2] == (20, AttemptOutcome.ANSWERED, 45)
+
+
 def test_redial_without_delay_meets_the_same_busy_lines():
     day = call_day(
         [0, 50],
@@ -565,6 +627,16 @@ def on_duty_after(day: CallCentreDay, pool: int, time: int) -> int:
     return int(day.step_agents[steps][-1]) if steps.any() else 0
 
 
+def call_ends(day: CallCentreDay, log: np.ndarray) -> np.ndarray:
+    """When the calls of a log end, from the luck of the attempts; of those in vain: their time."""
+    row, attempt, _, _, time, pool = log.T
+    words = RandomStreams(day.seed, day.replication).blocks(
+        day.stream[row], day.entity[row], day.attempts_before[row] + attempt
+    )[3]
+    handled = [draw(day.handle[day.call_type[r]], words[i : i + 1])[0] for i, r in enumerate(row)]
+    return time + (pool >= 0) * np.array(handled, dtype=np.int64)
+
+
 def test_nasty_call_days_keep_the_books():
     for seed in range(DAYS):
         day = random_call_day(seed)
@@ -574,7 +646,7 @@ def test_nasty_call_days_keep_the_books():
 
         # The log tells the same story as the counts: recounted attempt by attempt.
         recount = Counter()
-        attempts = Counter()
+        attempts, answers, waits = Counter(), Counter(), Counter()
         for row, attempt, arrival, outcome, time, pool in result.log.tolist():
             interval = (arrival - day.opens_us) // day.interval_us
             recount[interval, int(day.language[row]), CallCount(outcome + 1)] += 1
@@ -584,11 +656,14 @@ def test_nasty_call_days_keep_the_books():
             assert (pool >= 0) == (outcome == AttemptOutcome.ANSWERED), seed
             if pool >= 0:
                 assert day.pool_speaks[pool, day.language[row]], seed
-                assert (time, time - arrival, pool) == (
-                    result.answered_us[row],
-                    result.wait_us[row],
-                    result.pool[row],
-                ), seed
+                if not answers[row]:
+                    first = result.answered_us[row], result.pool[row]
+                    assert (time, pool) == first, seed
+                answers[row] += 1
+                waits[row] += time - arrival
+        rows = range(day.fresh_us.size)
+        assert result.answers.tolist() == [answers[row] for row in rows], seed
+        assert result.wait_us.tolist() == [waits[row] for row in rows], seed
         for cell, number in recount.items():
             assert result.counts[cell] == number, (seed, cell)
         assert offered.sum() == len(result.log) == result.attempts.sum(), seed
@@ -596,9 +671,11 @@ def test_nasty_call_days_keep_the_books():
         assert (result.attempts <= day.attempts_per_day).all(), seed
 
         reached = result.outcome == ANSWERED
-        assert reached.sum() == answered.sum() == result.pool_answered.sum(), seed
+        assert (reached == (result.answers > 0)).all(), seed
+        assert result.answers.sum() == answered.sum() == result.pool_answered.sum(), seed
         assert (result.answered_us[~reached] == -1).all(), seed
-        talk = (result.end_us - result.answered_us)[reached].sum()
+        talk = (call_ends(day, result.log) - result.log[:, 4]).sum()
+        assert talk == result.handled_us.sum(), seed
         assert result.pool_busy_us.sum() + result.pool_overtime_us.sum() == talk, seed
         assert result.max_waiting <= result.max_lines <= day.lines, seed
         if day.cut_off_at_closing:
@@ -613,7 +690,7 @@ def test_on_nasty_call_days_nobody_waits_beside_a_free_agent_and_nobody_overtake
         day = random_call_day(seed)
         result = call_centre_day(day, log=True)
         row, _, arrival, _, time, pool = result.log.T
-        end = np.where(pool >= 0, result.end_us[row], time)
+        end = call_ends(day, result.log)
         instants = np.unique(np.concatenate([arrival, time, end, day.step_time_us]))
         for before, after in pairwise(instants.tolist()):
             waiting = (arrival <= before) & (time >= after)
@@ -633,10 +710,10 @@ def test_on_nasty_call_days_nobody_waits_beside_a_free_agent_and_nobody_overtake
 def test_on_nasty_call_days_no_pool_takes_a_call_beyond_its_number_on_duty():
     for seed in range(DAYS):
         day = random_call_day(seed)
-        result = call_centre_day(day)
-        for row in np.flatnonzero(result.pool >= 0):
-            pool, time = result.pool[row], int(result.answered_us[row])
-            talking = (result.pool == pool) & (result.answered_us <= time) & (result.end_us > time)
+        log = call_centre_day(day, log=True).log
+        ends = call_ends(day, log)
+        for _, _, _, _, time, pool in log[log[:, 5] >= 0].tolist():
+            talking = (log[:, 5] == pool) & (log[:, 4] <= time) & (ends > time)
             # At the instant of a step, a completion still meets the old number.
             allowed = max(on_duty_after(day, pool, time), on_duty_after(day, pool, time - 1))
             assert talking.sum() <= allowed, seed

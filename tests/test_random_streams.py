@@ -77,6 +77,7 @@ def test_stream_ids_are_frozen() -> None:
         "DELIVERY": 10,
         "WALK_IN": 11,
         "WALK_IN_PERSON": 12,
+        "WALK": 13,
     }
 
 

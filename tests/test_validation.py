@@ -77,8 +77,8 @@ WRONG = {
     ),
     "an abandonment is lost": (
         "r5_3",
-        "if row in self.waiting[language]:\n            _number",
-        "if row % 2 and row in self.waiting[language]:\n            _number",
+        "if not turn.triggered:\n            self.waiting",
+        "if row % 2 and not turn.triggered:\n            self.waiting",
     ),
     "patience counts twice": (
         "r5_3",

@@ -101,10 +101,10 @@ MUTANTS = (
     ),
     Mutant(
         "everybody redials",
-        "if np.int64(decision) >= centre.redial_threshold:",
+        "if np.int64(decision) >= threshold:",
         "if False:",
     ),
-    Mutant("redials come at once", "redial = now + quantile(redial_delay, delay)", "redial = now"),
+    Mutant("redials come at once", "again = now + quantile(delays, delay)", "again = now"),
     Mutant(
         "one attempt too many",
         "if caller.attempts_before + caller.made >= centre.attempts_allowed:",

@@ -80,6 +80,8 @@ DAY_FIELDS = [
     ("cut_off_at_closing", np.bool_),
     ("lines", np.int64),
     ("redial_threshold", np.int64),
+    ("busy_redial_threshold", np.int64),
+    ("reconnect_threshold", np.int64),
     ("attempts_per_day", np.int64),
     ("attempts_allowed", np.int64),
     ("target_us", np.int64),
@@ -122,6 +124,11 @@ CALLER = np.dtype(
     ]
 )
 """64 bytes: a cache line."""
+
+ANSWER_FIELDS = ("answers", "answered_us", "end_us", "wait_us", "handled_us")
+
+ANSWER = np.dtype([(name, np.int64) for name in ANSWER_FIELDS] + [("pool", np.int8)])
+"""What a caller's answered calls come to; as in the contract."""
 
 POOL = np.dtype(
     [
@@ -169,9 +176,9 @@ def _simulate(day: CallCentreDay, attempts: Int64Array | None) -> CallCentreDayR
     callers = _records(n, CALLER)
     for field in ("entity", "stream", "attempts_before", "language", "call_type"):
         callers[field] = getattr(day, field)
-    callers["pool"] = -1
-    answered_us = np.full(n, -1, dtype=np.int64)
-    end_us = np.full(n, -1, dtype=np.int64)
+    callers["outcome"] = callers["pool"] = -1
+    answers = _records(n, ANSWER)
+    answers["answered_us"] = answers["end_us"] = answers["pool"] = -1
     log = _records(0, ATTEMPT)
     if attempts is not None:
         callers["log_start"] = np.cumsum(attempts) - attempts
@@ -194,8 +201,7 @@ def _simulate(day: CallCentreDay, attempts: Int64Array | None) -> CallCentreDayR
         np.full(bucket_count, NOBODY, dtype=np.int32),
         cells,
         log,
-        answered_us,
-        end_us,
+        answers,
         speaks,
         np.argsort(speaks.sum(axis=1), kind="stable"),
         _kernel_input(day.fresh_us),
@@ -204,16 +210,14 @@ def _simulate(day: CallCentreDay, attempts: Int64Array | None) -> CallCentreDayR
         _kernel_input(day.step_agents),
         _kernel_input(day.patience),
         _kernel_input(day.redial_delay),
+        _kernel_input(day.reconnect_delay),
         _kernel_input(day.handle),
     )
-    wait_us = answered_us - callers["arrival_us"]
     return CallCentreDayResult(
         outcome=callers["outcome"].copy(),
         attempts=callers["made"].copy(),
-        answered_us=answered_us,
-        wait_us=np.where(callers["outcome"] == CallOutcome.ANSWERED, wait_us, -1),
-        end_us=end_us,
-        pool=callers["pool"].copy(),
+        pool=answers["pool"].copy(),
+        **{field: answers[field].copy() for field in ANSWER_FIELDS},
         counts=cells.view(np.int64).reshape(day.intervals, languages, len(CallCount)),
         pool_answered=pools["answered"].copy(),
         pool_busy_us=pools["busy_us"].copy(),
@@ -236,8 +240,7 @@ def _call_centre_day(
     buckets: Int32Array,
     cells: Records,
     log: Records,
-    answered_us: Int64Array,
-    end_us: Int64Array,
+    answers: Records,
     speaks: BoolArray,
     preferred_pools: Int64Array,
     fresh_us: Int64Array,
@@ -246,6 +249,7 @@ def _call_centre_day(
     step_agents: Int64Array,
     patience: Int64Array,
     redial_delay: Int64Array,
+    reconnect_delay: Int64Array,
     handle: Int64Array,
 ) -> None:
     fresh = 0
@@ -285,10 +289,7 @@ def _call_centre_day(
             caller.arrival_us = now
             free_pool = _free_pool(pools, speaks, preferred_pools, caller.language)
             if free_pool != NOBODY:
-                end_us[row] = _answer(
-                    centre, callers, pools, completions, handle, row, free_pool, now
-                )
-                answered_us[row] = now
+                _answer(centre, callers, pools, completions, answers, handle, row, free_pool, now)
                 _attempt_is_over(centre, caller, row, cells, log, ANSWERED, now, False)
             else:
                 _join_queue(centre, callers, queues, row)
@@ -306,8 +307,16 @@ def _call_centre_day(
             row = completions[0].row
             centre.talking -= 1
             _remove(completions, centre.talking, callers, row)
-            pool = callers[row].pool
+            caller = callers[row]
+            pool = caller.pool
             pools[pool].busy -= 1
+            if centre.reconnect_threshold:
+                caller.pool = NOBODY
+                threshold = centre.reconnect_threshold
+                again = _call_again(centre, caller, threshold, reconnect_delay, now)
+                if again != NEVER and not _in_bucket(centre, caller, buckets, row, again):
+                    _push(redials, centre.redialling, callers, again, row)
+                    centre.redialling += 1
 
         elif shift_change == now:  # kind 1
             pool = step_pool[step]
@@ -319,9 +328,9 @@ def _call_centre_day(
             caller = callers[row]
             _leave_queue(centre, callers, queues, abandonments, row)
             _attempt_is_over(centre, caller, row, cells, log, ABANDONED, now, True)
-            redial = _redial(centre, caller, redial_delay, now)
-            if redial != NEVER and not _in_bucket(centre, caller, buckets, row, redial):
-                _push(redials, centre.redialling, callers, redial, row)
+            again = _call_again(centre, caller, centre.redial_threshold, redial_delay, now)
+            if again != NEVER and not _in_bucket(centre, caller, buckets, row, again):
+                _push(redials, centre.redialling, callers, again, row)
                 centre.redialling += 1
 
         else:  # kind 3: closing
@@ -335,7 +344,7 @@ def _call_centre_day(
                         _leave_queue(centre, callers, queues, abandonments, row)
                         _attempt_is_over(centre, caller, row, cells, log, CUT_OFF, now, True)
                         lost = caller.attempts_before + caller.made >= centre.attempts_allowed
-                        caller.outcome = CallOutcome.LOST if lost else CallOutcome.CARRIED
+                        _day_ends(caller, CallOutcome.LOST if lost else CallOutcome.CARRIED)
 
         if pool != NOBODY:  # after a completion there is one call to take at most
             while pools[pool].busy < pools[pool].on_duty:
@@ -343,8 +352,7 @@ def _call_centre_day(
                 if row == NOBODY:
                     break
                 _leave_queue(centre, callers, queues, abandonments, row)
-                end_us[row] = _answer(centre, callers, pools, completions, handle, row, pool, now)
-                answered_us[row] = now
+                _answer(centre, callers, pools, completions, answers, handle, row, pool, now)
                 _attempt_is_over(centre, callers[row], row, cells, log, ANSWERED, now, True)
 
 
@@ -380,12 +388,13 @@ def _answer(
     callers: Records,
     pools: Records,
     completions: Records,
+    answers: Records,
     handle: Int64Array,
     row: int,
     pool: int,
     now: int,
-) -> int:
-    """An agent of the pool takes the call. Returns the end of the call."""
+) -> None:
+    """An agent of the pool takes the call."""
     caller = callers[row]
     _, _, _, word = _luck(centre, caller)
     end = now + quantile(handle[caller.call_type], word)
@@ -398,27 +407,43 @@ def _answer(
     taking.answered += 1
     taking.busy_us += max(min(end, centre.closes_us) - now, 0)
     taking.overtime_us += max(end - max(now, centre.closes_us), 0)
-    return end
+    answer = answers[row]
+    if answer.answers == 0:
+        answer.answered_us = now
+        answer.end_us = end
+        answer.pool = pool
+    answer.answers += 1
+    answer.wait_us += now - caller.arrival_us
+    answer.handled_us += end - now
 
 
 @kernel
-def _redial(centre: Record, caller: Record, redial_delay: Int64Array, now: int) -> int:
-    """When the caller calls again after a blocked or abandoned attempt, or NEVER on this day."""
+def _call_again(
+    centre: Record, caller: Record, threshold: int, delays: Int64Array, now: int
+) -> int:
+    """When the caller calls again after an attempt that is over, or NEVER on this day."""
     _, decision, delay, _ = _luck(centre, caller)
     if caller.attempts_before + caller.made >= centre.attempts_allowed:
-        caller.outcome = CallOutcome.LOST
+        _day_ends(caller, CallOutcome.LOST)
         return NEVER
-    if np.int64(decision) >= centre.redial_threshold:
-        caller.outcome = CallOutcome.LOST
+    if np.int64(decision) >= threshold:
+        _day_ends(caller, CallOutcome.LOST)
         return NEVER
     if caller.made >= centre.attempts_per_day:
-        caller.outcome = CallOutcome.CARRIED
+        _day_ends(caller, CallOutcome.CARRIED)
         return NEVER
-    redial = now + quantile(redial_delay, delay)
-    if redial >= centre.closes_us:
-        caller.outcome = CallOutcome.CARRIED
+    again = now + quantile(delays, delay)
+    if again >= centre.closes_us:
+        _day_ends(caller, CallOutcome.CARRIED)
         return NEVER
-    return redial
+    return again
+
+
+@kernel
+def _day_ends(caller: Record, outcome: int) -> None:
+    """Note how a caller's day ends, unless a call has been answered."""
+    if caller.outcome != CallOutcome.ANSWERED:
+        caller.outcome = outcome
 
 
 @kernel
@@ -526,7 +551,7 @@ def _busy_signals(
             caller.arrival_us = now
             caller.made += 1
             _attempt_is_over(centre, caller, row, cells, log, BLOCKED, now, False)
-            redial = _redial(centre, caller, redial_delay, now)
+            redial = _call_again(centre, caller, centre.busy_redial_threshold, redial_delay, now)
         if redial != NEVER and not _in_bucket(centre, caller, buckets, row, redial):
             _push(redials, centre.redialling, callers, redial, row)
             centre.redialling += 1

@@ -21,8 +21,11 @@ the four 32-bit words of `philox(entity[row], attempt, stream[row], replication,
 seed >> 32)` are, in order,
 
     word 0  patience        quantile(patience[call_type], word)
-    word 1  redial decision the caller redials if word < redial_threshold
-    word 2  redial delay    quantile(redial_delay, word)
+    word 1  decision        the caller calls again if word < a threshold: busy_redial_threshold
+                            after a busy signal, redial_threshold after giving up waiting,
+                            reconnect_threshold after an answered call
+    word 2  delay           quantile(redial_delay, word); after an answered call
+                            quantile(reconnect_delay, word)
     word 3  handle time     quantile(handle[call_type], word)
 
 `philox` and `quantile` are those of `sim.random_streams`. Quantiles used as durations are never
@@ -32,7 +35,7 @@ negative (checked).
 this instant join the same comparison.* The kinds, in order:
 
 0. **completion** (id: row). The call ends: its line and its agent are free. If now
-   busy[pool] < on_duty[pool], the pool takes one call.
+   busy[pool] < on_duty[pool], the pool takes one call. The caller goes on to *reconnect*.
 1. **shift change** (id: position in `step_*`). on_duty[pool] takes the new number; while
    busy[pool] < on_duty[pool] and somebody waits whom the pool can serve, it takes calls. Agents
    in excess of the new number finish the call in hand.
@@ -57,10 +60,14 @@ arrival; the completion is due at now + handle time; the caller's outcome is ANS
 
 *Redial*, after the k-th attempt of the day (k from 1) was blocked or abandoned at time t:
     1. attempts_before + k >= attempts_allowed  → LOST (no attempt left);
-    2. word 1 >= redial_threshold               → LOST;
+    2. word 1 >= the threshold                  → LOST;
     3. k >= attempts_per_day                    → CARRIED (calls again another day);
     4. t + delay >= closes_us                   → CARRIED;
     5. else a new arrival at t + delay.
+
+*Reconnect*, after the k-th attempt of the day was answered and has ended at time t: a new arrival
+at t + delay, unless one of the rules 1 to 4 forbids it: then the caller does not call again. Who
+has once been answered stays ANSWERED, whatever becomes of later calls (never LOST or CARRIED).
 
 The day begins with on_duty = 0 in every pool; the steps (sorted by (time, pool), strictly
 increasing in time within a pool) say when that changes; on_duty is obeyed after closing too. The
@@ -186,13 +193,19 @@ class CallCentreDay:
     step_agents: Int64Array
     """[S] the number on duty in that pool from that time on"""
     redial_threshold: int
-    """0 ... 2**32: redial if word < threshold"""
+    """0 ... 2**32: redial after giving up waiting if word < threshold"""
+    busy_redial_threshold: int
+    """0 ... 2**32: redial after a busy signal if word < threshold"""
+    reconnect_threshold: int
+    """0 ... 2**32: call again after an answered call if word < threshold"""
     attempts_per_day: int
     attempts_allowed: int
     """attempts in all, over all days"""
     patience: Int64Array
     """[T, 2, 4097] quantile tables"""
     redial_delay: Int64Array
+    """[2, 4097]"""
+    reconnect_delay: Int64Array
     """[2, 4097]"""
     handle: Int64Array
     """[T, 2, 4097]"""
@@ -227,7 +240,8 @@ class CallCentreDay:
         _require(self.lines >= 1, "at least one line")
         _require(self.attempts_per_day >= 1, "at least one attempt a day")
         _require(self.interval_us >= 1, "interval_us is positive")
-        _require(0 <= self.redial_threshold <= 2**32, "redial_threshold within 0 ... 2**32")
+        for name in ("redial_threshold", "busy_redial_threshold", "reconnect_threshold"):
+            _require(0 <= getattr(self, name) <= 2**32, f"{name} within 0 ... 2**32")
         for name in ("language", "call_type", "entity", "stream", "attempts_before"):
             _require(getattr(self, name).shape == (n,), f"{name} has one entry a caller")
         if n:
@@ -248,7 +262,7 @@ class CallCentreDay:
             self.patience.shape == self.handle.shape,
             "one patience and one handle table a call type",
         )
-        for table in (self.patience, self.redial_delay, self.handle):
+        for table in (self.patience, self.redial_delay, self.reconnect_delay, self.handle):
             _require(bool((table >= 0).all()), "durations are not negative")
         _require(
             self.step_time_us.shape == self.step_pool.shape == self.step_agents.shape,
@@ -270,14 +284,18 @@ class CallCentreDayResult:
     """[n] CallOutcome"""
     attempts: Int64Array
     """[n] attempts made today"""
+    answers: Int64Array
+    """[n] attempts answered today"""
     answered_us: Int64Array
-    """[n] when an agent took the call"""
-    wait_us: Int64Array
-    """[n] wait of the answered attempt"""
+    """[n] when an agent took the call (the first one answered)"""
     end_us: Int64Array
-    """[n] end of the answered call"""
+    """[n] end of that call"""
     pool: Int8Array
-    """[n] pool that answered"""
+    """[n] pool that took it"""
+    wait_us: Int64Array
+    """[n] waits of all answered attempts"""
+    handled_us: Int64Array
+    """[n] time with agents, in all calls"""
     counts: Int64Array
     """[intervals, L, len(CallCount)]"""
     pool_answered: Int64Array

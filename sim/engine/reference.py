@@ -78,7 +78,10 @@ class Luck(NamedTuple):
 
     patience: memoryview
     redials: memoryview
+    redials_after_busy: memoryview
     redial_delay: memoryview
+    reconnects: memoryview
+    reconnect_delay: memoryview
     handle: memoryview
 
 
@@ -103,7 +106,7 @@ class CallCentre:
         ]
         self.lucks: list[Luck] = []
 
-        self.outcome = [-1] * day.fresh_us.size
+        self.outcome: list[int | None] = [None] * day.fresh_us.size
         self.attempts = array("q")  # rows of `attempt_is_over`
         self.max_waiting = 0
         self.max_lines = 0
@@ -153,9 +156,11 @@ class CallCentre:
         for made in count(1):
             luck = self.luck(made)
             arrival = int(env.now)
+            calls_again, delay = luck.redials[row], luck.redial_delay[row]
 
             if self.lines_in_use == day.lines:
                 self.attempt_is_over(row, made, arrival, AttemptOutcome.BLOCKED)
+                calls_again = luck.redials_after_busy[row]
             else:
                 self.lines_in_use += 1
                 self.max_lines = max(self.max_lines, self.lines_in_use)
@@ -169,9 +174,11 @@ class CallCentre:
                 if pool == CUT_OFF:
                     self.attempt_is_over(row, made, arrival, AttemptOutcome.CUT_OFF, queued)
                     lost = made >= attempts_left
-                    self.outcome[row] = CallOutcome.LOST if lost else CallOutcome.CARRIED
+                    self.day_ends(row, CallOutcome.LOST if lost else CallOutcome.CARRIED)
                     return
-                if pool != HUNG_UP:
+                if pool == HUNG_UP:
+                    self.attempt_is_over(row, made, arrival, AttemptOutcome.ABANDONED, queued)
+                else:
                     end = int(env.now) + luck.handle[row]
                     self.attempt_is_over(
                         row, made, arrival, AttemptOutcome.ANSWERED, queued, pool, end
@@ -182,17 +189,16 @@ class CallCentre:
                     self.busy[pool] -= 1
                     if self.busy[pool] < self.on_duty[pool]:
                         self.take_call(pool)
-                    return
-                self.attempt_is_over(row, made, arrival, AttemptOutcome.ABANDONED, queued)
+                    calls_again, delay = luck.reconnects[row], luck.reconnect_delay[row]
 
-            if made >= attempts_left or not luck.redials[row]:
-                self.outcome[row] = CallOutcome.LOST
+            if made >= attempts_left or not calls_again:
+                self.day_ends(row, CallOutcome.LOST)
                 return
-            redial = int(env.now) + luck.redial_delay[row]
-            if made >= day.attempts_per_day or redial >= day.closes_us:
-                self.outcome[row] = CallOutcome.CARRIED
+            again = int(env.now) + delay
+            if made >= day.attempts_per_day or again >= day.closes_us:
+                self.day_ends(row, CallOutcome.CARRIED)
                 return
-            yield AtTime(env, redial, ARRIVAL, row)
+            yield AtTime(env, again, ARRIVAL, row)
 
     # Rules that the processes share
 
@@ -209,13 +215,13 @@ class CallCentre:
         self.waiting[language][row] = (next(self.sequence), turn)
         self.max_waiting = max(self.max_waiting, sum(map(len, self.waiting)))
         abandonment = AtTime(self.env, patience_ends, ABANDONMENT, row)
-        abandonment.callbacks.append(partial(self.abandon, row, language))
+        abandonment.callbacks.append(partial(self.abandon, row, language, turn))
         return turn
 
-    def abandon(self, row: int, language: int, _: Event) -> None:
-        """Patience is over: hang up if still waiting. (Who was answered never waits again.)"""
-        if row in self.waiting[language]:
-            _number, turn = self.waiting[language].pop(row)
+    def abandon(self, row: int, language: int, turn: Event, _: Event) -> None:
+        """Patience is over: hang up if still waiting."""
+        if not turn.triggered:
+            self.waiting[language].pop(row)
             self.lines_in_use -= 1
             turn.succeed(HUNG_UP)
 
@@ -237,6 +243,11 @@ class CallCentre:
         return self.lucks[made - 1]
 
     # Notes
+
+    def day_ends(self, row: int, outcome: CallOutcome) -> None:
+        """Note how a caller's day ends, unless a call has been answered."""
+        if self.outcome[row] is None:
+            self.outcome[row] = outcome
 
     def attempt_is_over(
         self,
@@ -278,10 +289,17 @@ class CallCentre:
         }.items():
             np.add.at(counts[:, :, column], (interval, language), amount)
 
-        def of_callers(values: NDArray[np.int64]) -> NDArray[np.int64]:
+        callers, first = np.unique(row[answered], return_index=True)
+
+        def of_first_answers(values: NDArray[np.int64]) -> NDArray[np.int64]:
             filled = np.full(day.fresh_us.size, -1, dtype=np.int64)
-            filled[row[answered]] = values[answered]
+            filled[callers] = values[answered][first]
             return filled
+
+        def of_answers(amounts: NDArray[Any]) -> NDArray[np.int64]:
+            sums = np.zeros(day.fresh_us.size, dtype=np.int64)
+            np.add.at(sums, row[answered], amounts[answered])
+            return sums
 
         def of_pools(amounts: NDArray[Any]) -> NDArray[np.int64]:
             sums = np.zeros(pools, dtype=np.int64)
@@ -291,10 +309,12 @@ class CallCentre:
         return CallCentreDayResult(
             outcome=np.array(self.outcome, dtype=np.int8),
             attempts=np.bincount(row, minlength=day.fresh_us.size),
-            answered_us=of_callers(time),
-            wait_us=of_callers(wait),
-            end_us=of_callers(end),
-            pool=of_callers(pool).astype(np.int8),
+            answers=of_answers(answered),
+            answered_us=of_first_answers(time),
+            end_us=of_first_answers(end),
+            pool=of_first_answers(pool).astype(np.int8),
+            wait_us=of_answers(wait),
+            handled_us=of_answers(end - time),
             counts=counts,
             pool_answered=of_pools(answered),
             pool_busy_us=of_pools(np.maximum(np.minimum(end, day.closes_us) - time, 0)),
@@ -321,7 +341,10 @@ def _luck(day: CallCentreDay, k: int) -> Luck:
     return Luck(
         patience=by_type(day.patience, words[0]),
         redials=(words[1] < day.redial_threshold).data,
+        redials_after_busy=(words[1] < day.busy_redial_threshold).data,
         redial_delay=draw(day.redial_delay, words[2]).data,
+        reconnects=(words[1] < day.reconnect_threshold).data,
+        reconnect_delay=draw(day.reconnect_delay, words[2]).data,
         handle=by_type(day.handle, words[3]),
     )
 

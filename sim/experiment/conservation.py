@@ -36,7 +36,7 @@ def check_conservation(tables: Tables, scenario: Scenario, until: date | None = 
     _check_doses(tables)
     _check_persons(tables, scenario, until)
     _check_capacity(tables, scenario)
-    _check_calls(tables)
+    _check_calls(tables, scenario.call_centre.reconnect_probability > 0)
 
 
 def _check_doses(tables: Tables) -> None:
@@ -160,7 +160,8 @@ def _check_capacity(tables: Tables, scenario: Scenario) -> None:
 _VACCINATED = {"first": "first doses", "full": "full vaccinations"}
 
 
-def _check_calls(tables: Tables) -> None:
+def _check_calls(tables: Tables, call_again: bool) -> None:
+    """`call_again`: people who have been answered may call again on the same day."""
     calls = tables["call_centre"]
     outcomes = ["answered", "abandoned", "blocked", "cut_off"]
     _must_equal(
@@ -180,10 +181,18 @@ def _check_calls(tables: Tables) -> None:
     callers = tables["callers"].groupby("date")[["attempts", "answered"]].sum()
     for what, left, right in (
         ("calls answered and calls taken by agents", by_day["answered"], agents),
-        ("calls answered and people who reached an agent", by_day["answered"], callers["answered"]),
         ("calls offered and attempts of callers", by_day["offered"], callers["attempts"]),
     ):
         both = _side_by_side(left, right)
+        _must_equal(what, both, both["left"], both["right"])
+    both = _side_by_side(by_day["answered"], callers["answered"])
+    if call_again:
+        _must_hold(
+            "people who reached an agent", "more than calls answered", both,
+            both["right"] <= both["left"],
+        )  # fmt: skip
+    else:
+        what = "calls answered and people who reached an agent"
         _must_equal(what, both, both["left"], both["right"])
 
 

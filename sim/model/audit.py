@@ -111,38 +111,23 @@ def check_calls(result: CallCentreDayResult) -> None:
     """Raise CampaignError unless the day's calls add up: by outcome, by caller, in agents' time."""
     counts = result.counts.sum(axis=(0, 1))
     ended = counts[[CallCount.ANSWERED, CallCount.ABANDONED, CallCount.BLOCKED, CallCount.CUT_OFF]]
-    attempts, answered, waits, work = _sums_of_callers(
-        result.outcome, result.attempts, result.answered_us, result.wait_us, result.end_us
-    )
+    answered = result.answers.sum()
     for what, left, right in (
         ("attempts and their outcomes", counts[CallCount.OFFERED], ended.sum()),
-        ("attempts and those of the callers", counts[CallCount.OFFERED], attempts),
+        ("attempts and those of the callers", counts[CallCount.OFFERED], result.attempts.sum()),
         ("answered attempts and callers", counts[CallCount.ANSWERED], answered),
+        (
+            "callers answered and their outcomes",
+            (result.answers > 0).sum(),
+            (result.outcome == CallOutcome.ANSWERED).sum(),
+        ),
         ("answered calls and those of the pools", answered, result.pool_answered.sum()),
-        ("waits of answered calls", counts[CallCount.WAIT_ANSWERED_US], waits),
+        ("waits of answered calls", counts[CallCount.WAIT_ANSWERED_US], result.wait_us.sum()),
         (
             "agents' time on calls",
-            work,
+            result.handled_us.sum(),
             result.pool_busy_us.sum() + result.pool_overtime_us.sum(),
         ),
     ):
         if int(left) != int(right):
             raise CampaignError(f"{what} differ: {left} and {right}")
-
-
-@kernel
-def _sums_of_callers(
-    outcome: NDArray[np.int8],
-    attempts: Int64Array,
-    answered_us: Int64Array,
-    wait_us: Int64Array,
-    end_us: Int64Array,
-) -> tuple[int, int, int, int]:
-    """Attempts; of those answered the number, the waits and the times with an agent."""
-    answered = waits = work = 0
-    for row in range(outcome.size):
-        if outcome[row] == CallOutcome.ANSWERED:
-            answered += 1
-            waits += wait_us[row]
-            work += end_us[row] - answered_us[row]
-    return attempts.sum(), answered, waits, work

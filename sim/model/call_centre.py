@@ -29,11 +29,11 @@ from sim.model.audit import check_calls
 from sim.model.order import Agenda, order_of
 from sim.model.population import (
     NEVER,
-    CallTimeProfile,
     DemandCurve,
     Population,
     Status,
-    time_of_call,
+    TimeProfile,
+    time_of_day,
 )
 from sim.model.records import Recorder
 from sim.model.shifts import staff_steps, staff_time_us
@@ -130,7 +130,7 @@ class CallCentre:
             self._centre.takes_calls(self._first_day + timedelta(days=d)) for d in range(self._days)
         ]
         self._groups = list(scenario.groups)
-        self._hours = CallTimeProfile(self._centre).hours
+        self._hours = TimeProfile(self._centre, self._centre.call_times).hours
         self._call_streams = _words(_CALL_STREAM, self._groups).ravel()
         """stream words by cell"""
         self._again_streams = np.array(
@@ -292,10 +292,17 @@ class CallCentre:
             "step_pool": np.ascontiguousarray(columns[:, 1]),
             "step_agents": np.ascontiguousarray(columns[:, 2]),
             "redial_threshold": threshold(centre.redial_probability),
+            "busy_redial_threshold": threshold(
+                centre.redial_probability
+                if centre.redial_after_busy_probability is None
+                else centre.redial_after_busy_probability
+            ),
+            "reconnect_threshold": threshold(centre.reconnect_probability),
             "attempts_per_day": centre.attempts_per_day,
             "attempts_allowed": centre.attempts_in_all,
             "patience": np.stack([patience, patience]),
             "redial_delay": quantile_table(centre.redial_delay_minutes, MINUTE_US),
+            "reconnect_delay": quantile_table(centre.reconnect_delay_minutes, MINUTE_US),
             "handle": np.stack(
                 [
                     quantile_table(centre.booking_call_minutes, MINUTE_US),
@@ -410,7 +417,7 @@ def _pick_up_the_telephone(  # type: ignore[no-untyped-def]
             hour, moment, _, _ = philox(
                 caller.entity, caller.attempts, stream, replication, seed_low, seed_high
             )
-            caller.next_us = time_of_call(ends, starts, begin_us, length_us, hour, moment)
+            caller.next_us = time_of_day(ends, starts, begin_us, length_us, hour, moment)
         if calls_today:
             calling[today] = row
             cell[today] = caller.cell
@@ -495,7 +502,7 @@ def _hang_up(  # type: ignore[no-untyped-def]
                 gave_up[caller.person] = True
             continue
         counts[cell, _CallerCount.CARRIED] += 1
-        caller.next_us = time_of_call(ends, starts, begin_us, length_us, hour, moment)
+        caller.next_us = time_of_day(ends, starts, begin_us, length_us, hour, moment)
         carried[carryings] = calling[i]
         carryings += 1
     return booked[:bookings], carried[:carryings]

@@ -6,6 +6,7 @@ group), so that replication r has the same people in every scenario; the rest is
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -24,7 +25,7 @@ from sim.random_streams import (
     stream_word,
     threshold,
 )
-from sim.scenario import HOUR_US, MINUTE_US, CallCentre, Group, Scenario
+from sim.scenario import HOUR_US, MINUTE_US, Group, Opening, Scenario
 
 NEVER = np.int16(32767)
 """A day that does not come."""
@@ -138,31 +139,43 @@ class DemandCurve:
         return day, time_us
 
 
-class CallTimeProfile:
-    """Time of day at which somebody calls again on another day, within opening hours."""
+class TimeProfile:
+    """Time of day, within opening hours, at which somebody calls again or walks in.
 
-    def __init__(self, centre: CallCentre) -> None:
+    `weights` (24, from midnight) are relative numbers of people an hour.
+    """
+
+    def __init__(self, place: Opening, weights: Sequence[float]) -> None:
         hours = np.arange(24)
-        low = np.clip(centre.opens, hours * 60, hours * 60 + 60)
-        high = np.clip(centre.closes, hours * 60, hours * 60 + 60)
-        ends = cumulative_thresholds(np.asarray(centre.call_times) * (high - low))
+        low = np.clip(place.opens, hours * 60, hours * 60 + 60)
+        high = np.clip(place.closes, hours * 60, hours * 60 + 60)
+        ends = cumulative_thresholds(np.asarray(weights) * (high - low))
         self.hours = (
             ends,
             interval_starts(ends),
             low * MINUTE_US,
             (high - low) * MINUTE_US,
         )
-        """what `time_of_call` takes: by hour, thresholds; begin and length of what is open"""
+        """what `time_of_day` takes: by hour, thresholds; begin and length of what is open"""
 
 
 @inlined_kernel
-def time_of_call(  # type: ignore[no-untyped-def]
+def time_of_day(  # type: ignore[no-untyped-def]
     ends, starts, begin_us, length_us, hour_word, moment_word
 ):
-    """Microsecond of the day at which somebody calls again; see `CallTimeProfile`."""
+    """Microsecond of the day at which somebody calls again or walks in; see `TimeProfile`."""
     hour = interval(ends, starts, hour_word)
     after_us = (np.uint64(moment_word) * np.uint64(length_us[hour])) >> np.uint64(32)
     return begin_us[hour] + np.int64(after_us)
+
+
+@kernel
+def fill_times_of_day(  # type: ignore[no-untyped-def]
+    ends, starts, begin_us, length_us, hour_words, moment_words, out_us
+):
+    """Times of day of several people."""
+    for i in range(hour_words.size):
+        out_us[i] = time_of_day(ends, starts, begin_us, length_us, hour_words[i], moment_words[i])
 
 
 @kernel

@@ -19,7 +19,14 @@ from sim.engine.contract import Engine, PatientOutcome, StationKind, UnitSession
 from sim.model.audit import check_sessions
 from sim.model.capacity import open_by_day, slots_by_day
 from sim.model.order import order_by_place
-from sim.model.population import NEVER, Population, Setback, Status
+from sim.model.population import (
+    NEVER,
+    Population,
+    Setback,
+    Status,
+    TimeProfile,
+    fill_times_of_day,
+)
 from sim.model.records import Recorder
 from sim.model.regimens import Regimens
 from sim.model.shifts import staff_steps, staff_time_us
@@ -55,7 +62,6 @@ class _UnitPlan:
     step_time_us: Int64Array
     step_staff: Int64Array
     latest_start_us: Int64Array
-    walk_us: Int64Array
     on_duty_us: Int64Array
     stations: tuple[str, ...]
     draws: _StationDraws
@@ -75,6 +81,12 @@ class _StationDraws:
     """[S] threshold"""
     adverse_minutes: Int64Array
     """[S, 2, 4097]"""
+    walk_streams: NDArray[np.uint32]
+    """[S, groups] stream words"""
+    walk_minutes: Int64Array
+    """[S, 2, 4097]"""
+    walk_varies: NDArray[np.bool_]
+    """[S]"""
 
 
 @dataclass(frozen=True)
@@ -176,6 +188,11 @@ class VaccinationUnits:
             dtype=np.int64,
         )
         self._walk_in_order = self._order_of_walk_ins()
+        self._walk_in_profiles = {
+            number: TimeProfile(unit, unit.walk_in_times)
+            for number, unit in enumerate(self._units)
+            if unit.walk_in_times is not None
+        }
         self._busiest = np.zeros(len(self._units), dtype=np.int64)
         self._unit_days: dict[int, dict[str, Any]] = {}
         self.latest: Sessions | None = None
@@ -316,12 +333,18 @@ class VaccinationUnits:
         return visits, absent[: due.size - coming]
 
     def _moments(self, walk_ins: Int64Array, unit: NDArray[np.int16]) -> Int64Array:
-        """When people walk in: uniform between opening and closing."""
+        """When people walk in: by the unit's profile, else uniform between opening and closing."""
         people = self._people
         streams = self._walk_in_streams[people.group[walk_ins]]
-        words = self._streams.blocks(streams, people.entity[walk_ins])[0]
-        after_us = (words.astype(np.int64) * (self._open_us[unit] >> 16)) >> 16
-        return np.asarray(self._opens_us[unit] + after_us)
+        words = self._streams.blocks(streams, people.entity[walk_ins])
+        after_us = (words[0].astype(np.int64) * (self._open_us[unit] >> 16)) >> 16
+        moments = np.asarray(self._opens_us[unit] + after_us)
+        for number, profile in self._walk_in_profiles.items():
+            here = unit == number
+            times_us = np.empty(int(here.sum()), dtype=np.int64)
+            fill_times_of_day(*profile.hours, words[0, here], words[2, here], times_us)
+            moments[here] = times_us
+        return moments
 
     def _walk_ins(self, today: int, number: int, turn_day: Int64Array) -> Int64Array:
         """Who walks in today: a Poisson number of the unregistered of its catchment, by turn."""
@@ -363,7 +386,9 @@ class VaccinationUnits:
                 plan.draws.minutes,
                 plan.draws.adverse,
                 plan.draws.adverse_minutes,
-                plan.walk_us,
+                plan.draws.walk_streams,
+                plan.draws.walk_minutes,
+                plan.draws.walk_varies,
                 visited,
                 service_us,
                 walk_us,
@@ -555,21 +580,29 @@ class _Tables:
 
     def stations(self, unit: Unit, groups: list[str]) -> _StationDraws:
         """How the stations of the unit draw; the same object for units that draw alike."""
-        settings = {"staff", "shifts", "breaks", "walk_minutes", "overtime_minutes"}
+        settings = {"staff", "shifts", "breaks", "overtime_minutes"}
         key = repr([(n, s.model_dump(exclude=settings)) for n, s in unit.stations.items()])
         stations = unit.stations.values()
         if key not in self._stations:
-            self._stations[key] = _StationDraws(
-                streams=np.array(
-                    [[stream_word(Stream.STATION, n, g) for g in groups] for n in unit.stations],
+            streams, walk_streams = (
+                np.array(
+                    [[stream_word(stream, n, g) for g in groups] for n in unit.stations],
                     dtype=np.uint32,
-                ),
+                )
+                for stream in (Stream.STATION, Stream.WALK)
+            )
+            walk_minutes = np.stack([self.of(s.walk_minutes) for s in stations])
+            self._stations[key] = _StationDraws(
+                streams=streams,
                 share=np.array([threshold(s.share) for s in stations], dtype=np.uint64),
                 minutes=np.stack([self.of(s.minutes) for s in stations]),
                 adverse=np.array(
                     [threshold(s.adverse_event_probability) for s in stations], dtype=np.uint64
                 ),
                 adverse_minutes=np.stack([self.of(s.adverse_event_minutes) for s in stations]),
+                walk_streams=walk_streams,
+                walk_minutes=walk_minutes,
+                walk_varies=walk_minutes[:, 0, 0] < walk_minutes[:, 1, -1],
             )
         return self._stations[key]
 
@@ -588,7 +621,6 @@ def _unit_plan(unit: Unit, groups: list[str], tables: _Tables) -> _UnitPlan:
         latest_start_us=np.array(
             [closes_us + round(s.overtime_minutes * MINUTE_US) for s in stations], dtype=np.int64
         ),
-        walk_us=np.array([round(s.walk_minutes * MINUTE_US) for s in stations], dtype=np.int64),
         on_duty_us=np.array(
             [staff_time_us(times, staff, opens_us, closes_us) for times, staff in steps],
             dtype=np.int64,
@@ -709,7 +741,9 @@ def _draw_stations(  # type: ignore[no-untyped-def]
     minutes,
     adverse,
     adverse_minutes,
-    walk_us,
+    walk_streams,
+    walk_minutes,
+    walk_varies,
     out_visits,
     out_service_us,
     out_walk_us,
@@ -725,7 +759,12 @@ def _draw_stations(  # type: ignore[no-untyped-def]
             out_service_us[i, s] = quantile(minutes[s], words[1, i])
             if words[2, i] < adverse[s]:
                 out_service_us[i, s] += quantile(adverse_minutes[s], words[3, i])
-            out_walk_us[i, s] = walk_us[s]
+            out_walk_us[i, s] = walk_minutes[s, 0, 0]
+        if walk_varies[s]:
+            stream = walk_streams[s][groups]
+            fill_blocks(entities, numbers, stream, replication, seed_low, seed_high, words)
+            for i in range(who.size):
+                out_walk_us[i, s] = quantile(walk_minutes[s], words[0, i])
 
 
 @kernel
