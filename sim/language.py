@@ -148,19 +148,23 @@ def year_of(day: date) -> int:
     return day.year + (BUDDHIST_YEAR if language() == "th" else 0)
 
 
-def titles_of_scenarios(
+def names_in_scenario(
     file: BinaryIO, keywords: object, comment_tags: object, options: object
 ) -> Iterator[tuple[int, None, str, list[str]]]:
-    """What Babel extracts from a scenario file: every title, once a line."""
-    text = file.read().decode()
-    for title in _titles(tomllib.loads(text)):
-        yield text[: text.index(title)].count("\n") + 1, None, title, []
+    """What Babel extracts from a scenario file: titles, and names of groups, stations and such."""
+    for text in _names_in(tomllib.load(file)):
+        yield 1, None, text, []
 
 
-def _titles(table: Mapping[str, Any]) -> Iterator[str]:
+_NAMED = ("groups", "unit_types", "districts", "vaccines", "deliveries", "pools", "stations")
+
+
+def _names_in(table: Mapping[str, Any]) -> Iterator[str]:
     for key, value in table.items():
         if isinstance(value, Mapping):
-            yield from _titles(value)
+            if key in _NAMED:
+                yield from (name.replace("_", " ") for name in value)
+            yield from _names_in(value)
         elif key == "title" and value:
             yield value
 

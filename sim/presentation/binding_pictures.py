@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from typing import Any
 
-import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -16,13 +15,13 @@ from sim.experiment.binding import CONSTRAINTS, Binding, main_of, runs_of
 from sim.experiment.results import Run
 from sim.presentation import style
 from sim.presentation.binding_view import WHAT
-from sim.presentation.figures import date_axis, deadline_line, new_figure, x_of
+from sim.presentation.figures import date_axis, deadline_line, drawing, new_figure, x_of
 from sim.presentation.terminal import replications
 
 
 def pictures(run: Run, found: Binding) -> Iterator[tuple[str, Figure]]:
     """The calendar, and the units day by day."""
-    with mpl.rc_context(style.SETTINGS):
+    with drawing():
         name = "binding" if found.scope == "first" else f"binding_{found.scope}"
         yield name, calendar(run, found)
         yield f"{name}_units", units(run, found)

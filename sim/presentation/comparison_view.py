@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from textwrap import fill
 from typing import Any
 
-import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
@@ -19,7 +18,7 @@ from sim.experiment.measures import as_date, measure
 from sim.experiment.statistics import quantile_band
 from sim.model.records import REASONS
 from sim.presentation import style
-from sim.presentation.figures import date_axis, deadline_line, new_figure
+from sim.presentation.figures import date_axis, deadline_line, drawing, new_figure
 from sim.presentation.terminal import (
     SHOWN,
     amount,
@@ -256,7 +255,7 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 def pictures(comparison: Comparison) -> Iterator[tuple[str, Figure]]:
     """Coverage curves over each other, and the reasons side by side."""
-    with mpl.rc_context(style.SETTINGS):
+    with drawing():
         yield "coverage", coverage(comparison)
         yield "reasons", reasons(comparison)
 

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from textwrap import fill
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -23,27 +21,30 @@ from sim.experiment.coverage import SCOPES, Scope
 from sim.experiment.plan_arithmetic import capacity
 from sim.experiment.results import Run, RunError
 from sim.experiment.statistics import quantile_band
+from sim.language import N_, _, named
 from sim.model.records import PROVINCE_STORE, REASONS
 from sim.presentation import binding_pictures, style
 from sim.presentation.figures import (
     date_axis,
     deadline_line,
+    drawing,
     new_figure,
     save_figures,
     say,
     thousands,
+    wrapped,
     x_of,
 )
-from sim.presentation.terminal import on, replications
+from sim.presentation.terminal import count, in_words, on, replications
 
 _BAND = (0.05, 0.5, 0.95)
-_SCOPE_NAMES = {"first": "first dose", "full": "fully vaccinated"}
+_SCOPE_NAMES = {"first": N_("first dose"), "full": N_("fully vaccinated")}
 _SCOPE_COLOURS = {"first": style.FIRST_DOSE, "full": style.FULLY_VACCINATED}
 
 
 def pictures(run: Run, unit: str | None = None) -> Iterator[tuple[str, Figure]]:
     """All pictures with their names. Raises RunError for a unit that the run does not have."""
-    with mpl.rc_context(style.SETTINGS):
+    with drawing():
         yield "coverage", coverage(run)
         yield "doses", doses(run)
         yield "call_centre", call_centre(run)
@@ -63,8 +64,12 @@ def coverage(run: Run) -> Figure:
     """Coverage by date, of all inhabitants and of the target, with goal, deadline and band."""
     campaign = run.scenario.campaign
     several = run.settings.replications > 1
-    band = f" (median of {_replications(run)}, band: 5 to 95 %)" if several else ""
-    figure = _figure(run, f"Coverage over time{band}", 3.8)
+    title = (
+        _("Coverage over time (median of {replications}, band: 5 to 95 %)")
+        if several
+        else _("Coverage over time")
+    )
+    figure = _figure(run, title.format(replications=_replications(run)), 3.8)
     left, right = figure.subplots(1, 2, sharex=True)
     for scope in SCOPES:
         curve = run.coverage(scope)
@@ -76,17 +81,18 @@ def coverage(run: Run) -> Figure:
             (right, run.scenario.target, 0),
         ):
             axes.plot(
-                days, (median + before) / whole, color=colour, label=_SCOPE_NAMES[scope],
+                days, (median + before) / whole, color=colour, label=_(_SCOPE_NAMES[scope]),
                 clip_on=False, zorder=3,
             )  # fmt: skip
             axes.fill_between(
                 days, (low + before) / whole, (high + before) / whole, color=colour, alpha=0.3, lw=0
             )
-    left.set_title(f"of all {campaign.population:,} inhabitants")
-    right.set_title(f"of the target of {run.scenario.target:,} people")
+    left.set_title(_("of all {n} inhabitants").format(n=count(campaign.population)))
+    right.set_title(_("of the target of {n} people").format(n=count(run.scenario.target)))
     left.axhline(campaign.coverage_goal, color=style.GOAL, ls="--", lw=1.2)
     left.text(
-        0.02, campaign.coverage_goal + 0.01, f"goal {100 * campaign.coverage_goal:g} %",
+        0.02, campaign.coverage_goal + 0.01,
+        _("goal {percent} %").format(percent=f"{100 * campaign.coverage_goal:g}"),
         color=style.GOAL, transform=left.get_yaxis_transform(), va="bottom",
     )  # fmt: skip
     for axes in (left, right):
@@ -94,7 +100,7 @@ def coverage(run: Run) -> Figure:
         axes.yaxis.set_major_formatter(PercentFormatter(1, 0, symbol=" %"))
         date_axis(axes)
         deadline_line(axes, campaign.deadline, label=axes is left)
-    left.set_ylabel("share vaccinated")
+    left.set_ylabel(_("share vaccinated"))
     handles, labels = left.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2)
     return figure
@@ -114,18 +120,22 @@ def doses(run: Run) -> Figure:
     delivered = stock.groupby("date")["delivered"].sum() / n
 
     figure = _figure(
-        run, f"Doses given a day by type of unit, and in stock (mean of {_replications(run)})", 4.8
+        run,
+        _("Doses given a day by type of unit, and in stock (mean of {replications})").format(
+            replications=_replications(run)
+        ),
+        4.8,
     )
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-    _stack(
-        above, given, style.CATEGORIES, {str(name): str(name).replace("_", " ") for name in given}
-    )
+    _stack(above, given, style.CATEGORIES, {str(name): in_words(str(name)) for name in given})
     slots = int(capacity(scenario).groupby("unit")["slots_per_day"].first().sum())
-    above.axhline(slots, color=style.BLACK, lw=1.0, ls="--", label=f"{slots:,} slots a day")
+    above.axhline(
+        slots, color=style.BLACK, lw=1.0, ls="--", label=_("{n} slots a day").format(n=count(slots))
+    )
     above.set_ylim(0, 1.08 * max(slots, given.sum(axis=1).max() if len(given) else 0, 1))
-    above.set_ylabel("doses a day")
+    above.set_ylabel(_("doses a day"))
     above.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(given.columns) + 1)
-    places = {"store": "in the provincial store", "units": "at the units"}
+    places = {"store": _("in the provincial store"), "units": _("at the units")}
     visible = [place for place in places if place in on_hand and _matters(on_hand[place], on_hand)]
     if visible:
         below.stackplot(
@@ -135,7 +145,7 @@ def doses(run: Run) -> Figure:
         )  # fmt: skip
         below.legend(loc="upper right")
     else:
-        say(below, "no doses in the evening of any day")
+        say(below, _("no doses in the evening of any day"))
     arriving = delivered[delivered > 0]
     tops = on_hand.sum(axis=1).reindex(arriving.index)
     for day, number, top in zip(arriving.index, arriving, tops, strict=True):
@@ -145,7 +155,7 @@ def doses(run: Run) -> Figure:
         )  # fmt: skip
     below.margins(y=0.25)
     below.set_ylim(bottom=0)
-    below.set_ylabel("doses in the evening")
+    below.set_ylabel(_("doses in the evening"))
     for axes in (above, below):
         axes.yaxis.set_major_formatter(thousands)
         deadline_line(axes, scenario.campaign.deadline, label=axes is below)
@@ -157,10 +167,10 @@ def call_centre(run: Run) -> Figure:
     """Calls a day by outcome; below, attempts against the people behind them."""
     n = run.settings.replications
     outcomes = {
-        "answered": "answered",
-        "abandoned": "gave up waiting",
-        "blocked": "busy signal",
-        "cut_off": "cut off at closing",
+        "answered": _("answered"),
+        "abandoned": _("gave up waiting"),
+        "blocked": _("busy signal"),
+        "cut_off": _("cut off at closing"),
     }
     colours = (style.ANSWERED, style.ABANDONED, style.BLOCKED, style.CUT_OFF)
     calls = sum_over_replications(run, "call_centre", ["date"], list(outcomes))
@@ -169,21 +179,27 @@ def call_centre(run: Run) -> Figure:
     people = people.set_index("date") / n
     people = people[people["attempts"] > 0]
 
-    figure = _figure(run, f"The call centre day by day (mean of {_replications(run)})", 4.8)
+    figure = _figure(
+        run,
+        _("The call centre day by day (mean of {replications})").format(
+            replications=_replications(run)
+        ),
+        4.8,
+    )
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     if calls.empty:
-        say(above, "nobody called")
+        say(above, _("nobody called"))
     shown = calls.loc[:, (calls > 0).any() | (calls.columns != "cut_off")]
     _stack(above, shown, colours, outcomes)
-    above.set_ylabel("calls a day")
+    above.set_ylabel(_("calls a day"))
     above.legend(loc="upper right", reverse=True)
     for column, label, colour, line in (
-        ("attempts", "calls", style.BLACK, "-"),
-        ("callers", "people calling", style.ORANGE, "-"),
-        ("answered", "people who got through", style.ANSWERED, "-"),
+        ("attempts", _("calls"), style.BLACK, "-"),
+        ("callers", _("people calling"), style.ORANGE, "-"),
+        ("answered", _("people who got through"), style.ANSWERED, "-"),
     ):
         below.plot(people.index, people[column], line, color=colour, label=label, marker=".", ms=3)
-    below.set_ylabel("a day")
+    below.set_ylabel(_("a day"))
     below.set_ylim(bottom=0)
     below.legend(loc="upper right")
     for axes in (above, below):
@@ -203,7 +219,9 @@ def reasons(run: Run) -> Figure:
     day = min(campaign.deadline, run.settings.until or campaign.horizon)
     figure = _figure(
         run,
-        f"From the target to the vaccinated on {on(day)} (mean of {_replications(run)})",
+        _("From the target to the vaccinated on {day} (mean of {replications})").format(
+            day=on(day), replications=_replications(run)
+        ),
         1.2 + 0.36 * len(rows),
     )
     panels: Any = figure.subplots(1, 2, sharey=True)
@@ -220,15 +238,17 @@ def reasons(run: Run) -> Figure:
                 right = start
             axes.barh(row, width, left=start, color=colour, height=0.72)
             _number_at_bar(axes, row, start, width, target, colour)
-        axes.set_title(_SCOPE_NAMES[scope])
+        axes.set_title(_(_SCOPE_NAMES[scope]))
         axes.set_xlim(0, target * 1.02)
         scale = 1000 if target >= 10_000 else 1
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _, by=scale: f"{x / by:,.0f}"))
         axes.xaxis.set_major_locator(MaxNLocator(6))
-        axes.set_xlabel("thousand people" if scale == 1000 else "people")
+        axes.set_xlabel(_("thousand people") if scale == 1000 else _("people"))
         axes.grid(axis="y", visible=False)
-    labels = {"target": "target", **REASONS}
-    panels[0].set_yticks(range(len(rows)), [fill(labels[name], 40) for name in rows], fontsize=8)
+    labels = {"target": N_("target"), **REASONS}
+    panels[0].set_yticks(
+        range(len(rows)), [wrapped(_(labels[name]), 40) for name in rows], fontsize=8
+    )
     panels[0].invert_yaxis()
     return figure
 
@@ -241,31 +261,38 @@ def unit_day(run: Run, unit: str | None = None) -> Figure:
         unit = str(busiest["unit"].iloc[0]) if len(busiest) else next(iter(run.scenario.units))
     _check_unit(run, unit)
     here = table[table["unit"] == unit]
-    heading = f"A day at {run.scenario.units[unit].title or unit}"
+    heading = _("A day at {unit}").format(unit=named(run.scenario.units[unit].title or unit))
     if here.empty:
         figure = _figure(run, heading, 1.6)
         axes = figure.subplots()
         axes.set_axis_off()
-        say(axes, "no sessions")
+        say(axes, _("no sessions"))
         return figure
     stations = list(run.scenario.units[unit].stations)
-    when = f"{on(here['date'].iloc[0].date())}, the busiest session there (replication 0)"
+    when = _("{day}, the busiest session there (replication 0)").format(
+        day=on(here["date"].iloc[0].date())
+    )
     figure = _figure(run, heading, 1.1 + 1.15 * len(stations), when)
     panels: Sequence[Axes] = np.atleast_1d(figure.subplots(len(stations), 1, sharex=True)).tolist()
     for axes, station in zip(panels, stations, strict=True):
-        axes.set_title(station.replace("_", " "))
-        axes.set_ylabel("people")
+        axes.set_title(in_words(station))
+        axes.set_ylabel(_("people"))
         rows = here[here["station"] == station]
         axes.fill_between(
-            rows["minute"], rows["waiting"], step="post", color=style.WAITING, label="waiting", lw=0
+            rows["minute"],
+            rows["waiting"],
+            step="post",
+            color=style.WAITING,
+            label=_("waiting"),
+            lw=0,
         )
         axes.step(rows["minute"], rows["in_service"], where="post", color=style.IN_SERVICE,
-                  lw=1.2, label="being served (or seated)")  # fmt: skip
+                  lw=1.2, label=_("being served (or seated)"))  # fmt: skip
         axes.set_ylim(bottom=0)
         axes.margins(y=0.15)
         axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     panels[0].legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
-    panels[-1].set_xlabel("time of day")
+    panels[-1].set_xlabel(_("time of day"))
     panels[-1].xaxis.set_major_locator(MultipleLocator(60))
     panels[-1].xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x // 60:.0f}:00"))
     return figure
@@ -280,7 +307,7 @@ def _matters(part: pd.Series, whole: pd.DataFrame) -> bool:
 
 
 def _figure(run: Run, title: str, height: float, subtitle: str = "") -> Figure:
-    texts = (run.scenario.title, subtitle)
+    texts = (named(run.scenario.title), subtitle)
     return new_figure(title, " – ".join(text for text in texts if text), height)
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from textwrap import fill
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -23,7 +22,7 @@ from sim.experiment.settings import SettingsError
 from sim.experiment.statistics import Estimate
 from sim.experiment.sweep import Sweep
 from sim.presentation import style
-from sim.presentation.figures import new_figure
+from sim.presentation.figures import drawing, new_figure
 from sim.presentation.run_view import precision_words
 from sim.presentation.terminal import amount, interval, percent, table
 from sim.scenario import Scenario
@@ -207,7 +206,7 @@ def pictures(
     sweep: Sweep, measures: Sequence[str], axes: Sequence[str] | None = None
 ) -> Iterator[tuple[str, Figure]]:
     """A picture a measure, by its name."""
-    with mpl.rc_context(style.SETTINGS):
+    with drawing():
         for name in measures:
             yield name, picture(sweep, name, axes)
 

@@ -56,6 +56,11 @@ def amount(value: float, unit: str) -> str:
     return count(value)
 
 
+def in_words(name: str) -> str:
+    """A name from a scenario file as words, such as a station's or a type of unit."""
+    return named(name.replace("_", " "))
+
+
 def signed(value: float, unit: str) -> str:
     """A difference with its sign; of shares in percentage points (pp)."""
     if unit == "share":
