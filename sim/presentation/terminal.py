@@ -17,6 +17,7 @@ from sim.experiment.results import Run, command
 from sim.experiment.statistics import CONFIDENCE, Estimate
 from sim.language import N_, _, month_and_year, named, ngettext
 from sim.model.records import REASONS
+from sim.presentation.document import Table, Text, pieces
 from sim.scenario import Scenario
 from sim.scenario_errors import did_you_mean
 
@@ -103,6 +104,20 @@ def table(rows: Iterable[Sequence[str]], align: str) -> list[str]:
         ).rstrip()
         for row in rows
     ]
+
+
+def plain(shown: Table) -> list[str]:
+    """A table with its caption and heading as lines; nothing where it has no rows."""
+    if not shown.rows:
+        return []
+    heading = [shown.columns] if any(shown.columns) else []
+    rows = [as_texts(row) for row in (*heading, *shown.rows)]
+    return [shown.caption, *table(rows, shown.sides)]
+
+
+def as_texts(row: Sequence[Text]) -> list[str]:
+    """The cells of a row, without what is marked in them."""
+    return ["".join(pieces(cell)) for cell in row]
 
 
 def width_of(text: str) -> int:
@@ -241,10 +256,10 @@ def answer_text(run: Run, answer: Answer, binds: str) -> str:
             verdict(answer),
         ],
         [binds],
-        _how_sure(run, answer),
+        *([plain(likelihood(run, answer))] if answer.deadline_simulated else []),
         _numbers(run),
-        _months(run, answer),
-        _reasons(answer),
+        plain(slots_and_doses(run, answer)),
+        plain(who_and_why(answer)),
         _where(run),
     )
     return "\n\n".join("\n".join(section) for section in sections if section)
@@ -256,10 +271,8 @@ _EVERYONE = {
 }
 
 
-def _how_sure(run: Run, answer: Answer) -> list[str]:
+def likelihood(run: Run, answer: Answer) -> Table:
     """How often everyone is vaccinated in time, and how often that could be."""
-    if not answer.deadline_simulated:
-        return []
     rows = []
     limits = _limits(run) if ceiling_is_certain(run.scenario) else {}
     for scope, name in zip(SCOPES, _CEILINGS, strict=True):
@@ -269,8 +282,8 @@ def _how_sure(run: Run, answer: Answer) -> list[str]:
             could_be = _("impossible: at most {n}**").format(n=count(limits[name]))
         often = _in(answer.successes[scope], answer.replications)
         rows.append((_(_EVERYONE[scope]), often, could_be))
-    heading = _("How likely by {day} (probability, {interval})")
-    return [heading.format(day=on(answer.as_of), interval=_level()), *table(rows, "<<<")]
+    caption = _("How likely by {day} (probability, {interval})")
+    return Table(caption.format(day=on(answer.as_of), interval=_level()), ("", "", ""), rows)
 
 
 def _in(n: int, of: int) -> str:
@@ -357,35 +370,47 @@ def label_words(run: Run) -> dict[str, str]:
     }
 
 
-def _numbers(run: Run) -> list[str]:
-    scenario = run.scenario
-    words = label_words(run)
-    limits = _limits(run)
-    rows: list[tuple[str, str, str]] = []
-    headings: dict[int, str] = {}
+def measures_by_topic(run: Run) -> list[Table]:
+    """The measures of `SHOWN`: mean, and interval with the most that is possible."""
+    words, limits = label_words(run), _limits(run)
+    tables = []
     for heading, measures in SHOWN:
-        headings[len(rows)] = _(heading).format(**words)
+        rows = []
         for name, label in measures:
-            label = _(label).format(**words)
-            rows.append((label, *_shown(run, name, run.estimates[name])))
+            mean, found = _shown(run, name, run.estimates[name])
             if name in limits:
                 at_most = _("at most {n}**").format(n=count(limits[name]))
-                rows[-1] = (*rows[-1][:2], f"{rows[-1][2]}; {at_most}".removeprefix("; "))
-    lines = table(rows, "<><")
-    several = run.settings.replications > 1
-    explained = _("mean, {interval}") if several else _("one replication: no interval")
-    explained = explained.format(interval=_level())
-    out: list[str] = []
-    for i, line in enumerate(lines):
-        if i in headings:
-            out += [*([""] if out else []), headings[i] + (f" ({explained})" if not i else "")]
-        out.append(line)
-    before = scenario.campaign.vaccinated_before
-    out.append(_("* with the {n} vaccinated before the campaign").format(n=count(before)))
-    if limits:
+                found = f"{found}; {at_most}".removeprefix("; ")
+            rows.append((_(label).format(**words), mean, found))
+        columns = ("", _("mean"), _level()) if _several(run) else ("", "", "")
+        tables.append(Table(_(heading).format(**words), columns, rows, "<><"))
+    return tables
+
+
+def notes_on_measures(run: Run) -> list[str]:
+    """What * and ** mean in those tables."""
+    before = run.scenario.campaign.vaccinated_before
+    notes = [_("* with the {n} vaccinated before the campaign").format(n=count(before))]
+    if _limits(run):
         allow = _("** that {constraints} allow, whatever the telephones")
-        out.append(allow.format(constraints=ceiling_of_what(scenario)))
-    return out
+        notes.append(allow.format(constraints=ceiling_of_what(run.scenario)))
+    return notes
+
+
+def _several(run: Run) -> bool:
+    return run.settings.replications > 1
+
+
+def _numbers(run: Run) -> list[str]:
+    """All of them below each other in the same columns."""
+    topics = measures_by_topic(run)
+    lines = iter(table([as_texts(row) for topic in topics for row in topic.rows], "<><"))
+    explained = _("mean, {interval}") if _several(run) else _("one replication: no interval")
+    out: list[str] = []
+    for topic in topics:
+        out += ["", topic.caption] if out else [f"{topic.caption} ({explained})"]
+        out += [next(lines) for _row in topic.rows]
+    return [out[0].format(interval=_level()), *out[1:], *notes_on_measures(run)]
 
 
 _CEILINGS = ("first_doses_by_deadline", "fully_vaccinated_by_deadline")
@@ -400,10 +425,11 @@ def _limits(run: Run) -> dict[str, int]:
     return dict(zip(_CEILINGS, (found.first_by_deadline, found.full_by_deadline), strict=True))
 
 
-def _months(run: Run, answer: Answer) -> list[str]:
-    rows = [("", _("slots"), _("doses given"), _("slots unused"), _("doses left at the end"))]
-    found = months(run)
-    for row in found.to_dict("records"):
+def slots_and_doses(run: Run, answer: Answer) -> Table:
+    """By month up to the deadline."""
+    columns = ("", _("slots"), _("doses given"), _("slots unused"), _("doses left at the end"))
+    rows = []
+    for row in months(run).to_dict("records"):
         day = row["last_day"].date()
         last = day == answer.as_of and (day + timedelta(days=1)).month == day.month
         rows.append(
@@ -415,14 +441,12 @@ def _months(run: Run, answer: Answer) -> list[str]:
                 count(row["on_hand"]),
             )
         )
-    if not len(found):
-        return []
-    heading = (
+    caption = (
         _("Slots and doses by month, up to {day} (mean)")
         if answer.replications > 1
         else _("Slots and doses by month, up to {day}")
     )
-    return [heading.format(day=on(answer.as_of)), *table(rows, "<>>>>")]
+    return Table(caption.format(day=on(answer.as_of)), columns, rows, "<>>>>")
 
 
 def _shown(run: Run, name: str, estimate: Estimate) -> tuple[str, str]:
@@ -449,19 +473,21 @@ def _day(run: Run, estimate: Estimate) -> tuple[str, str]:
     return shown, f"{between[0]} – {between[1]}"
 
 
-def _reasons(answer: Answer) -> list[str]:
-    rows = [("", _("first dose"), _("fully vaccinated"))]
+def who_and_why(answer: Answer) -> Table:
+    """The target by reason: first dose and fully vaccinated."""
+    rows = []
     for name, meaning in REASONS.items():
         means = [answer.reasons[scope][name].mean or 0.0 for scope in ("first", "full")]
         if any(means):
             rows.append((_(meaning), count(means[0]), count(means[1])))
     rows.append((_("together"), count(answer.target), count(answer.target)))
-    heading = (
+    caption = (
         _("Who is vaccinated on {day}, and why the others are not (mean persons)")
         if answer.replications > 1
         else _("Who is vaccinated on {day}, and why the others are not (persons)")
     )
-    return [heading.format(day=on(answer.as_of)), *table(rows, "<>>")]
+    columns = ("", _("first dose"), _("fully vaccinated"))
+    return Table(caption.format(day=on(answer.as_of)), columns, rows, "<>>")
 
 
 def _where(run: Run) -> list[str]:
