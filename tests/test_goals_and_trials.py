@@ -1,14 +1,18 @@
 """Claims about goals, trials of scenarios, and the folders of studies."""
 
 import json
+import signal
+import time
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+import typer
 from small_campaign import small_scenario
 
+from sim.cli import console
 from sim.experiment.goals import GoalError, read_goal
 from sim.experiment.measures import measures_of
 from sim.experiment.replications import Task, replicate
@@ -175,6 +179,24 @@ def test_a_study_that_fails_leaves_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "new").exists()
 
 
+def test_what_a_killed_process_has_left_goes_with_the_next_that_fails(tmp_path: Path) -> None:
+    # SIGKILL leaves the folder with its lock file, which the system has unlocked
+    plan = _plan(tmp_path / "s", {})
+    plan.folder.mkdir()
+    (plan.folder / ".lock").touch()
+    assert plan.found() is None
+    with pytest.raises(KeyboardInterrupt), plan.claimed():
+        raise KeyboardInterrupt
+    assert not plan.folder.exists()
+
+
+def test_a_folder_that_its_user_has_made_stays(tmp_path: Path) -> None:
+    plan = _plan(tmp_path, {})
+    with pytest.raises(KeyboardInterrupt), plan.claimed():
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_edited_table_and_a_damaged_manifest_are_noticed(tmp_path: Path) -> None:
     plan = _plan(tmp_path / "s", {})
     study = plan.write({}, {"t": pd.DataFrame({"a": [1]})})
@@ -189,3 +211,41 @@ def test_an_edited_table_and_a_damaged_manifest_are_noticed(tmp_path: Path) -> N
     (plan.folder / "study.json").write_text("{")
     with pytest.raises(RunError, match="damaged"):
         open_study(plan.folder)
+
+
+# Progress and Ctrl-C --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("total", "said"),
+    [(None, "changes: 1,250 days after 0 s"), (5000, "changes: 25 % after 0 s")],
+)
+def test_a_log_gets_a_line_now_and_then(
+    total: int | None,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(console, "SECONDS_BETWEEN_LINES", 0.01)
+    with console.progress("changes", total) as on_days:
+        on_days(1250)
+        time.sleep(0.1)
+    assert f"vaxsim: simulating {said}\n" in capsys.readouterr().err
+    time.sleep(0.05)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_second_ctrl_c_does_not_disturb_what_the_first_has_begun() -> None:
+    tidied_up = []
+
+    def interrupted_twice() -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        finally:
+            signal.raise_signal(signal.SIGINT)
+            tidied_up.append(True)
+
+    with pytest.raises(typer.Exit) as ended, console.errors_reported():
+        interrupted_twice()
+    assert tidied_up
+    assert ended.value.exit_code == 130

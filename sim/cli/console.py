@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -25,6 +26,7 @@ import typer
 
 from sim.cli.options import ExecutorName
 from sim.experiment.settings import Precision, RunSettings, SettingsError
+from sim.language import _
 
 if TYPE_CHECKING:
     from sim.scenario import Scenario
@@ -116,7 +118,11 @@ def date_of(option: str, text: str | None) -> date | None:
 def print_pictures(paths: Sequence[Path]) -> None:
     """Say where pictures are."""
     shown = ", ".join(str(path) for path in paths if path.suffix == ".png")
-    print(f"Pictures (PNG, and SVG beside each): {shown}")
+    print(_("Pictures (PNG, and SVG beside each): {files}").format(files=shown))
+    from sim.presentation import figures, fonts
+
+    if figures.language_is_missing():
+        say(f"the pictures are in English: no font can write Thai (Debian has {fonts.ADVICE})")
 
 
 def print_json(data: dict[str, Any]) -> None:
@@ -126,11 +132,11 @@ def print_json(data: dict[str, Any]) -> None:
 
 @contextlib.contextmanager
 def progress(text: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """A bar with the time left on standard error, where that is a terminal.
+    """A bar with the time left on standard error; a line now and then if that is no terminal.
 
     What is yielded is to be called with the days that are done; it notices Ctrl-C, too.
     """
-    with _bar(text, total) as show:
+    with (_bar if sys.stderr.isatty() else _plain_lines)(text, total) as show:
 
         def tell(done: int) -> None:
             if _interrupted:
@@ -152,15 +158,17 @@ def _remembering_interrupts() -> Iterator[None]:
     and some libraries turn it into an error of their own.
     """
     global _interrupted
-    _interrupted = 0
+    _interrupted = signals = 0
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def interrupt(signal_number: int, frame: FrameType | None) -> None:
         global _interrupted
-        _interrupted = signal_number
-        raise KeyboardInterrupt
+        nonlocal signals
+        _interrupted, signals = signal_number, signals + 1
+        if signals != 2:  # people press twice; what the first has begun is tidying up
+            raise KeyboardInterrupt
 
     before = {
         number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)
@@ -172,11 +180,42 @@ def _remembering_interrupts() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+SECONDS_BETWEEN_LINES = 10.0
+"""Where standard error is no terminal."""
+
+
+@contextlib.contextmanager
+def _plain_lines(text: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    days, ended, begun = 0, threading.Event(), time.monotonic()
+
+    def show(done: int) -> None:
+        nonlocal days
+        days = done
+
+    def tell() -> None:
+        while not ended.wait(SECONDS_BETWEEN_LINES):
+            line = _("simulating {what}: {days} days after {seconds} s")
+            if total:
+                line = _("simulating {what}: {percent} % after {seconds} s")
+            percent, seconds = 100 * days / (total or 1), time.monotonic() - begun
+            say(
+                line.format(
+                    what=text, days=f"{days:,}", percent=f"{percent:.0f}", seconds=f"{seconds:.0f}"
+                )
+            )
+
+    # a thread, because much of a search is no simulation
+    teller = threading.Thread(target=tell, daemon=True)
+    teller.start()
+    try:
+        yield show
+    finally:
+        ended.set()
+        teller.join()
+
+
 @contextlib.contextmanager
 def _bar(text: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    if not sys.stderr.isatty():
-        yield lambda done: None
-        return
     from rich.console import Console
     from rich.progress import (
         BarColumn,

@@ -160,13 +160,14 @@ class StudyPlan:
     def claimed(self) -> Iterator[None]:
         """Hold the folder while the answer is sought: nobody else writes there meanwhile.
 
-        If nothing comes of it, nothing is left. Raises RunError if the folder cannot be used.
+        If nothing comes of it, nothing is left: neither the folder nor what a process that was
+        killed had left in it. Raises RunError if the folder cannot be used.
         """
         created = []
         try:
             for folder in (*reversed(self.folder.parents), self.folder):
-                if not folder.is_dir():
-                    folder.mkdir()
+                if not folder.is_dir() or (folder / _LOCK).exists():
+                    folder.mkdir(exist_ok=True)
                     created.append(folder)
             lock = locked(self.folder)
         except OSError as error:
