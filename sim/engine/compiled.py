@@ -102,6 +102,10 @@ CENTRE = np.dtype(
         ("sequence", np.int64),  # number of arrivals that joined the queue
         ("max_waiting", np.int64),
         ("max_lines", np.int64),
+        ("clock", np.int64),  # until when the next three are
+        ("waiting_us", np.int64),
+        ("lines_us", np.int64),
+        ("lines_open_us", np.int64),
     ]
 )
 
@@ -137,6 +141,10 @@ POOL = np.dtype(
         ("answered", np.int64),
         ("busy_us", np.int64),
         ("overtime_us", np.int64),
+        ("clock", np.int64),  # until when the next three are
+        ("talking_us", np.int64),
+        ("idle_us", np.int64),
+        ("beyond_us", np.int64),
     ]
 )
 
@@ -224,6 +232,12 @@ def _simulate(day: CallCentreDay, attempts: Int64Array | None) -> CallCentreDayR
         pool_overtime_us=pools["overtime_us"].copy(),
         max_waiting=int(centre["max_waiting"][0]),
         max_lines=int(centre["max_lines"][0]),
+        waiting_us=int(centre["waiting_us"][0]),
+        lines_us=int(centre["lines_us"][0]),
+        lines_open_us=int(centre["lines_open_us"][0]),
+        pool_talking_us=pools["talking_us"].copy(),
+        pool_idle_us=pools["idle_us"].copy(),
+        pool_beyond_us=pools["beyond_us"].copy(),
         log=None if attempts is None else log.view(np.int64).reshape(-1, len(ATTEMPT_FIELDS)),
     )
 
@@ -274,6 +288,8 @@ def _call_centre_day(
             redial = redials[0].time if centre.redialling else NEVER
         arrival = min(fresh_call, redial)
         pool = NOBODY  # a pool that may take calls from the queue
+        if min(arrival, now) != NEVER:
+            _pass_time(centre, min(arrival, now))
 
         if arrival < now:  # kind 4: arrival, a line is free
             now = arrival
@@ -309,6 +325,7 @@ def _call_centre_day(
             _remove(completions, centre.talking, callers, row)
             caller = callers[row]
             pool = caller.pool
+            _pass_time_of_agents(centre, pools[pool], now)
             pools[pool].busy -= 1
             if centre.reconnect_threshold:
                 caller.pool = NOBODY
@@ -320,6 +337,7 @@ def _call_centre_day(
 
         elif shift_change == now:  # kind 1
             pool = step_pool[step]
+            _pass_time_of_agents(centre, pools[pool], now)
             pools[pool].on_duty = step_agents[step]
             step += 1
 
@@ -354,6 +372,32 @@ def _call_centre_day(
                 _leave_queue(centre, callers, queues, abandonments, row)
                 _answer(centre, callers, pools, completions, answers, handle, row, pool, now)
                 _attempt_is_over(centre, callers[row], row, cells, log, ANSWERED, now, True)
+    for taking in pools:
+        _pass_time_of_agents(centre, taking, max(taking.clock, centre.closes_us))
+
+
+@kernel
+def _pass_time(centre: Record, now: int) -> None:
+    """The clock goes on: so long the queue and the lines were as they are."""
+    elapsed, in_use = now - centre.clock, centre.talking + centre.waiting
+    centre.waiting_us += elapsed * centre.waiting
+    centre.lines_us += elapsed * in_use
+    # (No line is in use before opening.)
+    centre.lines_open_us += max(min(now, centre.closes_us) - centre.clock, 0) * in_use
+    centre.clock = now
+
+
+@kernel
+def _pass_time_of_agents(centre: Record, pool: Record, now: int) -> None:
+    """So long the agents of a pool were on calls and on duty as they are."""
+    pool.talking_us += (now - pool.clock) * pool.busy
+    free = pool.on_duty - pool.busy
+    open_us = min(now, centre.closes_us) - max(pool.clock, centre.opens_us)
+    if open_us > 0 and free > 0:
+        pool.idle_us += free * open_us
+    elif open_us > 0:
+        pool.beyond_us -= free * open_us
+    pool.clock = now
 
 
 @kernel
@@ -403,6 +447,7 @@ def _answer(
     caller.outcome = CallOutcome.ANSWERED
     caller.pool = pool
     taking = pools[pool]
+    _pass_time_of_agents(centre, taking, now)
     taking.busy += 1
     taking.answered += 1
     taking.busy_us += max(min(end, centre.closes_us) - now, 0)
@@ -690,6 +735,15 @@ VACCINE = np.dtype(
 )
 """Vials of one vaccine, one of them open at most."""
 
+STATION = np.dtype(
+    [
+        ("clock", np.int64),  # until when the next three are
+        ("service_us", np.int64),
+        ("idle_us", np.int64),
+        ("beyond_us", np.int64),
+    ]
+)
+
 
 def unit_session(session: UnitSession) -> UnitSessionResult:
     """One session of a unit; see the contract. Raises ValueError if the input breaks it."""
@@ -697,9 +751,11 @@ def unit_session(session: UnitSession) -> UnitSessionResult:
     vaccines = _records(session.vials.shape[0], VACCINE)
     for field in ("vials", "doses_per_vial", "open_life_us"):
         vaccines[field] = getattr(session, field)
-    patients, stations, inside_us, max_inside = _unit_session(
+    stations = _records(session.kind.shape[0], STATION)
+    patients, sums, inside_us, max_inside = _unit_session(
         session.closes_us,
         vaccines,
+        stations,
         _kernel_input(session.kind),
         _kernel_input(session.step_first),
         _kernel_input(session.step_time_us),
@@ -713,7 +769,7 @@ def unit_session(session: UnitSession) -> UnitSessionResult:
         _kernel_input(session.preference),
     )
     outcome, vaccine, jab_us, exit_us, join_us, start_us, end_us = patients
-    served, busy_us, wait_us, max_queue = stations
+    served, busy_us, wait_us, max_queue, queue_us = sums
     return UnitSessionResult(
         outcome=outcome,
         vaccine=vaccine,
@@ -731,6 +787,10 @@ def unit_session(session: UnitSession) -> UnitSessionResult:
         max_queue=max_queue,
         inside_us=inside_us,
         max_inside=max_inside,
+        queue_us=queue_us,
+        service_us=np.array(stations["service_us"]),
+        idle_us=np.array(stations["idle_us"]),
+        beyond_us=np.array(stations["beyond_us"]),
     )
 
 
@@ -738,6 +798,7 @@ def unit_session(session: UnitSession) -> UnitSessionResult:
 def _unit_session(
     closes_us: int,
     vaccines: Records,
+    times: Records,
     kind: Int8Array,
     step_first: Int64Array,
     step_time_us: Int64Array,
@@ -762,6 +823,7 @@ def _unit_session(
     busy_us = np.zeros(stations, dtype=np.int64)
     wait_us = np.zeros(stations, dtype=np.int64)
     max_queue = np.zeros(stations, dtype=np.int64)
+    queue_us = np.zeros(stations, dtype=np.int64)
 
     for patient in range(n):
         if arrival_us[patient] >= closes_us:
@@ -791,9 +853,14 @@ def _unit_session(
             now = max(now, join)
             while now != NEVER:
                 while step < last_step and step_time_us[step] <= now:
+                    while over < started and service_ends[over] <= step_time_us[step]:
+                        _pass(times[s], closes_us, started - over, staff, service_ends[over])
+                        over += 1
+                    _pass(times[s], closes_us, started - over, staff, step_time_us[step])
                     staff = step_staff[step]
                     step += 1
                 while over < started and service_ends[over] <= now:
+                    _pass(times[s], closes_us, started - over, staff, service_ends[over])
                     over += 1
                 if started - over < staff:
                     break
@@ -825,6 +892,7 @@ def _unit_session(
                     jab_us[patient] = end
                 start_us[patient, s] = now
                 left_queue_us[place] = now
+                _pass(times[s], closes_us, started - over, staff, now)
                 _add_end(service_ends, started, end)
                 started += 1
                 served[s] += 1
@@ -832,18 +900,42 @@ def _unit_session(
             end_us[patient, s] = end
             exit_us[patient] = end
             wait_us[s] += left_queue_us[place] - join
-        max_queue[s] = _most_at_once(join_us[:, s][queue[:joined]], left_queue_us[:joined])
+        while over < started or step < last_step:
+            if over == started or (step < last_step and step_time_us[step] < service_ends[over]):
+                _pass(times[s], closes_us, started - over, staff, step_time_us[step])
+                staff = step_staff[step]
+                step += 1
+            else:
+                _pass(times[s], closes_us, started - over, staff, service_ends[over])
+                over += 1
+        _pass(times[s], closes_us, 0, staff, max(times[s].clock, closes_us))
+        max_queue[s], queue_us[s] = _most_and_time(
+            join_us[:, s][queue[:joined]], left_queue_us[:joined]
+        )
 
     for v in range(vaccines.size):
         _discard(vaccines[v])
     inside_us = (exit_us - arrival_us).sum()
-    max_inside = _most_at_once(arrival_us, exit_us)
+    max_inside, _ = _most_and_time(arrival_us, exit_us)
     return (
         (outcome, vaccine, jab_us, exit_us, join_us, start_us, end_us),
-        (served, busy_us, wait_us, max_queue),
+        (served, busy_us, wait_us, max_queue, queue_us),
         inside_us,
         max_inside,
     )
+
+
+@kernel
+def _pass(station: Record, closes_us: int, busy: int, staff: int, now: int) -> None:
+    """The clock goes on: so long there were so many in service, and so many staff."""
+    station.service_us += (now - station.clock) * busy
+    if staff != busy:
+        open_us = min(now, closes_us) - station.clock
+        if open_us > 0 and staff > busy:
+            station.idle_us += (staff - busy) * open_us
+        elif open_us > 0:
+            station.beyond_us += (busy - staff) * open_us
+    station.clock = now
 
 
 # Patients reach a station, and services end, nearly in order: what is new finds its place from the
@@ -909,14 +1001,24 @@ def _discard(vaccine: Record) -> None:
 
 
 @kernel
-def _most_at_once(begins: Int64Array, ends: Int64Array) -> int:
-    """Largest number of intervals begin <= t < end that hold one t. `begins` are sorted."""
+def _most_and_time(begins: Int64Array, ends: Int64Array) -> tuple[int, int]:
+    """Largest number of intervals begin <= t < end that hold one t; that number integrated over t.
+
+    `begins` are sorted.
+    """
     if (ends[1:] < ends[:-1]).any():  # (queues are left in order, unless patience is lost)
         ends = np.sort(ends)
-    most = 0
-    ended = 0
+    most = ended = total = clock = 0
     for i in range(begins.size):
         while ended < ends.size and ends[ended] <= begins[i]:
+            total += (i - ended) * (ends[ended] - clock)
+            clock = ends[ended]
             ended += 1
+        total += (i - ended) * (begins[i] - clock)
+        clock = begins[i]
         most = max(most, i + 1 - ended)
-    return most
+    for end in ends[ended:]:
+        total += (begins.size - ended) * (end - clock)
+        clock = end
+        ended += 1
+    return most, total

@@ -78,6 +78,10 @@ caller), interval = (arrival - opens_us) // interval_us; what becomes of it is c
 same cell: answered, abandoned, blocked or cut off; delayed if it waited in the queue at all (even
 if for 0 µs); answered within `target_us`; waits summed over answered and over all queued attempts.
 
+*Time in state* (for the audit) is not summed over callers: the engine multiplies the numbers by
+which it decides (who waits, lines in use, agents on duty and on calls) by the time for which they
+hold, whenever its clock goes on.
+
 One unit's session
 ==================
 Patients are numbered in order of arrival (`arrival_us` is sorted); stations in the order of
@@ -122,6 +126,10 @@ separate: somebody can be vaccinated and leave observation (LEFT or LATE).
 (or left); max_inside likewise over arrival <= t < exit; so waits and stays of length zero do not
 count. busy_us, wait_us, inside_us: sums over patients of service (or seat) time, of waiting
 (those who left included) and of time in the unit.
+
+*Time in state* (for the audit) is kept by the clock of each station, as in the call centre: people
+in the queue, people in service, free staff, and people in service beyond the number of staff
+(after a step), the last two until `closes_us`.
 """
 
 from __future__ import annotations
@@ -308,6 +316,18 @@ class CallCentreDayResult:
     """most callers in the queue after any single event"""
     max_lines: int
     """most lines in use after any single event"""
+    waiting_us: int
+    """callers in the queue, integrated over time"""
+    lines_us: int
+    """lines in use, integrated over time"""
+    lines_open_us: int
+    """the same within opening hours"""
+    pool_talking_us: Int64Array
+    """[P] agents on calls, integrated over time"""
+    pool_idle_us: Int64Array
+    """[P] agents on duty who are free, integrated over opening hours"""
+    pool_beyond_us: Int64Array
+    """[P] agents on calls beyond the number on duty, integrated over opening hours"""
     log: Int64Array | None
     """With log=True, int64[attempts, 6], sorted by (row, attempt of the day): row, attempt of the
     day from 0, arrival, AttemptOutcome, time at which it was answered, abandoned, blocked or cut
@@ -503,6 +523,14 @@ class UnitSessionResult:
     """[S]"""
     inside_us: int
     max_inside: int
+    queue_us: Int64Array
+    """[S] people in the queue, integrated over time"""
+    service_us: Int64Array
+    """[S] people in service, integrated over time"""
+    idle_us: Int64Array
+    """[S] free staff, integrated over the time until closing"""
+    beyond_us: Int64Array
+    """[S] people in service beyond the number of staff, integrated over the time until closing"""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from array import array
 from collections import OrderedDict
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from functools import partial
 from heapq import heappop, heappush
 from itertools import count
@@ -57,6 +57,16 @@ class AtTime(Event):
         env.schedule(self, EventPriority(2 + (kind << 32) + identity), time - env.now)
 
 
+def run(env: Environment, pass_time: Callable[[int, int], None], at_least_until: int) -> None:
+    """Run until no event is left; `pass_time(begin, end)` is told when the clock goes on."""
+    while (following := env.peek()) != float("inf"):
+        if following > env.now:
+            pass_time(int(env.now), int(following))
+        env.step()
+    if env.now < at_least_until:
+        pass_time(int(env.now), at_least_until)
+
+
 # --- One call-centre day --------------------------------------------------------------------------
 
 COMPLETION, SHIFT_CHANGE, ABANDONMENT, CLOSING, ARRIVAL = range(5)
@@ -69,7 +79,7 @@ def call_centre_day(day: CallCentreDay, log: bool = False) -> CallCentreDayResul
     """Simulate one day of the call centre (see `sim.engine.contract`)."""
     day.check()
     centre = CallCentre(day)
-    centre.env.run()
+    run(centre.env, centre.pass_time, day.closes_us)
     return centre.result(log)
 
 
@@ -110,6 +120,11 @@ class CallCentre:
         self.attempts = array("q")  # rows of `attempt_is_over`
         self.max_waiting = 0
         self.max_lines = 0
+        self.waiting_us = 0
+        self.lines_us = self.lines_open_us = 0
+        self.talking_us = [0] * pools
+        self.idle_us = [0] * pools
+        self.beyond_us = [0] * pools
 
         self.env.process(self.shift_changes())
         self.env.process(self.closing())
@@ -244,6 +259,18 @@ class CallCentre:
 
     # Notes
 
+    def pass_time(self, begin: int, end: int) -> None:
+        """Note how long the present numbers hold."""
+        self.waiting_us += sum(map(len, self.waiting)) * (end - begin)
+        self.lines_us += self.lines_in_use * (end - begin)
+        opens, closes = self.day.opens_us, self.day.closes_us
+        open_us = max(min(end, closes) - max(begin, opens), 0)
+        self.lines_open_us += self.lines_in_use * open_us
+        for pool, (busy, on_duty) in enumerate(zip(self.busy, self.on_duty, strict=True)):
+            self.talking_us[pool] += busy * (end - begin)
+            self.idle_us[pool] += max(on_duty - busy, 0) * open_us
+            self.beyond_us[pool] += max(busy - on_duty, 0) * open_us
+
     def day_ends(self, row: int, outcome: CallOutcome) -> None:
         """Note how a caller's day ends, unless a call has been answered."""
         if self.outcome[row] is None:
@@ -321,6 +348,12 @@ class CallCentre:
             pool_overtime_us=of_pools(np.maximum(end - np.maximum(time, day.closes_us), 0)),
             max_waiting=self.max_waiting,
             max_lines=self.max_lines,
+            waiting_us=self.waiting_us,
+            lines_us=self.lines_us,
+            lines_open_us=self.lines_open_us,
+            pool_talking_us=_int64(self.talking_us),
+            pool_idle_us=_int64(self.idle_us),
+            pool_beyond_us=_int64(self.beyond_us),
             log=notes[:, :6].copy() if with_log else None,
         )
 
@@ -362,7 +395,7 @@ def unit_session(session: UnitSession) -> UnitSessionResult:
     """Simulate one session of one unit (see `sim.engine.contract`)."""
     session.check()
     unit = Unit(session)
-    unit.env.run()
+    run(unit.env, unit.pass_time, session.closes_us)
     return unit.result()
 
 
@@ -413,12 +446,14 @@ class Station:
         self.staff = 0
         self.busy = 0
         self.queue: list[tuple[int, int, Event]] = []  # heap of (time of joining, patient, turn)
+        self.waiting = 0  # those in the heap who have not left, out of patience
         self.settling_is_due = False
 
         patients = session.arrival_us.size
         self.join_us = [-1] * patients
         self.start_us = [-1] * patients
         self.end_us = [-1] * patients
+        self.queue_us = self.service_us = self.idle_us = self.beyond_us = 0
 
         self.env.process(self.staff_changes())
         AtTime(self.env, self.latest_start, SETTLING, index).callbacks.append(self.settle)
@@ -438,6 +473,7 @@ class Station:
         now = int(self.env.now)
         turn = Event(self.env)
         heappush(self.queue, (now, patient, turn))
+        self.waiting += 1
         patience = AtTime(self.env, now + tolerance, PATIENCE, patient)
         patience.callbacks.append(partial(self.lose_patience, turn))
         self.settle_now()
@@ -446,7 +482,12 @@ class Station:
     def lose_patience(self, turn: Event, _: Event) -> None:
         """Patience is over: leave if still waiting."""
         if not turn.triggered:
-            turn.succeed(PatientOutcome.LEFT)
+            self.call(turn, PatientOutcome.LEFT)
+
+    def call(self, turn: Event, verdict: int) -> None:
+        """Somebody leaves the queue."""
+        self.waiting -= 1
+        turn.succeed(verdict)
 
     def free(self) -> None:
         """One of the staff has finished."""
@@ -469,15 +510,23 @@ class Station:
             if turn.triggered:  # has left, out of patience
                 pass
             elif now >= self.latest_start:
-                turn.succeed(PatientOutcome.LATE)
+                self.call(turn, PatientOutcome.LATE)
             elif self.busy >= self.staff:
                 break
             elif self.kind == StationKind.VACCINATION and not self.unit.take_dose(patient):
-                turn.succeed(PatientOutcome.NO_DOSE)
+                self.call(turn, PatientOutcome.NO_DOSE)
             else:
                 self.busy += 1
-                turn.succeed(STARTED)
+                self.call(turn, STARTED)
             heappop(self.queue)
+
+    def pass_time(self, begin: int, end: int) -> None:
+        """Note how long the present numbers hold."""
+        self.queue_us += self.waiting * (end - begin)
+        self.service_us += self.busy * (end - begin)
+        open_us = max(min(end, self.unit.session.closes_us) - begin, 0)
+        self.idle_us += max(self.staff - self.busy, 0) * open_us
+        self.beyond_us += max(self.busy - self.staff, 0) * open_us
 
 
 class Unit:
@@ -541,6 +590,11 @@ class Unit:
 
         self.leave(patient, PatientOutcome.COMPLETED)
 
+    def pass_time(self, begin: int, end: int) -> None:
+        """Have the stations note how long the present numbers hold."""
+        for station in self.stations:
+            station.pass_time(begin, end)
+
     def take_dose(self, patient: int) -> bool:
         """Take a dose of the first vaccine, in the patient's order, that has one left."""
         for vaccine in self.session.preference[patient].tolist():
@@ -592,6 +646,10 @@ class Unit:
             ),
             inside_us=int((exits - arrival).sum()),
             max_inside=_most_at_once(arrival, exits),
+            queue_us=_int64([station.queue_us for station in self.stations]),
+            service_us=_int64([station.service_us for station in self.stations]),
+            idle_us=_int64([station.idle_us for station in self.stations]),
+            beyond_us=_int64([station.beyond_us for station in self.stations]),
         )
 
 

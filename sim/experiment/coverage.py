@@ -77,6 +77,22 @@ def cumulative(
     return total
 
 
+def by_group(daily: pd.DataFrame, scenario: Scenario, scope: Scope) -> NDArray[np.int64]:
+    """Persons of each group vaccinated by the evening of each day: [groups, days].
+
+    One replication, all days up to the horizon.
+    """
+    days = (scenario.campaign.horizon - scenario.campaign.first_day).days + 1
+    names = list(scenario.groups)
+    column, first_only = _counted(scenario, scope)
+    counted = daily[daily["dose"] == 1] if first_only else daily
+    group = pd.Index(names).get_indexer(pd.Index(counted["group"]))
+    numbers = np.arange(len(names))
+    given = _by_day(counted.assign(replication=group), column, scenario, scope, days, numbers)
+    before = [vaccinated_before(scenario, scope, days, name) for name in names]
+    return np.asarray(given + np.array(before))
+
+
 def _counted(scenario: Scenario, scope: Scope) -> tuple[str, bool]:
     """The column of `daily` that counts for the scope, and whether first doses alone do."""
     if scope == "first" or scenario.campaign.complete_with == "one_dose":
