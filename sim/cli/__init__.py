@@ -12,6 +12,7 @@ import typer
 from sim import __version__
 from sim.cli.answers import goal, staff
 from sim.cli.benchmark import bench
+from sim.cli.documents import describe
 from sim.cli.options import Language
 from sim.cli.plans import check, schema
 from sim.cli.results import binds, plot, runs, show, verify
@@ -73,7 +74,7 @@ def _vaxsim(
 
 for command in (
     run, sweep, compare, goal, staff, sensitivity, risk,
-    show, binds, runs, verify, check, plot, schema, bench, validate, backtest,
+    show, binds, runs, verify, check, plot, describe, schema, bench, validate, backtest,
 ):  # fmt: skip
     app.command()(_with_language(command))
 

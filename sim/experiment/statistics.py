@@ -249,3 +249,20 @@ def quantile_interval(
         float(ordered[below - 1]) if below else None,
         float(ordered[above - 1]) if above <= n else None,
     )
+
+
+def moments_of_quantiles(table: NDArray[np.int64], units_per_one: int) -> tuple[float, float]:
+    """Mean and standard deviation of what is drawn from a quantile table, in its own unit.
+
+    `table` is int64[2, cells + 1] (see `random_streams.quantile_table`): row 0 has the quantiles of
+    `cells` intervals of equal probability, row 1 divides the last one again. Values lie evenly
+    between the ends of an interval.
+    """
+    cells = table.shape[1] - 1
+    values = table / units_per_one
+    low = np.concatenate([values[0, : cells - 1], values[1, :-1]])
+    high = np.concatenate([values[0, 1:cells], values[1, 1:]])
+    weight = np.concatenate([np.full(cells - 1, 1 / cells), np.full(cells, 1 / cells**2)])
+    mean = float(weight @ (low + high) / 2)
+    a, b = low - mean, high - mean
+    return mean, math.sqrt(float(weight @ (a * a + a * b + b * b)) / 3)

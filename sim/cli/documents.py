@@ -1,0 +1,57 @@
+"""Commands that write a page to hand on: `describe`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sim.cli.console import UserError, errors_reported
+from sim.cli.options import Overrides, ScenarioFile
+from sim.language import N_, _
+
+
+def describe(
+    scenario: ScenarioFile,
+    overrides: Overrides = None,
+    verification: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help=N_("What `vaxsim validate --json` has printed, to be told, too.")
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help=N_("Write a file, .html or .md (default: print Markdown).")
+        ),
+    ] = None,
+) -> None:
+    """Describe the model and a scenario by the STRESS-DES checklist, for a referee."""
+    with errors_reported():
+        suffix = _suffix(out)
+        from sim.experiment.sources import put
+        from sim.presentation.description import Described, description, read_verification
+        from sim.presentation.document import html
+        from sim.presentation.markdown import markdown
+
+        results = read_verification(verification) if verification else None
+        page = description(Described.of(scenario, overrides or (), results))
+        text = html(page) if suffix == ".html" else markdown(page)
+        if out is None:
+            print(text, end="")
+        else:
+            put(out, text.encode())
+            print(_("Description: {file}").format(file=out))
+
+
+def _suffix(out: Path | None) -> str:
+    """What is to be written. Raises UserError if it cannot be."""
+    if out is None:
+        return ".md"
+    if out.suffix.lower() not in (".html", ".md"):
+        raise UserError(_("--out {file}: name a file that ends in .html or .md").format(file=out))
+    if out.is_dir():
+        raise UserError(_("--out {file}: is a folder; name a file").format(file=out))
+    return out.suffix.lower()

@@ -1,0 +1,240 @@
+"""Every value of a scenario, in words: what it means, its unit, its range and where it is from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sim.language import N_, _
+from sim.scenario import MINUTE_US, Distribution, Scenario, dotted
+from sim.scenario_errors import schema_node, split_key
+from sim.scenario_files import (
+    ABOUT_ITSELF,
+    Varied,
+    file_data,
+    is_changed,
+    leaf_values,
+    source_of,
+    varied,
+)
+
+_COLLECTIONS = (
+    ("call_centre", "pools"),
+    ("districts",),
+    ("groups",),
+    ("vaccines",),
+    ("regimens",),
+    ("deliveries",),
+    ("unit_types",),
+    ("units",),
+)
+"""Tables of things of one kind: the next part of a path is a name."""
+
+_UNITS = {
+    "minutes": N_("min"),
+    "seconds": N_("s"),
+    "hours": N_("h"),
+    "days": N_("days"),
+    "tolerance_days": N_("days"),
+    "per_day": N_("a day"),
+    "day": N_("a day"),
+    "people": N_("people"),
+    "population": N_("people"),
+    "before": N_("people"),
+    "doses": N_("doses"),
+    "vial": N_("doses"),
+    "agents": N_("agents"),
+    "staff": N_("staff"),
+    "lines": N_("lines"),
+    "all": N_("attempts"),
+}
+"""Units by the last word of a name, of numbers."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """Values that are the same for the same reason; mostly one."""
+
+    paths: tuple[str, ...]
+    """dotted paths; of a value left at its default, the pattern of all that are"""
+    value: str
+    unit: str
+    meaning: str
+    range: str
+    """in which it is varied, and why; or why it is not"""
+    source: str
+    given: bool
+    """by a file or by --set; else it is a default"""
+
+    @property
+    def part(self) -> str:
+        """The part of the scenario in which it is."""
+        return split_key(self.paths[0])[0]
+
+    @property
+    def assumed(self) -> bool:
+        """Whether nobody has measured or decided it, as far as the scenario says."""
+        return not self.source or self.source.startswith("assumed") or is_changed(self.source)
+
+
+def parameters(scenario: Scenario, raw: Mapping[str, Any]) -> list[Parameter]:
+    """All of a scenario, in the order of its files; `raw` is what these say.
+
+    What a unit has from its type is told of the type alone; titles are left out.
+    """
+    given = {path for path, _value in _values(_world(raw))}
+    ranges = {path: each for each in varied(raw) for path in each.values}
+    # `source_of` finds the most specific pattern: of reasons as of sources.
+    reasons = scenario.model_copy(update={"sources": scenario.not_varied})
+    found: dict[Parameter, list[str]] = {}
+    for path, value in _values(_world(file_data(scenario))):
+        there, keys = path in given, split_key(path)
+        node = schema_node(keys, {}) or {}
+        alike = Parameter(
+            (_kind(keys) if there else _pattern(keys),),
+            _in_words(value),
+            _unit(keys[-1], value, node),
+            str(node.get("description", "")),
+            _range(path, value, ranges, reasons),
+            _source(scenario, path, value) if there else "",
+            there,
+        )
+        found.setdefault(alike, []).append(path)
+    return [
+        replace(each, paths=tuple(paths)) if each.given else each for each, paths in found.items()
+    ]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A distribution as the program draws from it, wherever the scenario has it."""
+
+    paths: tuple[str, ...]
+    words: str
+    unit: str
+    mean: float
+    sd: float
+
+
+def distributions(scenario: Scenario) -> list[Drawn]:
+    """All distributions of a scenario, with the moments of the tables that are drawn from."""
+    from pydantic import TypeAdapter
+
+    from sim.experiment.statistics import moments_of_quantiles
+    from sim.random_streams import quantile_table
+
+    adapter: TypeAdapter[Any] = TypeAdapter(Distribution)
+    found: dict[tuple[str, str], list[str]] = {}
+    moments = {}
+    for path, value in _values(_world(file_data(scenario))):
+        if isinstance(value, Mapping) and "distribution" in value:
+            unit = _unit(split_key(path)[-1], value, {})
+            said = _in_words(value), unit
+            if said not in found:
+                per_one = MINUTE_US if path.endswith("_minutes") else 1_000_000
+                table = quantile_table(adapter.validate_python(value), per_one)
+                moments[said] = moments_of_quantiles(table, per_one)
+            found.setdefault(said, []).append(path)
+    return [Drawn(tuple(paths), *said, *moments[said]) for said, paths in found.items()]
+
+
+def _world(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in data.items() if key not in ABOUT_ITSELF}
+
+
+def _values(data: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """(dotted path, value); a distribution is one value, and so is a list of plain values."""
+    if isinstance(data, list) and data and all(isinstance(item, Mapping) for item in data):
+        data = {str(number): item for number, item in enumerate(data)}
+    if isinstance(data, Mapping) and "distribution" not in data:
+        for key, below in data.items():
+            yield from _values(below, (*path, key))
+    elif path[-1] != "title":
+        yield dotted(path), data
+
+
+def _kind(keys: Sequence[str]) -> str:
+    """The path with the name of a thing among its kind left open."""
+    for collection in _COLLECTIONS:
+        if tuple(keys[: len(collection)]) == collection:
+            return dotted((*collection, "*", *keys[len(collection) + 1 :]))
+    return dotted(keys)
+
+
+def _pattern(keys: Sequence[str]) -> str:
+    """The path with all names and numbers left open."""
+    found = list(split_key(_kind(keys).replace("*", "any")))
+    for i, key in enumerate(found):
+        if key.isdecimal() or (i and found[i - 1] == "stations"):
+            found[i] = "any"
+    return ".".join("*" if key == "any" else key for key in found)
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, Mapping):
+        numbers = [
+            f"{key} {_in_words(below)}"
+            for key, below in value.items()
+            if key != "distribution" and (key != "shift" or below)
+        ]
+        if value["distribution"] == "constant" and len(numbers) == 1:
+            return _in_words(value["value"])
+        return f"{value['distribution']}: {', '.join(numbers)}"
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if value is None:
+        return _("not set")
+    if isinstance(value, list):
+        return " ".join(map(_in_words, value)) or _("none")
+    if isinstance(value, int | float):
+        return f"{value:,}" if isinstance(value, int) else f"{value:,.10g}"
+    return str(value)
+
+
+def _unit(name: str, value: Any, node: Mapping[str, Any]) -> str:
+    if isinstance(value, str | bool | list | None):
+        return ""
+    unit = _UNITS.get(name.rpartition("_")[2], "")
+    return _(unit) if unit else _("share") if node.get("maximum") == 1 else ""
+
+
+def _range(path: str, value: Any, ranges: Mapping[str, Varied], reasons: Scenario) -> str:
+    texts = []
+    for leaf, number in leaf_values({path: value} if isinstance(value, Mapping) else {}):
+        inner = f"{path}.{split_key(leaf)[-1]}"
+        if inner in ranges:
+            texts.append(f"{split_key(leaf)[-1]} {_range_in_words(ranges[inner])}")
+        elif isinstance(number, int | float) and source_of(reasons, inner):
+            texts.append(_("not varied: {reason}").format(reason=source_of(reasons, inner)))
+    if path in ranges:
+        texts.append(_range_in_words(ranges[path]))
+    elif reason := source_of(reasons, path):
+        texts.append(_("not varied: {reason}").format(reason=reason))
+    return "; ".join(dict.fromkeys(texts))
+
+
+def _range_in_words(each: Varied) -> str:
+    low, high = f"{each.range.low:,g}", f"{each.range.high:,g}"
+    words = _("{low} – {high} ({source})")
+    if each.range.relative:
+        words = _("{low} – {high} times the value ({source})")
+    if each.range.fitted:
+        words = _("{low} – {high}, fitted ({source})")
+    return words.format(low=low, high=high, source=each.range.source)
+
+
+def _source(scenario: Scenario, path: str, value: Any) -> str:
+    """Where it is from; of a distribution whose numbers are from several places, all of them."""
+    if not isinstance(value, Mapping):
+        return source_of(scenario, path) or ""
+    inside: dict[str, list[str]] = {}
+    for key, number in value.items():
+        if key == "shift" and not number:
+            continue
+        source = source_of(scenario, f"{path}.{key}") or source_of(scenario, path) or ""
+        inside.setdefault(source, []).append(key)
+    if len(inside) == 1:
+        return next(iter(inside))
+    changed = sorted(inside.items(), key=lambda item: not is_changed(item[0]))
+    return "; ".join(f"{', '.join(keys)}: {source}" for source, keys in changed)
