@@ -15,6 +15,7 @@ import pandas as pd
 
 from sim.experiment.packing import table_in
 from sim.experiment.results import RunError, check_part
+from sim.language import _
 from sim.scenario import Scenario
 from sim.scenario_files import file_data, load_scenario, raw_scenario, scenario_from_data
 
@@ -70,8 +71,27 @@ def put(path: Path, content: bytes) -> None:
         raise RunError(f"{path} cannot be written: {error.strerror}") from None
 
 
-def put_table(folder: Path, name: str, frame: pd.DataFrame) -> dict[str, Any]:
-    """Write a table; what a manifest says of it. Raises RunError if it cannot be written."""
+def check_new_file(path: Path) -> None:
+    """Raise RunError unless a file of that name can be made; nothing is ever overwritten."""
+    if path.is_dir():
+        raise RunError(_("{path} is a folder: name a file in it").format(path=path))
+    if path.exists() or path.is_symlink():
+        raise RunError(_("{path} is there already: name another file").format(path=path))
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir():
+        raise RunError(_("{path} cannot be written: {folder} is a file").format(
+            path=path, folder=folder
+        ))  # fmt: skip
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise RunError(
+            _("{path} cannot be written: nothing may be written to {folder}").format(
+                path=path, folder=folder
+            )
+        )
+
+
+def parquet(frame: pd.DataFrame) -> bytes:
+    """A table as a Parquet file: the same bytes for the same table."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -80,7 +100,12 @@ def put_table(folder: Path, name: str, frame: pd.DataFrame) -> dict[str, Any]:
         None
     )
     pq.write_table(table, buffer, compression="zstd")
-    content, file = buffer.getvalue(), f"tables/{name}/part-00000.parquet"
+    return buffer.getvalue()
+
+
+def put_table(folder: Path, name: str, frame: pd.DataFrame) -> dict[str, Any]:
+    """Write a table; what a manifest says of it. Raises RunError if it cannot be written."""
+    content, file = parquet(frame), f"tables/{name}/part-00000.parquet"
     put(folder / file, content)
     digest = hashlib.sha256(content).hexdigest()
     return {"file": file, "rows": len(frame), "bytes": len(content), "sha256": digest}
