@@ -34,6 +34,22 @@ def inlined_kernel(function: Callable[..., Any]) -> Any:
     return _compiled(function, inline="always")
 
 
+_kernels: list[Dispatcher] = []
+"""All that are not inlined, in the modules imported so far."""
+
+
+def load_compiled() -> None:
+    """Load at once what has been compiled before of the kernels; compile nothing.
+
+    Those that other kernels call come with these.
+    """
+    functions = [each.py_func for each in _kernels]
+    called = [f.__globals__.get(name) for f in functions for name in f.__code__.co_names]
+    for each in _kernels:
+        if not any(each is other for other in called):
+            each._cache.load_all(each)  # type: ignore[attr-defined]
+
+
 _on_compiling: Callable[[], None] | None = None
 
 
@@ -47,6 +63,8 @@ def _compiled(function: Callable[..., Any], inline: Literal["never", "always"]) 
     compiled = numba.njit(nogil=True, inline=inline)(function)
     if isinstance(compiled, Dispatcher):  # not with NUMBA_DISABLE_JIT=1
         compiled._cache = _cache_of(function)  # type: ignore[attr-defined]
+        if inline == "never":
+            _kernels.append(compiled)
     return compiled
 
 
@@ -65,6 +83,14 @@ class _Cache(FunctionCache):
             tell, _on_compiling = _on_compiling, None
             tell()
         return found
+
+    def load_all(self, function: Dispatcher) -> None:
+        """Load the compiled code for all signatures of which there is any."""
+        target: Any = function.targetctx
+        with contextlib.suppress(Exception):  # a damaged file: compiled anew when it is called
+            for key in self._cache_file._load_index():
+                if key == self._index_key(key[0], target.codegen()):  # made for this processor
+                    function.compile(key[0])
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep compiled code if that can be done."""

@@ -628,25 +628,28 @@ def test_file_that_cannot_be_written_whole_is_an_error_and_nothing_is_kept(
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+@pytest.mark.skipif(sys.platform != "linux", reason="fork servers and lists of child processes")
 def test_workers_end_with_their_parent(scenario_file: str) -> None:
     running = process(
         "run", scenario_file, "--replications", "5000", "--workers", "2", "--out", "run"
     )
     time.sleep(4)
-    children = Path(f"/proc/{running.pid}/task/{running.pid}/children")
-    if not children.exists():
-        running.kill()
-        running.communicate()
-        pytest.skip("no list of child processes here")
-    workers = [int(number) for number in children.read_text().split()]
-    assert workers
+    servers = children(running.pid)
+    workers = [worker for server in servers for worker in children(server)]
+    assert len(workers) == 2
     running.kill()
     running.communicate(timeout=60)
     deadline = time.monotonic() + 10
-    while any(map(alive, workers)) and time.monotonic() < deadline:
+    while any(map(alive, servers + workers)) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not any(map(alive, workers))
+    assert not any(map(alive, servers + workers))
+
+
+def children(number: int) -> list[int]:
+    path = Path(f"/proc/{number}/task/{number}/children")
+    if not path.exists():
+        pytest.skip("no list of child processes here")
+    return [int(each) for each in path.read_text().split()]
 
 
 def alive(number: int) -> bool:

@@ -23,8 +23,13 @@ print(RandomStreams(1, 0).blocks(1, 2).tolist())
 
 def draw(home: Path, **environment: str) -> list[str]:
     """Lines printed by DRAW, with the package found in `home`."""
+    return lines_of(DRAW, home, **environment)
+
+
+def lines_of(program: str, home: Path, **environment: str) -> list[str]:
+    """Lines printed by a program, with the package found in `home`."""
     done = subprocess.run(
-        [sys.executable, "-c", DRAW],
+        [sys.executable, "-c", program],
         env={**os.environ, "PYTHONPATH": str(home), **environment},
         cwd=home,
         capture_output=True,
@@ -83,3 +88,30 @@ def test_read_only_installation_without_a_home_keeps_compiled_code_in_a_temporar
     assert draw(tmp_path, **environment) == first[1:]
     (kept,) = temporary.iterdir()
     assert kept.stat().st_mode & 0o077 == 0  # nobody else can put code there
+
+
+LOAD = """
+from sim.compilation import load_compiled
+from sim.random_streams import RandomStreams, fill_blocks
+load_compiled()
+print(len(fill_blocks.signatures))
+print(RandomStreams(1, 0).blocks(1, 2).tolist())
+hits, misses = fill_blocks.stats.cache_hits, fill_blocks.stats.cache_misses
+print(sum(hits.values()), sum(misses.values()))
+"""
+"""A program that loads before it draws: what is there, what is drawn, how often loaded and not."""
+
+
+def test_loading_takes_what_is_there_and_compiles_nothing(cache: Path, tmp_path: Path) -> None:
+    drawn = draw(PACKAGE.parent, NUMBA_CACHE_DIR=str(cache))
+    # one signature, loaded before the first call, so that the call has nothing more to load
+    assert lines_of(LOAD, PACKAGE.parent, NUMBA_CACHE_DIR=str(cache)) == ["1", *drawn, "1 0"]
+    # nothing to load: the call itself compiles
+    assert lines_of(LOAD, PACKAGE.parent, NUMBA_CACHE_DIR=str(tmp_path / "empty")) == [
+        "0",
+        *drawn,
+        "0 1",
+    ]
+    for path in cache.rglob("*.nb[ic]"):
+        path.write_bytes(b"damaged")
+    assert lines_of(LOAD, PACKAGE.parent, NUMBA_CACHE_DIR=str(cache)) == ["0", *drawn, "0 1"]

@@ -126,16 +126,17 @@ def test_a_run_killed_around_the_move_of_a_file_ends_with_the_same_bytes(
 
 
 def children(parent: int) -> list[int]:
-    """Worker processes of a process: its children that spawn has made."""
+    """Processes that a process has started and that have not ended."""
     try:
         numbers = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-        return [
-            int(number)
-            for number in numbers
-            if b"spawn_main" in Path(f"/proc/{number}/cmdline").read_bytes()
-        ]
     except OSError:
         return []
+    return [int(number) for number in numbers]
+
+
+def workers_of(parent: int) -> list[int]:
+    """Workers of a process: the children of its fork server."""
+    return [worker for server in children(parent) for worker in children(server)]
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="no list of child processes here")
@@ -145,7 +146,7 @@ def test_killed_workers_cost_time_and_not_results(program: Path, tmp_path: Path)
     running = start(program, *many, "--workers", "2", "--out", str(folder))
     for kept in (1, 2):
         await_kept(folder, kept)
-        os.kill(random.choice(children(running.pid)), signal.SIGKILL)
+        os.kill(random.choice(workers_of(running.pid)), signal.SIGKILL)
     _, said = running.communicate(timeout=120)
     assert (running.returncode, said) == (0, "")
     finish(program, *many, "--workers", "1", "--out", str(tmp_path / "alone"))

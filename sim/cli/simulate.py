@@ -47,6 +47,7 @@ from sim.experiment.settings import (
     DEFAULT_SEED,
     RunSettings,
 )
+from sim.experiment.worker_start import start_loading_workers
 
 
 def run(
@@ -89,12 +90,14 @@ def run(
     An unfinished run is finished by the same command, or by naming its folder as the SCENARIO.
     """
     with errors_reported():
+        if executor == ExecutorName.local and workers != 1 and replications != 1:
+            start_loading_workers()  # while this process reads the scenario and loads its own code
         from sim.experiment.answer import answer
         from sim.experiment.results import default_folder
         from sim.experiment.runs import carry_out
         from sim.presentation.binding_view import binding_lines, brief_data
         from sim.presentation.run_view import precision_text
-        from sim.presentation.terminal import answer_data, answer_text
+        from sim.presentation.terminal import answer_data, answer_text, ceiling_line
 
         world, raw, base = read_scenario_or_run(scenario, overrides)
         settings = replace(
@@ -108,6 +111,7 @@ def run(
         settings.check_against(world)
         here = folder_of_run(scenario)
         folder = out or here or default_folder(scenario.stem, world, settings)
+        ceiling = None if as_json else ceiling_line(world)
         with progress(*amount_of_work(settings, world)) as on_days:
             result, simulated = carry_out(
                 world, settings, folder, raw, fresh, on_days, say_compiling
@@ -120,7 +124,7 @@ def run(
                 {**data, **(taken if settings.precision else {}), "simulated_now": simulated}
             )
         else:
-            print(answer_text(result, found, binding_lines(result)))
+            print(answer_text(result, found, binding_lines(result), ceiling))
             if settings.precision:
                 print(precision_text(result))
             if not simulated:

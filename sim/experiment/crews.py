@@ -7,7 +7,6 @@ their first results only half a second later than threads.
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
 import os
 import pickle
@@ -15,7 +14,7 @@ import shutil
 import signal
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,6 +26,7 @@ from typing import Any, Protocol
 from sim.experiment.packing import Packed, pack
 from sim.experiment.replications import Task, replicate
 from sim.experiment.settings import RunSettings
+from sim.experiment.worker_start import ctrl_c_kept_from_new_processes, worker_context
 from sim.scenario import Scenario
 
 OnDays = Callable[[int], None]
@@ -136,7 +136,7 @@ class _Shared:
 
 
 class Processes:
-    """Spawned processes, all of them replaced when one is lost."""
+    """Processes, all of them replaced when one is lost."""
 
     def __init__(self, workers: int, on_days: OnDays, on_compiling: OnCompiling) -> None:
         self.ahead = AHEAD * workers
@@ -148,7 +148,7 @@ class Processes:
         self._start(days=0)
 
     def _start(self, days: int) -> None:
-        context = multiprocessing.get_context("spawn")
+        context = worker_context()
         self._shared = _Shared(
             self._exchange,
             # whoever was killed may have held the lock of the old ones
@@ -172,7 +172,7 @@ class Processes:
             except BaseException as error:
                 packed.set_exception(error)
 
-        with _ctrl_c_kept_from_new_processes():
+        with ctrl_c_kept_from_new_processes():
             result = self._executor.submit(_work, file, task.settings, task.replication)
         result.add_done_callback(take)
         return packed
@@ -209,19 +209,6 @@ def _taken(file: Path) -> Packed:
     packed = file.read_bytes()
     file.unlink()
     return packed
-
-
-@contextlib.contextmanager
-def _ctrl_c_kept_from_new_processes() -> Iterator[None]:
-    """Ctrl-C at a terminal goes to all its processes; ours waits, the new ones never get it."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 # In a worker process --------------------------------------------------------------------------

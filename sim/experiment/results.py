@@ -27,6 +27,7 @@ import pandas as pd
 
 from sim import __version__
 from sim.experiment.coverage import Scope, coverage_curve
+from sim.experiment.feasibility import Ceiling, ceiling_of
 from sim.experiment.measures import estimates
 from sim.experiment.packing import TABLE_NAMES, frame_of, table_in
 from sim.experiment.settings import DEFAULT_REPLICATIONS, Precision, RunSettings
@@ -171,6 +172,11 @@ class Run:
             )
             first = last
         return pd.concat(curves, ignore_index=True)
+
+    @cached_property
+    def ceiling(self) -> Ceiling:
+        """The most that any staffing of the telephones could reach."""
+        return ceiling_of(self.scenario)
 
     @cached_property
     def estimates(self) -> dict[str, Estimate]:

@@ -13,7 +13,15 @@ import pandas as pd
 from sim.experiment import feasibility
 from sim.experiment import plan_arithmetic as arithmetic
 from sim.experiment.coverage import SCOPES, Scope
-from sim.presentation.terminal import ceiling_of_what, count, on, percent, table, warnings
+from sim.presentation.terminal import (
+    ceiling_line,
+    ceiling_of_what,
+    count,
+    on,
+    percent,
+    table,
+    warnings,
+)
 from sim.scenario import Scenario
 from sim.scenario_files import ABOUT_ITSELF, is_changed, source_of
 
@@ -32,6 +40,7 @@ _PATTERNS = (
 def check_text(scenario: Scenario, raw: Mapping[str, Any]) -> str:
     """The page. `raw` is the scenario as its files say it (units not filled in)."""
     sections = (
+        [ceiling_line(scenario)],
         [scenario.title, *(f"Warning: {text}" for text in warnings(scenario))],
         _people(scenario),
         _doses(scenario),

@@ -159,8 +159,10 @@ def ceiling_line(scenario: Scenario) -> str:
 
 def _held(scenario: Scenario, scope: Scope, most: int) -> str:
     """What would raise the ceiling, unless it is everybody (`check` tells all)."""
+    if most == scenario.target:
+        return ""
     found = bindings(scenario, scope, scenario.campaign.deadline)
-    return f" ({found[0].words})" if found[0].worth and most < scenario.target else ""
+    return f" ({found[0].words})" if found[0].worth else ""
 
 
 def ceiling_of_what(scenario: Scenario) -> str:
@@ -244,13 +246,13 @@ def _obstacles(answer: Answer) -> str:
     return _("What stands in the way: {obstacles}.").format(obstacles="; ".join(parts))
 
 
-def answer_text(run: Run, answer: Answer, binds: str) -> str:
+def answer_text(run: Run, answer: Answer, binds: str, ceiling: str | None = None) -> str:
     """The printed answer: ceiling, verdict, what binds, how sure, numbers, reasons, where it is.
 
-    `binds`: what binds, in a few lines.
+    `binds`: what binds, in a few lines. `ceiling`: the scenario's `ceiling_line`, if known already.
     """
     sections = (
-        [ceiling_line(run.scenario)],
+        [ceiling or ceiling_line(run.scenario)],
         [
             *(_("Warning: {text}").format(text=text) for text in warnings(run.scenario)),
             verdict(answer),
@@ -421,7 +423,7 @@ def _limits(run: Run) -> dict[str, int]:
     campaign, until = run.scenario.campaign, run.settings.until
     if until is not None and until < campaign.deadline:
         return {}
-    found = ceiling_of(run.scenario)
+    found = run.ceiling
     return dict(zip(_CEILINGS, (found.first_by_deadline, found.full_by_deadline), strict=True))
 
 

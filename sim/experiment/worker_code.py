@@ -1,0 +1,32 @@
+"""What a worker needs, loaded when this module is imported: its code, and the compiled kernels."""
+
+from __future__ import annotations
+
+import importlib
+import os
+
+_NEEDED = (
+    "numba",
+    "pandas",
+    "pyarrow",
+    "scipy.special",
+    "sim.experiment.crews",
+    "sim.model.campaign",
+    "sim.engine.compiled",
+)
+
+
+def _load() -> None:
+    """Load all that, and leave on the way if the process for which it is done has ended."""
+    parent = os.getppid()
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # who has threads should not fork
+    for name in _NEEDED:
+        importlib.import_module(name)
+        if os.getppid() != parent:
+            os._exit(0)
+    from sim.compilation import load_compiled
+
+    load_compiled()
+
+
+_load()

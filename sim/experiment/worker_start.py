@@ -1,0 +1,49 @@
+"""How worker processes begin: with what they need loaded already, where the system allows it.
+
+On Linux a worker is forked from a server process (`multiprocessing`'s fork server) that has loaded
+everything once and has no threads of its own; loading takes longer than a replication of the plan.
+Elsewhere each worker begins anew and loads for itself. Imports nothing that takes long, so that a
+command can have the server loading while it loads what it needs itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import signal
+import sys
+from collections.abc import Iterator
+from multiprocessing.context import BaseContext
+
+_LOADED_BY_THE_SERVER = "sim.experiment.worker_code"
+
+
+def worker_context() -> BaseContext:
+    """The way in which this system's workers are started."""
+    if sys.platform != "linux":
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([_LOADED_BY_THE_SERVER])
+    return context
+
+
+def start_loading_workers() -> None:
+    """Have workers ready sooner: let the server load in the background from now on."""
+    if worker_context().get_start_method() == "forkserver":
+        from multiprocessing import forkserver
+
+        with ctrl_c_kept_from_new_processes():
+            forkserver.ensure_running()
+
+
+@contextlib.contextmanager
+def ctrl_c_kept_from_new_processes() -> Iterator[None]:
+    """Ctrl-C at a terminal goes to all its processes; ours waits, the new ones never get it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
