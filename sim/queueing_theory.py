@@ -345,26 +345,31 @@ def redial_chain(
     servers: int,
     *,
     redials: float,
+    redials_when_blocked: float | None = None,
     mean_delay: float,
     waiting_places: float = math.inf,
     abandonment_rate: float = 0.0,
 ) -> Redials:
     """The same, exactly: a redial comes after an exponential time with mean `mean_delay`.
 
+    `redials_when_blocked` is the probability after a busy signal, where it is another.
+
     The stationary solution of the two-dimensional chain (present at the queue, waiting to redial),
     by sparse elimination; both numbers are cut off where less than a negligible probability lies
     beyond (Falin and Templeton, *Retrial Queues*, 1997, has such chains). Fit for some tens of
     servers.
     """
+    when_blocked = redials if redials_when_blocked is None else redials_when_blocked
+    most_redials = max(redials, when_blocked)
     fluid = redial_fixed_point(
         arrival_rate,
         service_rate,
         servers,
-        redials=redials,
+        redials=most_redials,
         waiting_places=waiting_places,
         abandonment_rate=abandonment_rate,
     )
-    if redials == 0 or fluid.queue.lost == 0:
+    if most_redials == 0 or fluid.queue.lost == 0:
         return fluid
     orbit_mean = (fluid.attempts - arrival_rate) * mean_delay
     orbit = math.ceil(orbit_mean + 8 * math.sqrt(orbit_mean) + 20)
@@ -377,7 +382,7 @@ def redial_chain(
     while True:
         chain = _redial_stationary(
             arrival_rate, service_rate, servers + int(places), servers, abandonment_rate, redials,
-            1 / mean_delay, orbit,
+            when_blocked, 1 / mean_delay, orbit,
         )  # fmt: skip
         if chain[:, -1].sum() < NEGLIGIBLE * 100:
             break
@@ -398,7 +403,8 @@ def redial_chain(
         mean_queue=mean_queue,
         occupancy=float(present @ np.minimum(number, servers)) / servers,
     )
-    return Redials(attempts, queue, (1 - redials) * attempts * queue.lost / arrival_rate)
+    given_up = (1 - redials) * abandons + (1 - when_blocked) * blocked
+    return Redials(attempts, queue, attempts * given_up / arrival_rate)
 
 
 def _redial_stationary(
@@ -408,6 +414,7 @@ def _redial_stationary(
     servers: int,
     abandonment_rate: float,
     redials: float,
+    redials_when_blocked: float,
     redial_rate: float,
     orbit: int,
 ) -> Floats:
@@ -436,11 +443,11 @@ def _redial_stationary(
     leaving = abandonment_rate * np.maximum(present - servers, 0)
     trying = redial_rate * waiting
     move(1, 0, arrival_rate * room)
-    move(0, 1, arrival_rate * redials * ~room)
+    move(0, 1, arrival_rate * redials_when_blocked * ~room)
     move(-1, 0, service_rate * np.minimum(present, servers) + (1 - redials) * leaving)
     move(-1, 1, redials * leaving)
     move(1, -1, trying * room)
-    move(0, -1, (1 - redials) * trying * ~room)
+    move(0, -1, (1 - redials_when_blocked) * trying * ~room)
     size = present.size
     balance = coo_array(
         (np.concatenate(rates), (np.concatenate(rows), np.concatenate(columns))), (size, size)

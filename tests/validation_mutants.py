@@ -106,6 +106,16 @@ MUTANTS = (
     ),
     Mutant("redials come at once", "again = now + quantile(delays, delay)", "again = now"),
     Mutant(
+        "who hears the busy signal redials like who gives up waiting",
+        "_call_again(centre, caller, centre.busy_redial_threshold,",
+        "_call_again(centre, caller, centre.redial_threshold,",
+    ),
+    Mutant(
+        "nobody calls again after an answer",
+        "if centre.reconnect_threshold:",
+        "if centre.reconnect_threshold < 0:",
+    ),
+    Mutant(
         "one attempt too many",
         "if caller.attempts_before + caller.made >= centre.attempts_allowed:",
         "if caller.attempts_before + caller.made > centre.attempts_allowed:",
@@ -218,8 +228,8 @@ def wrong(judged: JudgedCase) -> bool:
 SMALL = ("impatient_fixed", "impatient_exponential", "network")
 """Cases for a mutant of the reference engine, on short days."""
 
-TELEPHONE = MUTANTS[:14]
-UNITS = MUTANTS[14:]
+TELEPHONE = MUTANTS[:16]
+UNITS = MUTANTS[16:]
 
 
 def main(part: str) -> None:

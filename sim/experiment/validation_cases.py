@@ -335,6 +335,36 @@ def _telephone_cases() -> Iterator[Case]:
         (*_centre(8, 10), "call_centre.lines=10",
          f"call_centre.redial_delay_minutes={_exponential(5 * 8 * CALL)}"),
     )  # fmt: skip
+    apart = redial_chain(
+        12, 1, 10, redials=0.3, redials_when_blocked=0.7, mean_delay=5, waiting_places=5,
+        abandonment_rate=0.5,
+    )  # fmt: skip
+    yield Case(
+        "redials_apart",
+        "M/M/10/15+M, 12 erlangs: 0.3 redial who gave up waiting, 0.7 who heard the busy signal",
+        "chain in two dimensions", "redials_apart.toml", 24,
+        (attempts_an_hour(apart.attempts, call), blocked(apart.queue.blocked),
+         abandons(apart.queue.abandons),
+         per_person("lost for good", "persons_gave_up", apart.given_up, True)),
+    )  # fmt: skip
+    yield Case(
+        "reconnects", "M/M/10, 6 erlangs fresh, a quarter call again after 5 mean calls",
+        "Jackson: Erlang C at 6 / (1 - 1/4)", "reconnects.toml", 150,
+        (waits(erlang_c(8, 10)), occupancy(0.8),
+         per_person("attempts per person", "calls_offered", 1 / (1 - 0.25))),
+    )  # fmt: skip
+    # Busy agents finish 100 calls a unit of time; x give up: 100 + x = 100 + x / 2 + 100 / 5.
+    yield Case(
+        "reconnects_fluid",
+        "overloaded: 100 agents, 100 erlangs fresh, half redial, a fifth call again",
+        "fluid limit (Ding, van der Mei and Koole)", "reconnects.toml", 40,
+        (abandons(40 / 140), wait(40 / 140, 100 * CALL, "mean calls"),
+         attempts_an_hour(140.0, 100 * CALL)),
+        (*_centre(100, 100, _exponential(100 * CALL)), "call_centre.redial_probability=0.5",
+         "call_centre.reconnect_probability=0.2",
+         f"call_centre.redial_delay_minutes={_exponential(500 * CALL)}",
+         f"call_centre.reconnect_delay_minutes={_exponential(500 * CALL)}"),
+    )  # fmt: skip
     yield Case(
         "hopeless", "up to 4 attempts, redialled with 0.6, none answered", "geometric series",
         "hopeless.toml", 20,
@@ -430,6 +460,32 @@ def _unit_cases() -> Iterator[Case]:
             station_wait(third.mean_wait, CALL, "1/arrivals"),
             summary("mean time inside (min)", "mean_minutes_in_unit", time * CALL),
         ),
+    )  # fmt: skip
+    yield Case(
+        "walks", "the same, each walk exponential with the same mean",
+        "Jackson: walks change no queue", "network.toml", 80,
+        (
+            station_wait(second.mean_wait, CALL, "1/arrivals", "screening"),
+            station_wait(third.mean_wait, CALL, "1/arrivals"),
+            summary("mean time inside (min)", "mean_minutes_in_unit", time * CALL),
+        ),
+        tuple(
+            f"unit_types.clinic.stations.{station}.walk_minutes={_exponential(mean)}"
+            for station, mean in (("registration", 0.5), ("screening", 1.0), ("vaccination", 2.0))
+        ),
+    )  # fmt: skip
+    yield Case(
+        "walk_in_hours", "M(t)/M/infinity from empty: walk-ins by hour of the day",
+        "number in service (Eick, Massey and Whitt)", "walk_in_hours.toml", 2,
+        tuple(
+            Quantity(
+                f"mean number in service at {hour:02d}:00",
+                _in_service_by(hour),
+                _seen("in_service", 60 * hour, 60 * hour + 1),
+            )
+            for hour in (10, 12, 14, 16)
+        ),
+        _clinics(620),
     )  # fmt: skip
     yield Case(
         "little", "M/M/3, 1.8 erlangs: patients counted every 5 minutes", "Little's law",
@@ -599,6 +655,13 @@ def _seated(minute: int) -> float:
         jabs, step, lambda t: np.where(t >= 2, gammaincc(4.0, t * 4.0 / 30.0), 0.0)
     )
     return float(seated[-1])
+
+
+def _in_service_by(hour: int) -> float:
+    """Mean number in service at a full hour, of walk-ins from 8 to 16 who stay 30 minutes."""
+    weights = np.array([1.0, 3, 5, 3, 0, 2, 4, 2])
+    rates = np.repeat(3000 * weights / weights.sum() / 60, 60)
+    return float(infinite_server_mean(rates, 1.0, lambda t: np.exp(-t / 30))[60 * (hour - 8) - 1])
 
 
 def _of_target(name: str, measure: str, exact: float) -> Quantity:
