@@ -32,9 +32,10 @@ def describe(
     with errors_reported():
         suffix = _suffix(out)
         from sim.experiment.sources import put
-        from sim.presentation.description import Described, description, read_verification
+        from sim.presentation.description import Described, description
         from sim.presentation.document import html
         from sim.presentation.markdown import markdown
+        from sim.presentation.verification_words import read_verification
 
         results = read_verification(verification) if verification else None
         page = description(Described.of(scenario, overrides or (), results))

@@ -221,6 +221,12 @@ def html(document: Document) -> str:
     return page
 
 
+def fragment(blocks: Sequence[Block]) -> str:
+    """Blocks as a piece of HTML, for a page that has a frame and a style of its own."""
+    shown = _environment().get_template("blocks.html").make_module()
+    return str(shown.show(_numbered(Document("", blocks))))  # type: ignore[attr-defined]
+
+
 def _numbered(document: Document) -> list[dict[str, Any]]:
     """What the template needs of each block: kind, block, an id, blocks below, level."""
     number = 0

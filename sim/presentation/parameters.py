@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sim.language import N_, _
+from sim.presentation.document import Code, Text
 from sim.scenario import MINUTE_US, Distribution, Scenario, dotted
 from sim.scenario_errors import schema_node, split_key
 from sim.scenario_files import (
@@ -89,12 +90,12 @@ def parameters(scenario: Scenario, raw: Mapping[str, Any]) -> list[Parameter]:
     reasons = scenario.model_copy(update={"sources": scenario.not_varied})
     found: dict[Parameter, list[str]] = {}
     for path, value in _values(_world(file_data(scenario))):
-        there, keys = path in given, split_key(path)
-        node = schema_node(keys, {}) or {}
+        there, parts = path in given, split_key(path)
+        node = schema_node(parts, {}) or {}
         alike = Parameter(
-            (_kind(keys) if there else _pattern(keys),),
+            (_kind(parts) if there else _pattern(parts),),
             _in_words(value),
-            _unit(keys[-1], value, node),
+            _unit(parts[-1], value, node),
             str(node.get("description", "")),
             _range(path, value, ranges, reasons),
             _source(scenario, path, value) if there else "",
@@ -137,6 +138,14 @@ def distributions(scenario: Scenario) -> list[Drawn]:
                 moments[said] = moments_of_quantiles(table, per_one)
             found.setdefault(said, []).append(path)
     return [Drawn(tuple(paths), *said, *moments[said]) for said, paths in found.items()]
+
+
+def keys(paths: Sequence[str]) -> Text:
+    """Dotted paths as text of a page."""
+    said: list[str] = []
+    for path in paths:
+        said += [", ", Code(path)] if said else [Code(path)]
+    return said
 
 
 def _world(data: Mapping[str, Any]) -> dict[str, Any]:
