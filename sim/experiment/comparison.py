@@ -391,6 +391,24 @@ def read_comparison(folder: Path) -> dict[str, Any]:
     return found
 
 
+def open_comparison(folder: Path) -> Comparison:
+    """The comparison in a folder, of the runs that it names.
+
+    Raises RunError where it or one of its runs cannot be read, or a run is another by now.
+    """
+    manifest = read_comparison(folder)
+    runs = {}
+    for name, identity in manifest["runs"].items():
+        place = Path(str(manifest.get("folders", {}).get(name, "")))
+        # as it was when the comparison was made, within it, or beside it: it may have been moved
+        places = [place, folder / "runs" / place.name, folder.parent / place.name]
+        run = open_run(next((path for path in places if path.is_dir()), place))
+        if {**identity, "replications": 0} != {**_identity_of(run), "replications": 0}:
+            raise RunError(f"{run.folder} is another run than the one compared in {folder}")
+        runs[name] = run
+    return comparison(runs, manifest["replications"])
+
+
 def _check_comparison_folder(folder: Path, identity: Mapping[str, Any]) -> None:
     """Raise RunError if the folder holds anything but this comparison."""
     own = {COMPARISON_MANIFEST, "pictures", "runs", *(f"{name}.csv" for name in _TABLES)}

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from sim.experiment.coverage import SCOPES, cumulative
 from sim.experiment.statistics import Estimate, mean_interval
-from sim.language import long_date
+from sim.language import N_, long_date
 from sim.scenario import Scenario
 
 Tables = Mapping[str, pd.DataFrame]
@@ -37,83 +37,90 @@ class Measure:
         return 0.0, 1.0 if self.unit == "share" else math.inf
 
 
-_END = "at the end of the simulation"
-
 MEASURES: dict[str, Measure] = {
     # People
-    "target": Measure("persons", "people of all groups"),
-    "first_doses_by_deadline": Measure("persons", "of the target with a first dose by then"),
-    "fully_vaccinated_by_deadline": Measure("persons", "of the target fully vaccinated by then"),
-    "first_dose_coverage_by_deadline": Measure("share", "first dose, of the target"),
-    "full_coverage_by_deadline": Measure("share", "fully vaccinated, of the target"),
+    "target": Measure("persons", N_("people of all groups")),
+    "first_doses_by_deadline": Measure("persons", N_("of the target with a first dose by then")),
+    "fully_vaccinated_by_deadline": Measure(
+        "persons", N_("of the target fully vaccinated by then")
+    ),
+    "first_dose_coverage_by_deadline": Measure("share", N_("first dose, of the target")),
+    "full_coverage_by_deadline": Measure("share", N_("fully vaccinated, of the target")),
     "population_first_dose_coverage_by_deadline": Measure(
-        "share", "first dose, of all inhabitants, those vaccinated before the campaign included"
+        "share", N_("first dose, of all inhabitants, those vaccinated before the campaign included")
     ),
     "population_full_coverage_by_deadline": Measure(
-        "share", "fully vaccinated, of all inhabitants, those vaccinated before included"
+        "share", N_("fully vaccinated, of all inhabitants, those vaccinated before included")
     ),
-    "first_doses_by_end": Measure("persons", f"of the target with a first dose {_END}"),
-    "fully_vaccinated_by_end": Measure("persons", f"of the target fully vaccinated {_END}"),
+    "first_doses_by_end": Measure(
+        "persons", N_("of the target with a first dose at the end of the simulation")
+    ),
+    "fully_vaccinated_by_end": Measure(
+        "persons", N_("of the target fully vaccinated at the end of the simulation")
+    ),
     "first_dose_goal_day": Measure(
-        "days", "after campaign.first_day: first doses reach campaign.coverage_goal of inhabitants"
+        "days",
+        N_("after campaign.first_day: first doses reach campaign.coverage_goal of inhabitants"),
     ),
     "full_goal_day": Measure(
-        "days", "after campaign.first_day: the fully vaccinated reach campaign.coverage_goal"
+        "days", N_("after campaign.first_day: the fully vaccinated reach campaign.coverage_goal")
     ),
     "first_dose_completion_day": Measure(
-        "days", "after campaign.first_day: the whole target has a first dose"
+        "days", N_("after campaign.first_day: the whole target has a first dose")
     ),
     "completion_day": Measure(
-        "days", "after campaign.first_day: the whole target is fully vaccinated"
+        "days", N_("after campaign.first_day: the whole target is fully vaccinated")
     ),
     # Doses
-    "doses_delivered": Measure("doses", "arrived at the provincial store"),
-    "doses_administered": Measure("doses", "given"),
-    "doses_administered_first": Measure("doses", "given as first doses"),
-    "doses_administered_second": Measure("doses", "given as second doses"),
-    "doses_administered_by_deadline": Measure("doses", "given by the deadline"),
-    "doses_wasted": Measure("doses", "discarded from opened vials or lost in storage"),
-    "doses_wasted_open_vials": Measure("doses", "discarded from opened vials"),
-    "doses_lost_in_storage": Measure("doses", "lost in storage"),
-    "doses_extra": Measure("doses", "drawn from vials beyond the label"),
-    "doses_on_hand_by_end": Measure("doses", f"in closed vials {_END}"),
-    "waste_share": Measure("share", "wasted, of the doses delivered and extra"),
+    "doses_delivered": Measure("doses", N_("arrived at the provincial store")),
+    "doses_administered": Measure("doses", N_("given")),
+    "doses_administered_first": Measure("doses", N_("given as first doses")),
+    "doses_administered_second": Measure("doses", N_("given as second doses")),
+    "doses_administered_by_deadline": Measure("doses", N_("given by the deadline")),
+    "doses_wasted": Measure("doses", N_("discarded from opened vials or lost in storage")),
+    "doses_wasted_open_vials": Measure("doses", N_("discarded from opened vials")),
+    "doses_lost_in_storage": Measure("doses", N_("lost in storage")),
+    "doses_extra": Measure("doses", N_("drawn from vials beyond the label")),
+    "doses_on_hand_by_end": Measure("doses", N_("in closed vials at the end of the simulation")),
+    "waste_share": Measure("share", N_("wasted, of the doses delivered and extra")),
     # Telephone
-    "calls_offered": Measure("calls", "attempts within opening hours"),
-    "calls_answered": Measure("calls", "taken by an agent"),
-    "calls_abandoned": Measure("calls", "the caller left the queue"),
-    "calls_blocked": Measure("calls", "heard the busy signal"),
-    "calls_cut_off": Measure("calls", "still waiting at closing"),
-    "calls_closed": Measure("calls", "outside opening hours"),
-    "answered_share": Measure("share", "answered, of the calls offered"),
+    "calls_offered": Measure("calls", N_("attempts within opening hours")),
+    "calls_answered": Measure("calls", N_("taken by an agent")),
+    "calls_abandoned": Measure("calls", N_("the caller left the queue")),
+    "calls_blocked": Measure("calls", N_("heard the busy signal")),
+    "calls_cut_off": Measure("calls", N_("still waiting at closing")),
+    "calls_closed": Measure("calls", N_("outside opening hours")),
+    "answered_share": Measure("share", N_("answered, of the calls offered")),
     "answered_within_target_share": Measure(
-        "share", "answered within answer_target_seconds, of the calls offered (service level)"
+        "share", N_("answered within answer_target_seconds, of the calls offered (service level)")
     ),
-    "mean_wait_minutes": Measure("min", "mean wait of the answered calls"),
-    "agent_occupancy": Measure("share", "agents' time on calls, of their time on duty"),
-    "agent_hours": Measure("h", "agents on duty, overtime included"),
-    "persons_calling": Measure("persons", "who called to book"),
-    "persons_got_through": Measure("persons", "who called to book and reached an agent"),
-    "persons_gave_up": Measure("persons", "who called to book, in vain, and gave up for good"),
-    "telephone_bookings": Measure("persons", "registered by telephone"),
-    "other_bookings": Measure("persons", "registered through other channels"),
-    "attempts_per_booking": Measure("calls per booking", "attempts of those calling to book"),
+    "mean_wait_minutes": Measure("min", N_("mean wait of the answered calls")),
+    "agent_occupancy": Measure("share", N_("agents' time on calls, of their time on duty")),
+    "agent_hours": Measure("h", N_("agents on duty, overtime included")),
+    "persons_calling": Measure("persons", N_("who called to book")),
+    "persons_got_through": Measure("persons", N_("who called to book and reached an agent")),
+    "persons_gave_up": Measure("persons", N_("who called to book, in vain, and gave up for good")),
+    "telephone_bookings": Measure("persons", N_("registered by telephone")),
+    "other_bookings": Measure("persons", N_("registered through other channels")),
+    "attempts_per_booking": Measure("calls per booking", N_("attempts of those calling to book")),
     # Units
-    "appointments": Measure("persons", "due, both doses"),
-    "no_show_share": Measure("share", "of the appointments"),
-    "turned_away_no_dose": Measure("persons", "came and found no dose"),
-    "left_waiting": Measure("persons", "left before the jab because the wait was too long"),
-    "turned_away_late": Measure("persons", "not served before the overtime limit, or came late"),
-    "mean_minutes_in_unit": Measure("min", "from arrival to exit"),
-    "max_inside": Measure("persons", "most people inside one unit at once"),
-    "latest_exit_minutes": Measure("min", "last patient's exit after closing, latest of all"),
-    "station_{name}_mean_wait_minutes": Measure("min", "mean wait at the station"),
-    "station_{name}_max_queue": Measure("persons", "longest queue at the station in any unit"),
+    "appointments": Measure("persons", N_("due, both doses")),
+    "no_show_share": Measure("share", N_("of the appointments")),
+    "turned_away_no_dose": Measure("persons", N_("came and found no dose")),
+    "left_waiting": Measure("persons", N_("left before the jab because the wait was too long")),
+    "turned_away_late": Measure(
+        "persons", N_("not served before the overtime limit, or came late")
+    ),
+    "mean_minutes_in_unit": Measure("min", N_("from arrival to exit")),
+    "max_inside": Measure("persons", N_("most people inside one unit at once")),
+    "latest_exit_minutes": Measure("min", N_("last patient's exit after closing, latest of all")),
+    "station_{name}_mean_wait_minutes": Measure("min", N_("mean wait at the station")),
+    "station_{name}_max_queue": Measure("persons", N_("longest queue at the station in any unit")),
     "station_{name}_utilisation": Measure(
-        "share", "time in use (overtime included), of the time staffed on days with a session"
+        "share", N_("time in use (overtime included), of the time staffed on days with a session")
     ),
     "staff_hours_{name}": Measure(
-        "h", "staff on duty within opening hours on days with a session, all units"
+        "h", N_("staff on duty within opening hours on days with a session, all units")
     ),
 }
 """Every measure by name; {name} stands for the name of a station."""

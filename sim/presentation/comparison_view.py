@@ -16,6 +16,7 @@ from sim.experiment.comparison import Comparison
 from sim.experiment.coverage import SCOPES
 from sim.experiment.measures import as_date, measure
 from sim.experiment.statistics import quantile_band
+from sim.language import N_, _, named, short_date
 from sim.model.records import REASONS
 from sim.presentation import style
 from sim.presentation.figures import date_axis, deadline_line, drawing, new_figure
@@ -30,7 +31,7 @@ from sim.presentation.terminal import (
     table,
 )
 
-_SCOPE_NAMES = {"first": "first dose", "full": "fully vaccinated"}
+_SCOPE_NAMES = {"first": N_("first dose"), "full": N_("fully vaccinated")}
 _CHANGES_SHOWN = 30
 _FEW = 20
 """Below so many replications, what common random numbers gain is known only roughly."""
@@ -45,8 +46,10 @@ def comparison_text(comparison: Comparison) -> str:
     seed = comparison.runs[comparison.base].settings.seed
     n = comparison.replications
     lines = [
-        *table([(name, run.scenario.title or "") for name, run in comparison.runs.items()], "<<"),
-        f"{replications(n)} of each with seed {seed}: the same people with the same luck in each.",
+        *table([(name, named(run.scenario.title)) for name, run in comparison.runs.items()], "<<"),
+        _(
+            "{replications} of each with seed {seed}: the same people with the same luck in each."
+        ).format(replications=replications(n), seed=seed),
     ]
     for name in comparison.others:
         lines += ["", *_changes(comparison, name), "", *_differences(comparison, name)]
@@ -58,24 +61,27 @@ def comparison_text(comparison: Comparison) -> str:
 def _changes(comparison: Comparison, name: str) -> list[str]:
     changes = comparison.changes[comparison.changes["scenario"] == name]
     if changes.empty:
-        return [f"{comparison.base} and {name} are the same scenario"]
+        same = _("{base} and {other} are the same scenario")
+        return [same.format(base=comparison.base, other=name)]
+    nothing = _("(nothing)")
     rows = [
-        (row["path"], row["base"] or "(nothing)", "->", row["value"] or "(nothing)")
-        for _, row in changes.head(_CHANGES_SHOWN).iterrows()
+        (row["path"], row["base"] or nothing, "->", row["value"] or nothing)
+        for row in changes.head(_CHANGES_SHOWN).to_dict("records")
     ]
     more = len(changes) - len(rows)
     return [
-        f"What changes from {comparison.base} to {name}",
+        _("What changes from {base} to {other}").format(base=comparison.base, other=name),
         *table(rows, "<<<<"),
-        *([f"  and {more:,} more values"] if more else []),
+        *([_("  and {n} more values").format(n=count(more))] if more else []),
     ]
 
 
 def _differences(comparison: Comparison, name: str) -> list[str]:
     base, rows_of = comparison.base, _by_measure(comparison, name)
     words = label_words(comparison.runs[base])
-    words |= {"deadline": "the deadline", "end": "the end"}
-    rows: list[tuple[str, ...]] = [("", base, name, "difference", "95 % interval", "independent*")]
+    words |= {"deadline": _("the deadline"), "end": _("the end")}
+    heads = (_("difference"), _("95 % interval"), _("independent*"))
+    rows: list[tuple[str, ...]] = [("", base, name, *heads)]
     headings: dict[int, str] = {}
     alike: list[str] = []
     unreached: list[str] = []
@@ -84,7 +90,7 @@ def _differences(comparison: Comparison, name: str) -> list[str]:
         for key, label in measures:
             if key not in rows_of:  # runs of a version that did not have it
                 continue
-            row, text = rows_of[key], label.format(**words).rstrip("*")
+            row, text = rows_of[key], _(label).format(**words).rstrip("*")
             if start > 1 and row["difference"] == row["low"] == row["high"] == 0:
                 labels.append(text.strip())
             elif row["unit"] == "days" and not _reached(comparison, name, key):
@@ -93,21 +99,24 @@ def _differences(comparison: Comparison, name: str) -> list[str]:
                 rows.append((text, *_cells(comparison, name, key, row)))
         if start == 1:
             of = [
-                f"{comparison.successes[n]:,} of {comparison.replications:,}" for n in (base, name)
+                _n_of(comparison.successes[each], comparison.replications) for each in (base, name)
             ]
-            rows.append(("everyone is fully vaccinated", *of, "", "", ""))
-        title = heading.format(**words)
-        alike += [f'all of "{title}"'] if len(labels) == len(measures) else labels
+            rows.append((_("everyone is fully vaccinated"), *of, "", "", ""))
+        title = _(heading).format(**words)
+        alike += (
+            [_('all of "{title}"').format(title=title)] if len(labels) == len(measures) else labels
+        )
         if len(rows) > start:
             headings[start] = title
     lines = table(rows, "<>>>>>")
-    out = [f"What comes of it: means, and the difference of {name} from {base}", lines[0]]
+    heading = _("What comes of it: means, and the difference of {other} from {base}")
+    out = [heading.format(other=name, base=base), lines[0]]
     for i, line in enumerate(lines[1:], 1):
         out += [headings[i]] if i in headings else []
         out.append(line)
     for title, labels in (
-        (f"Never in {base} nor in {name}", unreached),
-        ("The same in every replication", alike),
+        (_("Never in {base} nor in {other}").format(base=base, other=name), unreached),
+        (_("The same in every replication"), alike),
     ):
         if labels:
             out += _filled(f"{title}: {'; '.join(labels)}")
@@ -137,9 +146,9 @@ def _cells(
     if math.isnan(row["difference"]):
         return means[0], means[1], "–", "", ""
     if math.isnan(row["low"]):
-        between = "one replication" if row["pairs"] == 1 else ""
+        between = _("one replication") if row["pairs"] == 1 else ""
     elif row["low"] == row["high"]:
-        between = "the same in all"
+        between = _("the same in all")
     else:
         low, high = signed(row["low"], unit), signed(row["high"], unit)
         number, space, suffix = low.partition(" ")
@@ -158,10 +167,16 @@ def _mean(comparison: Comparison, name: str, key: str, mean: float) -> str:
         return "–" if math.isnan(mean) else amount(mean, measure(key).unit)
     if not math.isnan(mean):
         day = as_date(comparison.runs[name].scenario, mean)
-        return f"{day.day} {day:%b %Y}"
+        return short_date(day, year=True)
     values = comparison.measures(name).get(key, pd.Series(dtype="float64"))
     reached = int(values.notna().sum())
-    return f"in {reached:,} of {len(values):,}" if reached else "not reached"
+    if not reached:
+        return _("not reached")
+    return _("in {n_of}").format(n_of=_n_of(reached, len(values)))
+
+
+def _n_of(n: int, of: int) -> str:
+    return _("{n} of {of}").format(n=count(n), of=count(of))
 
 
 def _rounded(number: float) -> str:
@@ -174,21 +189,31 @@ def _rounded(number: float) -> str:
 def _gain(comparison: Comparison, name: str) -> list[str]:
     """What common random numbers are worth, measured on the first measure that varies."""
     n = comparison.replications
-    note = "* replications of each scenario that independent seeds need for the same precision"
+    note = _("* replications of each scenario that independent seeds need for the same precision")
     rows = _by_measure(comparison, name)
-    labels = {key: label for _, measures in SHOWN for key, label in measures}
+    labels = {key: label for _heading, measures in SHOWN for key, label in measures}
     finite = [key for key in labels if key in rows and math.isfinite(rows[key]["independent"])]
     if not finite:
-        return [f"{note}: unknown here, since no difference varies"]
+        return [_("{note}: unknown here, since no difference varies").format(note=note)]
     key = _HEADLINE if _HEADLINE in finite else finite[0]
     columns = ("independent", "independent_low", "independent_high")
     middle, low, high = (_rounded(rows[key][column]) for column in columns)
-    between = f" (95 % interval {low} to {high})" if low else ""
     words = label_words(comparison.runs[name])
-    label = labels[key].format(**words).strip(" *")
-    sentence = f"{note}; for {label}, about {middle}{between} instead of {n:,}."
+    sentence = (
+        _("{note}; for {measure}, about {middle} (95 % interval {low} to {high}) instead of {n}.")
+        if low
+        else _("{note}; for {measure}, about {middle} instead of {n}.")
+    ).format(
+        note=note,
+        measure=_(labels[key]).format(**words).strip(" *"),
+        middle=middle,
+        low=low,
+        high=high,
+        n=count(n),
+    )
     if n < _FEW:
-        sentence += f" From {replications(n)} that is known only roughly."
+        roughly = _("From {replications} that is known only roughly.")
+        sentence += " " + roughly.format(replications=replications(n))
     return _filled(sentence)
 
 
@@ -201,16 +226,23 @@ def _filled(text: str) -> list[str]:
 def _reasons(comparison: Comparison) -> list[str]:
     reasons = comparison.reasons
     deadlines = {on(run.scenario.campaign.deadline) for run in comparison.runs.values()}
-    when = f"on {deadlines.pop()}" if len(deadlines) == 1 else "on each one's deadline"
-    lines = [f"Who is vaccinated {when}, and why the others are not (mean persons)"]
+    lines = [
+        _("Who is vaccinated on {day}, and why the others are not (mean persons)")
+        if len(deadlines) == 1
+        else _(
+            "Who is vaccinated on each one's deadline, and why the others are not (mean persons)"
+        )
+    ]
+    lines[0] = lines[0].format(day=min(deadlines))
     for scope in SCOPES:
         means = reasons[reasons["scope"] == scope].pivot_table(
             index="reason", columns="scenario", values="persons", sort=False
         )
         means = means.loc[means.max(axis=1) > 0, list(comparison.runs)]
-        rows = [(_SCOPE_NAMES[scope], *comparison.runs)]
+        rows = [(_(_SCOPE_NAMES[scope]), *comparison.runs)]
         rows += [
-            (f"  {REASONS[str(reason)]}", *map(count, means.loc[reason])) for reason in means.index
+            (f"  {_(REASONS[str(reason)])}", *map(count, means.loc[reason]))
+            for reason in means.index
         ]
         lines += table(rows, "<" + ">" * len(comparison.runs))
     return lines
@@ -263,8 +295,12 @@ def pictures(comparison: Comparison) -> Iterator[tuple[str, Figure]]:
 def coverage(comparison: Comparison) -> Figure:
     """Share of the target vaccinated by date, a curve a scenario, with its band."""
     n = comparison.replications
-    band = f" (median of {replications(n)}, band: 5 to 95 %)" if n > 1 else ""
-    figure = new_figure(f"Coverage of the target over time{band}", _subtitle(comparison), 3.8)
+    title = (
+        _("Coverage of the target over time (median of {replications}, band: 5 to 95 %)")
+        if n > 1
+        else _("Coverage of the target over time")
+    )
+    figure = new_figure(title.format(replications=replications(n)), _subtitle(comparison), 3.8)
     panels = figure.subplots(1, 2, sharex=True, sharey=True)
     colours = _colours(comparison)
     for axes, scope in zip(panels, SCOPES, strict=True):
@@ -275,14 +311,14 @@ def coverage(comparison: Comparison) -> Figure:
             low, median, high = quantile_band(shares.to_numpy(), (0.05, 0.5, 0.95))
             axes.plot(shares.columns, median, color=colours[name], label=name)
             axes.fill_between(shares.columns, low, high, color=colours[name], alpha=0.3, lw=0)
-        axes.set_title(_SCOPE_NAMES[scope])
+        axes.set_title(_(_SCOPE_NAMES[scope]))
         axes.set_ylim(0, 1.02)
         axes.yaxis.set_major_formatter(PercentFormatter(1, 0, symbol=" %"))
         date_axis(axes)
         deadlines = {run.scenario.campaign.deadline for run in comparison.runs.values()}
         for day in sorted(deadlines):
             deadline_line(axes, day, label=axes is panels[0] and len(deadlines) == 1)
-    panels[0].set_ylabel("share of the target")
+    panels[0].set_ylabel(_("share of the target"))
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4))
     return figure
@@ -292,7 +328,9 @@ def reasons(comparison: Comparison) -> Figure:
     """The target by reason at the deadline: a bar a scenario, for each dose."""
     names = list(comparison.runs)
     figure = new_figure(
-        f"The target at the deadline, by reason (mean of {replications(comparison.replications)})",
+        _("The target at the deadline, by reason (mean of {replications})").format(
+            replications=replications(comparison.replications)
+        ),
         _subtitle(comparison),
         2.3 + 0.4 * len(names),
     )
@@ -313,17 +351,17 @@ def reasons(comparison: Comparison) -> Figure:
                     names, width, left=left, color=style.REASONS[reason], height=0.7
                 )
             left += width
-        axes.set_title(_SCOPE_NAMES[scope])
+        axes.set_title(_(_SCOPE_NAMES[scope]))
         axes.set_xlim(0, largest * 1.02)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x / scale:,.0f}"))
         axes.xaxis.set_major_locator(MaxNLocator(6))
-        axes.set_xlabel("thousand people" if scale == 1000 else "people")
+        axes.set_xlabel(_("thousand people") if scale == 1000 else _("people"))
         axes.grid(axis="y", visible=False)
     panels[0].invert_yaxis()
     shown = [reason for reason in REASONS if reason in handles]
     figure.legend(
         [handles[reason] for reason in shown],
-        [REASONS[reason] for reason in shown],
+        [_(REASONS[reason]) for reason in shown],
         loc="outside lower center",
         ncols=2,
     )
@@ -331,7 +369,7 @@ def reasons(comparison: Comparison) -> Figure:
 
 
 def _subtitle(comparison: Comparison) -> str:
-    titles = [run.scenario.title for run in comparison.runs.values()]
+    titles = [named(run.scenario.title) for run in comparison.runs.values()]
     return " – ".join(title for title in titles if title)
 
 

@@ -7,12 +7,16 @@ Each kind has a module `<kind>_view.py` with `text(study) -> str`, the sentence 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sim.experiment.results import RunError
 from sim.experiment.study import Study
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 KINDS = ("goal", "staff", "sensitivity", "risk", "backtest")
 
@@ -37,11 +41,17 @@ def study_data(study: Study) -> dict[str, Any]:
     }
 
 
+def pictures(study: Study) -> Iterator[tuple[str, Figure]]:
+    """The pictures of a study, by name."""
+    found: Iterator[tuple[str, Figure]] = _view(study).pictures(study)
+    return found
+
+
 def save_pictures(study: Study) -> list[Path]:
     """Draw the pictures of a study into its folder."""
     from sim.presentation.figures import save_figures
 
-    return save_figures(_view(study).pictures(study), study.folder / "pictures")
+    return save_figures(pictures(study), study.folder / "pictures")
 
 
 def _view(study: Study) -> Any:

@@ -21,6 +21,7 @@ from sim.experiment.replications import counted
 from sim.experiment.settings import SettingsError
 from sim.experiment.statistics import Estimate
 from sim.experiment.sweep import Sweep
+from sim.language import _, named, short_date
 from sim.presentation import style
 from sim.presentation.figures import drawing, new_figure
 from sim.presentation.run_view import precision_words
@@ -73,8 +74,10 @@ def sweep_text(sweep: Sweep, measures: Sequence[str]) -> str:
     estimates = {name: sweep.estimates(name) for name in measures}
     labels = short_names(sweep.factors)
     lines = [
-        f"{points:,} points of {_replications(sweep)} with seed {sweep.seed}: "
-        "the same people with the same luck in each.",
+        _(
+            "{points} points of {replications} with seed {seed}: the same people with the same "
+            "luck in each."
+        ).format(points=f"{points:,}", replications=_replications(sweep), seed=sweep.seed),
         *table([(labels[path], path) for path in sweep.factors], "<<"),
         "",
     ]
@@ -83,13 +86,14 @@ def sweep_text(sweep: Sweep, measures: Sequence[str]) -> str:
     if points > _ROWS_SHOWN:
         first = estimates[measures[0]]["mean"]
         order = list(first.sort_values(ascending=False, kind="stable").index[:_BEST_SHOWN])
-        lines.append(f"The {len(order)} points with the highest {measures[0]}:")
+        highest = _("The {n} points with the highest {measure}:")
+        lines.append(highest.format(n=len(order), measure=measures[0]))
     rows = [
         (
-            "point",
+            _("point"),
             *labels.values(),
-            *(["replications"] if several else []),
-            *(cell for name in measures for cell in (name, "95 % interval")),
+            *([_("replications")] if several else []),
+            *(cell for name in measures for cell in (name, _("95 % interval"))),
         )
     ]
     for point in order:
@@ -104,26 +108,33 @@ def sweep_text(sweep: Sweep, measures: Sequence[str]) -> str:
     lines += table(rows, ">" * len(rows[0]))
     if sweep.precision:
         lines += ["", _precision_text(sweep)]
-    lines += ["", f"Results: {sweep.folder}"]
+    lines += ["", _("Results: {folder}").format(folder=sweep.folder)]
     return "\n".join(lines)
 
 
 def _replications(sweep: Sweep) -> str:
     """5 replications, or 8 to 23 replications."""
     fewest, most = sweep.counts.min(), sweep.counts.max()
-    return counted(most) if fewest == most else f"{fewest:,} to {counted(most)}"
+    if fewest == most:
+        return counted(most)
+    return _("{fewest} to {replications}").format(fewest=f"{fewest:,}", replications=counted(most))
 
 
 def _precision_text(sweep: Sweep) -> str:
     assert sweep.precision
-    wanted = f"Precision ({precision_words(sweep.precision)}): "
-    missed = sweep.imprecise
+    wanted, missed = precision_words(sweep.precision), sweep.imprecise
     if not missed:
-        return f"{wanted}reached at every point."
+        return _("Precision ({wanted}): reached at every point.").format(wanted=wanted)
     names = ", ".join(map(str, missed[:_BEST_SHOWN])) + (", ..." if missed[_BEST_SHOWN:] else "")
-    return (
-        f"{wanted}not reached at {len(missed):,} of {len(sweep.points):,} points with "
-        f"{counted(sweep.precision.at_most)} ({names})."
+    return _(
+        "Precision ({wanted}): not reached at {missed} of {points} points with {replications} "
+        "({names})."
+    ).format(
+        wanted=wanted,
+        missed=f"{len(missed):,}",
+        points=f"{len(sweep.points):,}",
+        replications=counted(sweep.precision.at_most),
+        names=names,
     )
 
 
@@ -147,7 +158,7 @@ def _cells(sweep: Sweep, name: str, row: dict[Any, Any]) -> tuple[str, str]:
     unit = measure(name).unit
     if math.isnan(row["mean"]):
         if unit == "days" and row["n"]:
-            return f"in {row['n']} of {sweep.counts[row['point']]}", ""
+            return _("in {n} of {of}").format(n=row["n"], of=sweep.counts[row["point"]]), ""
         return "–", ""
     mean = _value(sweep, row["mean"], unit)
     if unit == "days" and row["low"] < row["high"]:
@@ -159,7 +170,7 @@ def _cells(sweep: Sweep, name: str, row: dict[Any, Any]) -> tuple[str, str]:
 def _value(sweep: Sweep, value: float, unit: str) -> str:
     if unit == "days" and "campaign.first_day" not in sweep.factors:
         day = as_date(sweep.scenario, value)
-        return f"{day.day} {day:%b %Y}"
+        return short_date(day, year=True)
     return amount(max(value, 0.0), unit)
 
 
@@ -226,11 +237,13 @@ def picture(sweep: Sweep, name: str, axes: Sequence[str] | None = None) -> Figur
 
 
 def _title(sweep: Sweep, name: str) -> str:
-    return f"{name}: {measure(name).meaning} (mean of {_replications(sweep)})"
+    return _("{measure}: {meaning} (mean of {replications})").format(
+        measure=name, meaning=_(measure(name).meaning), replications=_replications(sweep)
+    )
 
 
 def _line(sweep: Sweep, name: str) -> Figure:
-    figure = new_figure(_title(sweep, name), sweep.scenario.title, 3.8)
+    figure = new_figure(_title(sweep, name), named(sweep.scenario.title), 3.8)
     axes = figure.subplots()
     frame, path = sweep.estimates(name), sweep.factors[0]
     x, labels = _places(frame[path])
@@ -245,7 +258,7 @@ def _line(sweep: Sweep, name: str) -> Figure:
 def _scatter(sweep: Sweep, name: str) -> Figure:
     columns = min(len(sweep.factors), 2)
     rows = math.ceil(len(sweep.factors) / columns)
-    figure = new_figure(_title(sweep, name), sweep.scenario.title, 0.9 + 2.9 * rows)
+    figure = new_figure(_title(sweep, name), named(sweep.scenario.title), 0.9 + 2.9 * rows)
     panels = np.atleast_1d(figure.subplots(rows, columns, sharey=True)).ravel()
     frame = sweep.estimates(name)
     for axes, path in zip(panels, sweep.factors, strict=False):
@@ -285,7 +298,7 @@ def _measure_axis(axes: Axes, name: str) -> None:
         axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{100 * y:g} %"))
     else:
         axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:,g}"))
-        axes.set_ylabel("days after campaign.first_day" if unit == "days" else unit)
+        axes.set_ylabel(_("days after campaign.first_day") if unit == "days" else _(unit))
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
 
 
@@ -299,7 +312,7 @@ def _heat_maps(sweep: Sweep, name: str, axes: list[str], named: bool) -> Figure:
         maps = [([], frame)]
     elif named or panels.ngroups > _MOST_PANELS:
         maps = [([], frame)]
-        note = f"mean over the values of {', '.join(others)}"
+        note = _("mean over the values of {others}").format(others=", ".join(others))
     else:
         labels = short_names(others)
         maps = [
@@ -307,16 +320,16 @@ def _heat_maps(sweep: Sweep, name: str, axes: list[str], named: bool) -> Figure:
                 [f"{labels[path]} = {shown(here[path].iloc[0])}" for path in others],
                 here,
             )
-            for _, here in panels
+            for _levels, here in panels
         ]
     tables = [(title, _crossed(here, axes)) for title, here in maps]
     columns = min(len(tables), 3)
     rows = math.ceil(len(tables) / columns)
     height = 1.1 + rows * (0.9 + 0.15 * len(others) + 0.32 * max(len(tables[0][1]), 3))
-    subtitle = " – ".join(text for text in (sweep.scenario.title, note) if text)
+    subtitle = " – ".join(text for text in (_(sweep.scenario.title), note) if text)
     figure = new_figure(_title(sweep, name), subtitle, height)
     grid = np.atleast_1d(figure.subplots(rows, columns, sharex=True, sharey=True)).ravel()
-    values = np.concatenate([crossed.to_numpy().ravel() for _, crossed in tables])
+    values = np.concatenate([crossed.to_numpy().ravel() for _panel, crossed in tables])
     known = values[~np.isnan(values)]
     low, high = (known.min(), known.max()) if known.size else (0.0, 1.0)
     scale = Normalize(low, high if high > low else low + 1)
@@ -331,7 +344,7 @@ def _heat_maps(sweep: Sweep, name: str, axes: list[str], named: bool) -> Figure:
         bar = figure.colorbar(ScalarMappable(scale, _COLOURS), ax=list(grid), pad=0.02)
         unit = measure(name).unit
         bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: _short(y, unit)))
-        bar.set_label("" if unit == "share" else unit)
+        bar.set_label("" if unit == "share" else _(unit))
     return figure
 
 

@@ -1,0 +1,61 @@
+"""The command that writes a report to print or to send on: `report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sim.cli.console import UserError, errors_reported, read_scenario_or_run
+from sim.language import N_, _, language
+
+
+def report(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN", help=N_("Folder of a run, a comparison, a sweep or another study.")
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.html", help=N_("Where to (default: beside the folder).")),
+    ] = None,
+    pdf: Annotated[
+        bool, typer.Option("--pdf", help=N_("Print it as PDF, too (needs Chromium)."))
+    ] = False,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="SCENARIO", help=N_("Tell all differences from this scenario (or run).")
+        ),
+    ] = None,
+) -> None:
+    """Write a report as one HTML file: verdict, pictures, tables, assumptions, validity."""
+    with errors_reported():
+        path = _path(folder, out)
+        base = read_scenario_or_run(against, None)[0] if against else None
+        from sim.experiment.sources import put
+        from sim.presentation.document import html
+        from sim.presentation.pdf import print_pdf
+        from sim.presentation.report import report as report_of
+
+        page = html(report_of(folder, base))
+        put(path, page.encode())
+        print(_("Report: {file}").format(file=path))
+        if pdf:
+            printed = path.with_suffix(".pdf")
+            print_pdf(page, printed)
+            print(_("PDF: {file}").format(file=printed))
+
+
+def _path(folder: Path, out: Path | None) -> Path:
+    """Where the report goes. Raises UserError where it cannot."""
+    if out is None:
+        return folder.resolve().with_name(f"{folder.resolve().name}-report-{language()}.html")
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise UserError(_("--out {file}: name a file that ends in .html").format(file=out))
+    if out.is_dir():
+        raise UserError(_("--out {file}: is a folder; name a file").format(file=out))
+    return out

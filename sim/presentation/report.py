@@ -1,0 +1,378 @@
+"""A report to print or to send on: verdict, pictures and tables, assumptions, validity.
+
+Of a run it tells everything that a committee asks; of a comparison, a sweep or another study the
+sentence first, then its pictures, then its tables. The same results give the same bytes.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from sim.experiment.answer import Answer, answer, sum_over_replications
+from sim.experiment.binding import Binding, binding
+from sim.experiment.comparison import open_comparison, scenario_changes
+from sim.experiment.coverage import SCOPES
+from sim.experiment.results import (
+    COMPARISON_MANIFEST,
+    STUDY_MANIFEST,
+    SWEEP_MANIFEST,
+    Run,
+    command,
+    open_run,
+)
+from sim.experiment.statistics import quantile_band
+from sim.language import N_, _, named
+from sim.presentation import binding_view, terminal
+from sim.presentation.document import (
+    Block,
+    Code,
+    Document,
+    Listing,
+    Paragraph,
+    Picture,
+    Section,
+    Table,
+    Text,
+)
+from sim.presentation.parameters import Parameter, parameters
+from sim.presentation.terminal import count, on, percent
+from sim.scenario import Scenario
+from sim.scenario_files import is_changed
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def report(folder: Path, against: Scenario | None = None) -> Document:
+    """The report of a run, sweep, comparison or study, in the language spoken.
+
+    `against`: a scenario from which all differences are told, of a run only. Raises RunError for a
+    folder that holds none of them, or one that is damaged.
+    """
+    for manifest, of in (
+        (SWEEP_MANIFEST, _sweep_report),
+        (COMPARISON_MANIFEST, _comparison_report),
+        (STUDY_MANIFEST, _study_report),
+    ):
+        if (folder / manifest).is_file():
+            return of(folder)
+    return report_of_run(open_run(folder), against)
+
+
+# A run ----------------------------------------------------------------------------------------
+
+
+def report_of_run(run: Run, against: Scenario | None = None) -> Document:
+    """The report of a run."""
+    told = _Told(run)
+    return Document(
+        named(run.scenario.title) or _("A campaign"),
+        [
+            *_verdict(told),
+            Section(_("Coverage"), _coverage(told)),
+            Section(_("Who is vaccinated, and why the others are not"), _reasons(told)),
+            Section(_("What binds, day by day"), _what_binds(told)),
+            Section(_("Doses"), _doses(told)),
+            Section(_("The call centre"), _call_centre(told)),
+            Section(_("The vaccination units"), _units(told)),
+            Section(_("Assumptions"), _assumptions(run, against)),
+            Section(_("Validity, and how to rerun it"), _validity(run)),
+        ],
+    )
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What several sections need, computed once."""
+
+    run: Run
+
+    @cached_property
+    def answer(self) -> Answer:
+        return answer(self.run)
+
+    @cached_property
+    def binding(self) -> Binding:
+        return binding(self.run)
+
+    @cached_property
+    def topics(self) -> list[Table]:
+        return terminal.measures_by_topic(self.run)
+
+    @cached_property
+    def pictures(self) -> dict[str, bytes]:
+        from sim.presentation import plots
+
+        return dict(_drawn(plots.pictures(self.run)))
+
+    def picture(self, name: str, alternative: str) -> Picture:
+        return Picture(self.pictures[name], alternative)
+
+
+def _verdict(told: _Told) -> list[Block]:
+    run = told.run
+    return [
+        Paragraph(terminal.verdict(told.answer), "answer"),
+        *(
+            Paragraph(_("Warning: {text}").format(text=text))
+            for text in terminal.warnings(run.scenario)
+        ),
+        Paragraph(terminal.ceiling_line(run.scenario)),
+        Paragraph(binding_view.sentence(told.binding)),
+    ]
+
+
+def _coverage(told: _Told) -> list[Block]:
+    notes = terminal.notes_on_measures(told.run)
+    return [
+        told.picture(
+            "coverage",
+            _("Curves of coverage by date, of all inhabitants and of the target: {verdict}").format(
+                verdict=terminal.verdict(told.answer)
+            ),
+        ),
+        _coverage_by_date(told.run),
+        *([terminal.likelihood(told.run, told.answer)] if told.answer.deadline_simulated else []),
+        *told.topics[:2],
+        *(Paragraph(note, "note") for note in notes),
+    ]
+
+
+def _coverage_by_date(run: Run) -> Table:
+    """The curve's numbers at the ends of months and at the deadline."""
+    campaign = run.scenario.campaign
+    columns = [_("evening of"), _("first dose"), _("of the target"), _("fully vaccinated"),
+               _("of the target")]  # fmt: skip
+    cells: dict[pd.Timestamp, list[str]] = {}
+    for scope in SCOPES:
+        curve = run.coverage(scope)
+        persons = curve.pivot_table(index="replication", columns="date", values="persons")
+        low, median, high = quantile_band(persons.to_numpy(), (0.05, 0.5, 0.95))
+        for i, day in enumerate(pd.DatetimeIndex(persons.columns)):
+            last = day + pd.Timedelta(days=1)
+            if last.day != 1 and day.date() != campaign.deadline and day != persons.columns[-1]:
+                continue
+            band = count(median[i])
+            if low[i] != high[i]:
+                band += f" ({count(low[i])} – {count(high[i])})"
+            cells.setdefault(day, [on(day.date())]).extend(
+                (band, percent(median[i] / run.scenario.target))
+            )
+    caption = _("Coverage in numbers (median; in brackets 5 to 95 % of the replications)")
+    return Table(caption, columns, list(cells.values()), "<>>>>")
+
+
+def _reasons(told: _Told) -> list[Block]:
+    alternative = _("Bars from the target down to the vaccinated, reason by reason; the table says")
+    return [told.picture("reasons", alternative), terminal.who_and_why(told.answer)]
+
+
+def _what_binds(told: _Told) -> list[Block]:
+    found = told.binding
+    return [
+        told.picture("binding", _("Calendar of what held back the next person, day by day")),
+        *_listings(binding_view.binding_text(told.run, found).split("\n\n")[1:]),
+        told.picture("binding_units", _("The same for each unit, day by day")),
+    ]
+
+
+def _doses(told: _Told) -> list[Block]:
+    return [
+        told.picture("doses", _("Doses given a day by type of unit, and doses in stock")),
+        terminal.slots_and_doses(told.run, told.answer),
+        told.topics[2],
+    ]
+
+
+def _call_centre(told: _Told) -> list[Block]:
+    alternative = _("Calls a day by outcome; below, attempts against the people behind them")
+    return [told.picture("call_centre", alternative), told.topics[3]]
+
+
+def _units(told: _Told) -> list[Block]:
+    return [
+        told.picture("unit_day", _("Queue and service at each station of the busiest unit")),
+        told.topics[4],
+        _by_unit(told.run),
+    ]
+
+
+def _by_unit(run: Run) -> Table:
+    """Doses, slots and people turned away, unit by unit (means)."""
+    from sim.experiment.plan_arithmetic import capacity
+
+    n = run.settings.replications
+    given = sum_over_replications(run, "daily", ["unit"], ["administered"])
+    doses = given.set_index("unit")["administered"] / n
+    slots = capacity(run.scenario).groupby("unit")["slots_per_day"].first()
+    rows: list[list[Text]] = [
+        [
+            named(unit.title or name),
+            terminal.in_words(unit.type),
+            count(float(slots.get(name, 0))),
+            count(float(doses.get(name, 0.0))),
+        ]
+        for name, unit in run.scenario.units.items()
+    ]
+    columns = [_("unit"), _("type"), _("slots a day"), _("doses given")]
+    caption = _("The units: slots on an open day, and doses given in the campaign (mean)")
+    return Table(caption, columns, rows, "<<>>")
+
+
+def _assumptions(run: Run, against: Scenario | None) -> list[Block]:
+    everything = [each for each in parameters(run.scenario, run.manifest["scenario"]) if each.given]
+    changed = [each for each in everything if is_changed(each.source)]
+    assumed = [each for each in everything if each.assumed and each not in changed]
+    blocks: list[Block] = []
+    if against is not None:
+        title = named(against.title)
+        rows = [[Code(path), *values] for path, *values in scenario_changes(against, run.scenario)]
+        if rows:
+            caption = _("Differences from: {title}").format(title=title)
+            blocks.append(Table(caption, [_("key"), _("there"), _("here")], rows))
+        else:
+            blocks.append(Paragraph(_("The same as: {title}.").format(title=title)))
+    if changed:
+        blocks.append(_parameters(_("Changed without a source"), changed))
+    words = _(
+        "{assumed} of {all} values that the scenario gives are assumed: nobody has measured or "
+        "decided them. They are listed here; `vaxsim describe` tells all others with their sources."
+    )
+    blocks.append(Paragraph(words.format(assumed=len(assumed), all=len(everything))))
+    return [*blocks, _parameters(_("Assumed values"), assumed)]
+
+
+def _parameters(caption: str, chosen: Iterable[Parameter]) -> Table:
+    columns = [_("key"), _("value"), _("meaning"), _("range"), _("source")]
+    rows: list[list[Text]] = []
+    for each in chosen:
+        keys: list[str] = []
+        for path in each.paths:
+            keys += [", ", Code(path)] if keys else [Code(path)]
+        value = f"{each.value} {each.unit}".rstrip()
+        rows.append([keys, value, _(each.meaning), each.range or "–", each.source])
+    return Table(caption, columns, rows)
+
+
+def _validity(run: Run) -> list[Block]:
+    manifest, settings = run.manifest, run.settings
+    rows: list[list[Text]] = [
+        [_("scenario"), Code(str(manifest["scenario_sha256"]))],
+        [_("seed"), str(settings.seed)],
+        [_("replications"), count(settings.replications)],
+        [_("engine"), settings.engine],
+        [_("made with"), f"vaxsim {manifest['vaxsim']}, Python {manifest.get('python', '?')}"],
+        [
+            _("libraries"),
+            ", ".join(f"{name} {of}" for name, of in manifest.get("libraries", {}).items()),
+        ],
+    ]
+    name = run.folder.name
+    return [
+        Paragraph(
+            _(
+                "Every replication was audited when it was made: doses, persons, calls and "
+                "bookings are conserved, and Little's law holds at every queue."
+            )
+        ),
+        Table(_("What determines the numbers"), ["", ""], rows),
+        Listing(
+            "\n".join((command("verify", name), command("show", name))),
+            _("To simulate it again and compare every number, and to see all measures"),
+        ),
+    ]
+
+
+# Sweeps, comparisons, studies -----------------------------------------------------------------
+
+
+def _sweep_report(folder: Path) -> Document:
+    from sim.experiment.sweep import open_sweep
+    from sim.presentation import sweep_view
+
+    found = open_sweep(folder)
+    measures = sweep_view.DEFAULT_MEASURES
+    return _of_text(
+        _("A sweep: {title}").format(title=named(found.scenario.title)),
+        sweep_view.sweep_text(found, measures),
+        sweep_view.pictures(found, measures),
+        folder,
+    )
+
+
+def _comparison_report(folder: Path) -> Document:
+    from sim.presentation import comparison_view
+
+    found = open_comparison(folder)
+    titles = [named(run.scenario.title) or name for name, run in found.runs.items()]
+    return _of_text(
+        _("A comparison: {titles}").format(titles=" – ".join(titles)),
+        comparison_view.comparison_text(found),
+        comparison_view.pictures(found),
+        folder,
+    )
+
+
+def _study_report(folder: Path) -> Document:
+    from sim.experiment.study import open_study
+    from sim.presentation import study_views
+
+    found = open_study(folder)
+    title = named(str(found.manifest["title"]))
+    return _of_text(
+        f"{_(_STUDIES.get(found.kind, found.kind))}: {title}",
+        study_views.study_text(found),
+        study_views.pictures(found),
+        folder,
+    )
+
+
+_STUDIES = {
+    "goal": N_("What would it take?"),
+    "staff": N_("How few staff are enough?"),
+    "sensitivity": N_("What matters?"),
+    "risk": N_("Risk of deliveries"),
+    "backtest": N_("Against history"),
+}
+
+
+def _of_text(
+    title: str, text: str, pictures: Iterable[tuple[str, Figure]], folder: Path
+) -> Document:
+    """A report of a text whose first section is the answer, and of pictures."""
+    first, *sections = text.strip("\n").split("\n\n")
+    blocks: list[Block] = [Paragraph(" ".join(first.split()), "answer")]
+    for name, content in _drawn(pictures):
+        words = _("Picture of {what}; the tables below have the numbers")
+        blocks.append(Picture(content, words.format(what=name.replace("_", " "))))
+    blocks += _listings(sections)
+    blocks.append(Listing(command("show", folder.name), _("To see it again")))
+    return Document(title, blocks)
+
+
+def _listings(sections: Iterable[str]) -> Iterator[Block]:
+    """Sections of a text as they are, each with its first line as its caption."""
+    for section in sections:
+        heading, _newline, body = section.partition("\n")
+        yield Listing(body, heading) if body else Paragraph(heading)
+
+
+# Pictures, files ------------------------------------------------------------------------------
+
+
+def _drawn(pictures: Iterable[tuple[str, Figure]]) -> Iterator[tuple[str, bytes]]:
+    """The pictures as SVG files, the same bytes each time."""
+    from sim.presentation.figures import drawing
+
+    for name, figure in pictures:
+        content = io.BytesIO()
+        with drawing():
+            figure.savefig(content, format="svg", metadata={"Date": None})
+        yield name, content.getvalue()

@@ -1,0 +1,177 @@
+"""Claims about the report: it says what the command line says, stands alone, and stays the same."""
+
+import re
+import shutil
+import subprocess
+import sys
+from html import unescape
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from campaign_processes import ROOT
+from small_campaign import small_scenario
+
+from sim.experiment.answer import answer
+from sim.experiment.comparison import comparison, open_comparison, plan_comparison
+from sim.experiment.results import Run, RunError, open_run
+from sim.experiment.runs import carry_out
+from sim.experiment.settings import RunSettings
+from sim.language import speaking
+from sim.presentation import terminal
+from sim.presentation.document import html
+from sim.presentation.pdf import BROWSERS
+from sim.presentation.report import report, report_of_run
+
+HOSTILE = "=1+1 <script>alert('x')</script>"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("runs") / "small"
+    settings = RunSettings(replications=3, workers=1)
+    return carry_out(small_scenario({"title": HOSTILE}), settings, folder)[0]
+
+
+@pytest.fixture(scope="module")
+def written(run: Run) -> str:
+    return html(report_of_run(run))
+
+
+class Page(HTMLParser):
+    """Tags with their attributes, and the text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, Any]]] = []
+        self.words: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+def test_the_report_begins_with_the_verdict_that_the_command_line_gives(
+    run: Run, written: str
+) -> None:
+    verdict = terminal.verdict(answer(run))
+    first = re.search(r'<p class="answer">(.*?)</p>', written, re.DOTALL)
+    assert first is not None
+    assert unescape(first.group(1)) == verdict
+
+
+def test_every_number_of_the_answer_is_in_the_report(run: Run, written: str) -> None:
+    words = " ".join(Page(written).words)
+    for topic in terminal.measures_by_topic(run):
+        for row in topic.rows:
+            assert "".join(row[1]) in words, row
+    for row in terminal.who_and_why(answer(run)).rows:
+        assert "".join(row[0]) in words
+
+
+def test_every_picture_has_an_alternative_text_and_all_pictures_are_there(written: str) -> None:
+    pictures = [attributes for tag, attributes in Page(written).tags if tag == "img"]
+    assert len(pictures) == 7  # as `vaxsim plot` draws
+    assert all(each["alt"] and each["src"].startswith("data:image/") for each in pictures)
+
+
+def test_the_report_needs_nothing_else_and_runs_nothing(written: str) -> None:
+    for tag, attributes in Page(written).tags:
+        assert tag not in ("script", "link", "iframe", "object")
+        for name in ("src", "href"):
+            target = attributes.get(name, "#")
+            assert target.startswith(("#", "data:image/")), target
+    assert "default-src 'none'" in unescape(written)
+
+
+def test_what_a_scenario_says_stays_text(written: str) -> None:
+    assert "<script>" not in written
+    assert "&lt;script&gt;" in written
+
+
+def test_the_same_run_gives_the_same_bytes(run: Run, written: str) -> None:
+    assert html(report_of_run(open_run(run.folder))) == written
+
+
+def test_the_report_is_in_the_language_asked_for(run: Run) -> None:
+    with speaking("th"):
+        page = html(report_of_run(run))
+    assert '<html lang="th">' in page
+    assert "มิถุนายน" in page  # June, in the table of coverage
+
+
+def test_differences_from_another_scenario_are_told(run: Run) -> None:
+    other = small_scenario({"call_centre": {"lines": 4}})
+    words = "".join(Page(html(report_of_run(run, other))).words)
+    assert "call_centre.lines46" in words  # cells side by side: there 4, here 6
+
+
+def test_a_comparison_has_a_report_wherever_its_folder_is(tmp_path: Path, run: Run) -> None:
+    settings = RunSettings(replications=3, workers=1)
+    more = small_scenario({"call_centre": {"lines": 12}, "title": "More lines"})
+    other = carry_out(more, settings, run.folder.parent / "lines")[0]
+    plan = plan_comparison([run, other], settings, out=tmp_path / "compared")
+    made = plan.carry_out()
+    assert open_comparison(tmp_path / "compared").differences.equals(made.differences)
+    page = html(report(tmp_path / "compared"))
+    assert "More lines" in page
+    assert page.count("<img") == 2
+    assert comparison(made.runs).base == made.base
+
+
+def test_a_comparison_whose_run_has_become_another_is_refused(tmp_path: Path) -> None:
+    settings = RunSettings(replications=2, workers=1)
+    runs = [
+        carry_out(small_scenario({"call_centre": {"lines": n}}), settings, tmp_path / str(n))[0]
+        for n in (4, 5)
+    ]
+    plan_comparison(runs, settings, out=tmp_path / "compared").carry_out()
+    shutil.rmtree(tmp_path / "4")
+    carry_out(small_scenario({"call_centre": {"lines": 6}}), settings, tmp_path / "4")
+    with pytest.raises(RunError, match="is another run than the one compared"):
+        report(tmp_path / "compared")
+
+
+def vaxsim(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    program = "import sys; from sim.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        cwd=cwd, env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}, timeout=120,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_the_command_writes_a_page_and_a_pdf_beside_the_run(tmp_path: Path, run: Run) -> None:
+    shutil.copytree(run.folder, tmp_path / "small")
+    browser = any(shutil.which(name) for name in BROWSERS)
+    done = vaxsim("report", "small", "--lang", "th", *(["--pdf"] if browser else []), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    page = tmp_path / "small-report-th.html"
+    assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    if browser:
+        assert page.with_suffix(".pdf").read_bytes().startswith(b"%PDF-")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("nothing",), "there is no such folder"),
+        (("small", "--out", "report.txt"), "ends in .html"),
+        (("small", "--out", "folder.html"), "is a folder"),
+        (("small", "--against", "nothing.toml"), "nothing.toml"),
+    ],
+)
+def test_what_cannot_be_is_said_and_nothing_is_written(
+    tmp_path: Path, run: Run, arguments: tuple[str, ...], said: str
+) -> None:
+    (tmp_path / "small").symlink_to(run.folder)
+    (tmp_path / "folder.html").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    done = vaxsim("report", *arguments, cwd=tmp_path)
+    assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+    assert "Traceback" not in done.stderr
+    assert sorted(tmp_path.rglob("*")) == before
