@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from sim.experiment.packing import TABLE_NAMES
+from sim.experiment.packing import TABLE_NAMES, Packed, frame_of, unpack
 from sim.experiment.replications import Tables
 from sim.experiment.results import REPLICATIONS_PER_PART, Run, RunError, identity, scenario_data
 from sim.experiment.settings import RunSettings
@@ -15,13 +15,13 @@ from sim.scenario import Scenario
 
 
 class RunInMemory(Run):
-    """A finished run whose tables are those that `replicate` has given, replication by replication.
+    """A finished run whose tables are in memory, those of each replication as they are or packed.
 
-    It has no folder: `folder` is the name of the scenario, for messages.
+    It has no folder: `folder` is a name for messages.
     """
 
     def __init__(
-        self, name: str, scenario: Scenario, settings: RunSettings, batch: Sequence[Tables]
+        self, name: str, scenario: Scenario, settings: RunSettings, batch: Sequence[Tables | Packed]
     ) -> None:
         if len(batch) != settings.replications:
             raise ValueError(f"{len(batch)} replications and not {settings.replications}")
@@ -38,8 +38,12 @@ class RunInMemory(Run):
         """A table part by part, each with all rows of at most 50 replications."""
         if name not in TABLE_NAMES:
             raise RunError(f"there is no table {name!r}; a run has {', '.join(TABLE_NAMES)}")
-        batch: Sequence[Tables] = self.__dict__["_batch"]
+        batch: Sequence[Tables | Packed] = self.__dict__["_batch"]
         for first in range(0, len(batch), REPLICATIONS_PER_PART):
-            part = [tables[name] for tables in batch[first : first + REPLICATIONS_PER_PART]]
+            part = [_table(each, name) for each in batch[first : first + REPLICATIONS_PER_PART]]
             whole = part[0] if len(part) == 1 else pd.concat(part, ignore_index=True)
             yield whole[list(columns)] if columns else whole
+
+
+def _table(tables: Tables | Packed, name: str) -> pd.DataFrame:
+    return frame_of(unpack(tables)[name]) if isinstance(tables, bytes) else tables[name]

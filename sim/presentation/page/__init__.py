@@ -1,0 +1,1 @@
+"""The page (`vaxsim app`): choose, move, and see the answer at once."""

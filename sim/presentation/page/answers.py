@@ -1,0 +1,106 @@
+"""The answer to one scenario from one replication, made in the page's own process."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Generic, TypeVar
+
+import pandas as pd
+
+from sim.experiment import feasibility
+from sim.experiment.answer import Answer, answer
+from sim.experiment.binding import Binding, binding
+from sim.experiment.coverage import SCOPES, Scope
+from sim.experiment.replications import Task, replicate
+from sim.experiment.results import Run, scenario_digest
+from sim.experiment.run_in_memory import RunInMemory
+from sim.experiment.settings import RunSettings, available_cores
+from sim.scenario import Scenario
+
+KEPT = 12
+"""Answers that are remembered, for all readers together (about 3 MB each for the plan)."""
+
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+
+
+class Kept(Generic[_Key, _Value]):
+    """The values used last, at most so many."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._values: OrderedDict[_Key, _Value] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: _Key) -> _Value | None:
+        """The value, if it is still there."""
+        with self._lock:
+            if key in self._values:
+                self._values.move_to_end(key)
+            return self._values.get(key)
+
+    def put(self, key: _Key, value: _Value) -> _Value:
+        """Remember a value; forget the one that was not used for longest."""
+        with self._lock:
+            self._values[key] = value
+            self._values.move_to_end(key)
+            while len(self._values) > self._most:
+                self._values.popitem(last=False)
+        return value
+
+    def __len__(self) -> int:
+        """How many are there."""
+        return len(self._values)
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A run with what follows from it, computed when asked for."""
+
+    run: Run
+
+    @cached_property
+    def answer(self) -> Answer:
+        """Is everyone vaccinated, and if not, why not."""
+        return answer(self.run)
+
+    @cached_property
+    def ceilings(self) -> dict[Scope, pd.Series]:
+        """The most people that could be vaccinated by each day, whatever the telephones."""
+        return {scope: feasibility.curve(self.run.scenario, scope) for scope in SCOPES}
+
+    @cached_property
+    def bindings(self) -> dict[Scope, Binding]:
+        """What binds, by scope."""
+        return {scope: binding(self.run, scope) for scope in SCOPES}
+
+
+_kept: Kept[tuple[str, int], Answered] = Kept(KEPT)
+_turns = threading.BoundedSemaphore(available_cores() + 1)
+"""As many simulations at a time; so many people's worth of memory is needed at most."""
+
+
+def answered(
+    name: str, scenario: Scenario, seed: int, on_day: Callable[[], None] = lambda: None
+) -> Answered:
+    """The answer from replication 0, as `vaxsim run --replications 1` finds it.
+
+    `on_day` is called often; what it raises ends the simulation. What was asked before is
+    remembered for a while.
+    """
+    key = scenario_digest(scenario), seed
+    found = _kept.get(key)
+    if found is None:
+        settings = RunSettings(seed=seed, replications=1)
+        while not _turns.acquire(timeout=0.1):
+            on_day()
+        try:
+            tables = replicate(Task(scenario, settings, 0), on_day)
+        finally:
+            _turns.release()
+        found = _kept.put(key, Answered(RunInMemory(name, scenario, settings, [tables])))
+    return found

@@ -1,0 +1,178 @@
+"""The answer at the top of the page: verdict, coverage curve, reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from numpy.typing import ArrayLike
+
+from sim.experiment.coverage import Scope
+from sim.experiment.statistics import quantile_band
+from sim.language import N_, _, language, named
+from sim.model.records import REASONS
+from sim.presentation import binding_view, style, terminal
+from sim.presentation.page import charts, markup
+from sim.presentation.page.answers import Answered
+from sim.presentation.page.charts import Array, Curve
+from sim.scenario import Scenario
+
+SCOPES: dict[Scope, str] = {"first": N_("first dose"), "full": N_("fully vaccinated")}
+COLOURS: dict[Scope, str] = {"first": style.FIRST_DOSE, "full": style.FULLY_VACCINATED}
+
+
+def verdict(found: Answered, about: str) -> str:
+    """The sentence, and what it is about."""
+    answer, scenario = found.answer, found.run.scenario
+    colour = markup.colour_of(answer.successes["full"], answer.replications)
+    return markup.block(
+        markup.verdict(terminal.verdict(answer), colour),
+        markup.paragraph(about, "about"),
+        *(
+            markup.paragraph(_("Warning: {text}").format(text=text))
+            for text in terminal.warnings(scenario)
+        ),
+        language=language(),
+        attributes='role="status" id="answer"',
+    )
+
+
+def about(scenario: Scenario, changes: Sequence[str], seed: int) -> str:
+    """Which scenario, with which changes, an answer is about."""
+    words = [named(scenario.title), *changes, _("seed {seed}").format(seed=seed)]
+    return _("Answer for: {scenario}").format(scenario="; ".join(words))
+
+
+def explanation(found: Answered) -> str:
+    """The ceiling, and what holds back."""
+    return markup.block(
+        markup.paragraph(binding_view.sentence(found.bindings["first"])),
+        markup.paragraph(terminal.ceiling_line(found.run.scenario)),
+        language=language(),
+    )
+
+
+def coverage(found: Answered, pinned: Answered | None = None) -> str:
+    """Share of all inhabitants vaccinated by day, under the ceiling, with deadline and goal."""
+    curves = [*_curves(found), *_ceilings(found)]
+    if pinned is not None:
+        curves += _of_pinned(found, pinned)
+    return _picture(found.run.scenario, curves, _words(found))
+
+
+def band(scenario: Scenario, persons: dict[Scope, Array], words: str) -> str:
+    """The same from many replications: medians, and bands from 5 to 95 %."""
+    curves = []
+    for scope, text in SCOPES.items():
+        low, median, high = (_share(scenario, q) for q in quantile_band(persons[scope]))
+        number = _deadline(scenario)
+        curves.append(
+            Curve(
+                _(text),
+                median,
+                COLOURS[scope],
+                band=(low, high),
+                marked=terminal.percent(float(median[number])),
+            )
+        )
+    return _picture(scenario, curves, words)
+
+
+def _picture(scenario: Scenario, curves: Sequence[Curve], words: str) -> str:
+    campaign = scenario.campaign
+    days = charts.days_between(campaign.first_day, campaign.horizon)
+    goal = _("goal {share}").format(share=terminal.percent(campaign.coverage_goal))
+    deadline = _("deadline {day}").format(day=terminal.on(campaign.deadline))
+    return charts.picture(
+        lambda width: charts.curves_over_days(
+            days, curves, width, goal=(campaign.coverage_goal, goal),
+            marked_day=(campaign.deadline, deadline),
+        ),
+        words,
+    )  # fmt: skip
+
+
+def _share(scenario: Scenario, persons: ArrayLike) -> Array:
+    """Of all inhabitants; those vaccinated before the campaign are among them."""
+    campaign = scenario.campaign
+    return (charts.array(persons) + campaign.vaccinated_before) / campaign.population
+
+
+def _deadline(scenario: Scenario) -> int:
+    """The place of its day."""
+    return (scenario.campaign.deadline - scenario.campaign.first_day).days
+
+
+def _curves(found: Answered) -> list[Curve]:
+    scenario = found.run.scenario
+    curves = []
+    for scope, text in SCOPES.items():
+        values = _share(scenario, found.run.coverage(scope)["persons"])
+        marked = terminal.percent(float(values[_deadline(scenario)]))
+        curves.append(Curve(_(text), values, COLOURS[scope], marked=marked))
+    return curves
+
+
+def _ceilings(found: Answered) -> list[Curve]:
+    return [
+        Curve(
+            _("the most possible, {scope}").format(scope=_(text)),
+            _share(found.run.scenario, found.ceilings[scope]),
+            COLOURS[scope],
+            "5 4",
+            1.4,
+            steps=True,
+        )
+        for scope, text in SCOPES.items()
+    ]
+
+
+def _of_pinned(found: Answered, pinned: Answered) -> list[Curve]:
+    """The pinned scenario's curves on the days of the other, which may begin elsewhere."""
+    scenario, campaign = pinned.run.scenario, found.run.scenario.campaign
+    days = charts.days_between(campaign.first_day, campaign.horizon)
+    curves = []
+    for scope, text in SCOPES.items():
+        persons = pinned.run.coverage(scope).set_index("date")["persons"]
+        there = persons.reindex(days).ffill()
+        label = _("pinned: {scope}").format(scope=_(text))
+        curves.append(Curve(label, _share(scenario, there), style.ORANGE, _DASHES[scope], 2.0))
+    return curves
+
+
+_DASHES: dict[Scope, str] = {"first": "1 3", "full": "8 3 1 3"}
+
+
+def _words(found: Answered) -> str:
+    """What the picture shows."""
+    scenario, campaign = found.run.scenario, found.run.scenario.campaign
+    first, full = (curve.marked for curve in _curves(found))
+    most_first, most_full = (
+        terminal.percent(float(curve.values[_deadline(scenario)])) for curve in _ceilings(found)
+    )
+    return _(
+        "Share of all {population} inhabitants vaccinated by day. On {day}: first dose {first} "
+        "(at most {most_first} possible), fully vaccinated {full} (at most {most_full}). "
+        "The goal is {goal}."
+    ).format(
+        population=terminal.count(campaign.population),
+        day=terminal.on(campaign.deadline),
+        first=first,
+        full=full,
+        most_first=most_first,
+        most_full=most_full,
+        goal=terminal.percent(campaign.coverage_goal),
+    )
+
+
+def reasons(found: Answered) -> str:
+    """Where the people of the target stand on the day of the deadline."""
+    answer = found.answer
+    rows = []
+    for name, meaning in REASONS.items():
+        persons = [answer.reasons[scope][name].mean or 0.0 for scope in SCOPES]
+        if any(persons):
+            cells = [(terminal.count(n), n / answer.target) for n in persons]
+            rows.append((_(meaning), style.REASONS[name], cells))
+    caption = terminal.who_and_why(answer).caption
+    heading = ["", *(_(text) for text in SCOPES.values())]
+    return markup.block(markup.bars(caption, heading, rows), language=language())

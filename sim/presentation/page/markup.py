@@ -1,0 +1,96 @@
+"""Pieces of HTML: everything that comes from a scenario is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from sim.presentation import style
+
+STYLE = """<style>
+.vx{font-size:1rem;line-height:1.5}
+.vx p{margin:.25rem 0 .5rem}
+.vx .verdict{font-size:1.25rem;line-height:1.45;padding:.6rem .9rem;border-left:.5rem solid;
+  border-radius:.25rem;background:rgba(128,128,128,.10)}
+.vx .about{font-size:.9rem}
+.vx table{border-collapse:collapse;width:100%;font-size:.9rem;font-variant-numeric:tabular-nums}
+.vx caption{text-align:left;font-weight:600;padding:.4rem 0;caption-side:top;color:inherit}
+.vx th,.vx td{padding:.25rem .5rem;border-bottom:1px solid rgba(128,128,128,.35);
+  text-align:left;vertical-align:top;font-weight:400}
+.vx thead th{font-weight:600;border-bottom:2px solid rgba(128,128,128,.6)}
+.vx th:first-child,.vx td:first-child,.vx .left{text-align:left}
+.vx .scroll{overflow-x:auto;max-width:100%}
+.vx .alert{padding:.6rem .9rem;border-left:.5rem solid #D55E00;background:rgba(213,94,0,.12);
+  white-space:pre-wrap;overflow-wrap:anywhere;font-family:monospace;font-size:.9rem}
+.vx .sheets{display:flex;flex-wrap:wrap;gap:1rem}
+.vx table.sheet{width:auto;font-size:.75rem}.vx table.sheet th,.vx table.sheet td{padding:.1rem;
+  width:2.2rem;height:2.5rem;text-align:left;border:1px solid rgba(128,128,128,.35)}
+.vx table.sheet th{height:auto;text-align:center}
+.vx .mark{display:inline-block;width:1.1em;text-align:center;font-weight:600;font-size:.7rem;
+  border:1px solid rgba(128,128,128,.5)}
+.vx .legend{list-style:none;padding:0;display:flex;flex-wrap:wrap;gap:.2rem 1.2rem;font-size:.85rem}
+.vx .tiles{display:grid;grid-template-columns:repeat(auto-fill,minmax(9rem,1fr));gap:.6rem}
+.vx figure{margin:.2rem 0}.vx figcaption{font-size:.8rem;font-weight:600}
+.vx .tiles figcaption{font-weight:400;min-height:3.2em}
+.vx pre{overflow-x:auto;font-size:.8rem;background:rgba(128,128,128,.10);padding:.6rem;
+  color:inherit}
+.vx th.n,.vx td.n{text-align:right}.vx .note{font-size:.85rem}
+.vx .bar{display:inline-block;height:.8em;vertical-align:baseline;border-radius:1px}
+.vx code{overflow-wrap:anywhere;color:inherit;background:rgba(128,128,128,.15)}
+.stMainBlockContainer{padding:2.2rem 2rem 3rem}
+.picture{max-width:60rem}.picture.narrow{display:none}
+@media (max-width:640px){.stMainBlockContainer{padding:3.2rem 1rem 3rem}
+  .picture.wide{display:none}.picture.narrow{display:block}
+  .vx .verdict{font-size:1.1rem}}
+@media (prefers-color-scheme:dark){.paper img{filter:invert(.93) hue-rotate(180deg)}}
+</style>"""
+"""Of all that follows; once a page."""
+
+
+def block(*parts: str, language: str, attributes: str = "") -> str:
+    """Parts together, in the language that they are written in."""
+    return f'<div class="vx" lang="{escape(language)}" {attributes}>{"".join(parts)}</div>'
+
+
+def paragraph(text: str, kind: str = "") -> str:
+    """A paragraph of plain text."""
+    return f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
+
+
+def verdict(text: str, colour: str) -> str:
+    """The sentence that matters most."""
+    return f'<p class="verdict" style="border-color:{colour}">{escape(text)}</p>'
+
+
+def alert(text: str) -> str:
+    """What is wrong, as the command line shows it."""
+    return f'<div class="alert" role="alert">{escape(text)}</div>'
+
+
+def bars(
+    caption: str,
+    heading: Sequence[str],
+    rows: Iterable[tuple[str, str, Sequence[tuple[str, float]]]],
+) -> str:
+    """A table with a bar below each number: (name, colour, (text, share 0 ... 1) ...) a row."""
+    head = "".join(f'<th scope="col" class="left">{escape(text)}</th>' for text in heading)
+    lines = []
+    for name, colour, cells in rows:
+        columns = "".join(
+            f'<td class="left">{escape(text)}<br><span class="bar" aria-hidden="true" '
+            f'style="width:{100 * share:.2f}%;background:{colour};'
+            f'outline:1px solid rgba(128,128,128,.5)"></span></td>'
+            for text, share in cells
+        )
+        lines.append(f'<tr><th scope="row" style="width:46%">{escape(name)}</th>{columns}</tr>')
+    return (
+        f"<table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>"
+        f"<tbody>{''.join(lines)}</tbody></table>"
+    )
+
+
+def colour_of(successes: int, replications: int) -> str:
+    """Of a verdict: no, yes, or in between."""
+    if successes == 0:
+        return style.DEADLINE
+    return style.GOAL if successes == replications else style.ORANGE

@@ -1,0 +1,154 @@
+"""What a page shows, as its address holds it: scenario, changes, seed, language, panel, pin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from sim.experiment.results import command
+from sim.experiment.settings import DEFAULT_SEED
+from sim.language import LANGUAGES, _
+from sim.scenario import Scenario
+from sim.scenario_files import Problem, ScenarioError, Upload, load_scenario, parsed_value
+
+MOST_PEOPLE = 5_000_000
+"""People of the groups together that a page simulates (about 3 GB of memory)."""
+IMPORTED = "imported"
+"""Stands in the address for a scenario from a reader's own file."""
+_THAI_DIGITS = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A scenario and what is changed in it."""
+
+    scenario: str
+    """name of one of the scenarios offered, or IMPORTED"""
+    changes: tuple[str, ...] = ()
+    """as --set takes them"""
+
+    def command(self, file: str, seed: int) -> str:
+        """The same on the command line."""
+        words = [word for change in self.changes for word in ("--set", change)]
+        seeds = [] if seed == DEFAULT_SEED else ["--seed", seed]
+        return command("run", file, *words, *seeds)
+
+
+@dataclass(frozen=True)
+class State:
+    """All that a page shows, but for the imported file."""
+
+    choice: Choice
+    seed: int = DEFAULT_SEED
+    language: str = "en"
+    panel: str = ""
+    pinned: Choice | None = None
+
+    def address(self) -> dict[str, str | list[str]]:
+        """As parameters of the address; defaults are left out."""
+        found: dict[str, str | list[str]] = {
+            "scenario": self.choice.scenario,
+            "set": list(self.choice.changes),
+            "seed": "" if self.seed == DEFAULT_SEED else str(self.seed),
+            "lang": self.language,
+            "panel": self.panel,
+        }
+        if self.pinned is not None:
+            found |= {"pin": self.pinned.scenario, "pin_set": list(self.pinned.changes)}
+        return {key: value for key, value in found.items() if value}
+
+
+def state_in(
+    parameters: Mapping[str, Sequence[str]], offered: Sequence[str], language: str
+) -> tuple[State, list[str]]:
+    """The state that the parameters of an address ask for, and those that cannot be."""
+    wrong: list[str] = []
+
+    def one(name: str, default: str) -> str:
+        return (parameters.get(name) or [default])[-1]
+
+    def choice(name: str, changes: str) -> Choice:
+        wanted = one(name, offered[0])
+        if wanted in offered:
+            return Choice(wanted, tuple(parameters.get(changes, ())))
+        wrong.append(f"{name}={wanted}")
+        return Choice(offered[0])
+
+    seed = one("seed", str(DEFAULT_SEED)).translate(_THAI_DIGITS)
+    if not (seed.isascii() and seed.isdecimal() and len(seed) <= 20 and int(seed) < 2**64):
+        wrong.append(f"seed={seed}")
+        seed = str(DEFAULT_SEED)
+    code = one("lang", language)
+    if code not in LANGUAGES:
+        wrong.append(f"lang={code}")
+        code = language
+    pinned = choice("pin", "pin_set") if "pin" in parameters else None
+    state = State(choice("scenario", "set"), int(seed), code, one("panel", ""), pinned)
+    return state, wrong
+
+
+def language_wanted(accept: str, default: str) -> str:
+    """The language that a browser asks for (its Accept-Language), else the default."""
+    wanted = []
+    for place, entry in enumerate(accept.split(",")):
+        name, _, quality = entry.strip().partition(";q=")
+        try:
+            wanted.append((-float(quality or 1), place, name.partition("-")[0].lower()))
+        except ValueError:
+            continue
+    return next((code for _, _, code in sorted(wanted) if code in LANGUAGES), default)
+
+
+def changes_in(text: str) -> tuple[str, ...]:
+    """Changes written one a line; numbers in Thai digits become numbers."""
+    found = []
+    for line in filter(None, map(str.strip, text.splitlines())):
+        key, equals, value = line.partition("=")
+        western = value.translate(_THAI_DIGITS)
+        plain = western if not isinstance(parsed_value(western.strip()), str) else value
+        found.append(f"{key.strip()}{equals}{plain.strip()}")
+    return tuple(found)
+
+
+# Scenarios ------------------------------------------------------------------------------------
+
+
+class Scenarios:
+    """The scenarios that a page offers, by name; files are read again when they change."""
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self.files = {path.stem: path for path in files}
+
+    def __iter__(self) -> Iterator[str]:
+        """Their names."""
+        return iter(self.files)
+
+    def file(self, choice: Choice, upload: Upload | None) -> Path | Upload:
+        """Where the scenario comes from."""
+        if choice.scenario == IMPORTED and upload is not None:
+            return upload
+        return self.files[choice.scenario]
+
+    def load(self, choice: Choice, upload: Upload | None = None) -> Scenario:
+        """The scenario that is meant. Raises ScenarioError."""
+        found = _loaded(self.file(choice, upload), choice.changes, self._stamps())
+        if found.target > MOST_PEOPLE:
+            message = _("{people} people are more than the {most} that a page simulates").format(
+                people=f"{found.target:,}", most=f"{MOST_PEOPLE:,}"
+            )
+            raise ScenarioError([Problem("", None, "groups", None, message)])
+        return found
+
+    def upload(self, name: str, content: bytes) -> Upload:
+        """A reader's own file, which can extend those that are offered."""
+        return Upload(name, content, tuple(self.files.values()))
+
+    def _stamps(self) -> tuple[int, ...]:
+        return tuple(file.stat().st_mtime_ns for file in self.files.values() if file.is_file())
+
+
+@lru_cache(maxsize=32)
+def _loaded(file: Path | Upload, changes: tuple[str, ...], stamps: tuple[int, ...]) -> Scenario:
+    return load_scenario(file, changes)
