@@ -633,9 +633,12 @@ def test_workers_end_with_their_parent(scenario_file: str) -> None:
     running = process(
         "run", scenario_file, "--replications", "5000", "--workers", "2", "--out", "run"
     )
-    time.sleep(4)
-    servers = children(running.pid)
-    workers = [worker for server in servers for worker in children(server)]
+    deadline = time.monotonic() + 60
+    workers: list[int] = []
+    while len(workers) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+        servers = children(running.pid)
+        workers = [worker for server in servers for worker in children(server)]
     assert len(workers) == 2
     running.kill()
     running.communicate(timeout=60)

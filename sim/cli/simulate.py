@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -49,6 +50,9 @@ from sim.experiment.settings import (
 )
 from sim.experiment.worker_start import start_loading_workers
 
+if TYPE_CHECKING:
+    from sim.scenario import Scenario
+
 
 def run(
     scenario: Annotated[
@@ -92,12 +96,8 @@ def run(
     with errors_reported():
         if executor == ExecutorName.local and workers != 1 and replications != 1:
             start_loading_workers()  # while this process reads the scenario and loads its own code
-        from sim.experiment.answer import answer
         from sim.experiment.results import default_folder
         from sim.experiment.runs import carry_out
-        from sim.presentation.binding_view import binding_lines, brief_data
-        from sim.presentation.run_view import precision_text
-        from sim.presentation.terminal import answer_data, answer_text, ceiling_line
 
         world, raw, base = read_scenario_or_run(scenario, overrides)
         settings = replace(
@@ -111,11 +111,17 @@ def run(
         settings.check_against(world)
         here = folder_of_run(scenario)
         folder = out or here or default_folder(scenario.stem, world, settings)
-        ceiling = None if as_json else ceiling_line(world)
-        with progress(*amount_of_work(settings, world)) as on_days:
-            result, simulated = carry_out(
-                world, settings, folder, raw, fresh, on_days, say_compiling
-            )
+        with ThreadPoolExecutor(1) as meanwhile:
+            ceiling = meanwhile.submit(_ceiling_line, world)
+            with progress(*amount_of_work(settings, world)) as on_days:
+                result, simulated = carry_out(
+                    world, settings, folder, raw, fresh, on_days, say_compiling
+                )
+        from sim.experiment.answer import answer
+        from sim.presentation.binding_view import binding_lines, brief_data
+        from sim.presentation.run_view import precision_text
+        from sim.presentation.terminal import answer_data, answer_text
+
         found = answer(result)
         if as_json:
             taken = {"precision_reached_with": result.manifest.get("precision_reached_with")}
@@ -124,11 +130,19 @@ def run(
                 {**data, **(taken if settings.precision else {}), "simulated_now": simulated}
             )
         else:
-            print(answer_text(result, found, binding_lines(result), ceiling))
+            print(answer_text(result, found, binding_lines(result), ceiling.result()))
             if settings.precision:
                 print(precision_text(result))
             if not simulated:
                 print("This run had been made before; --fresh makes it again.")
+
+
+def _ceiling_line(world: Scenario) -> str:
+    """The ceiling in words; what the whole answer needs is loaded on the way."""
+    import sim.presentation.binding_view  # noqa: F401
+    from sim.presentation.terminal import ceiling_line
+
+    return ceiling_line(world)
 
 
 def sweep(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+from typing import TYPE_CHECKING
 
-from sim.engine.contract import Engine
+if TYPE_CHECKING:
+    from sim.engine.contract import Engine
 
 ENGINES = ("compiled", "reference")
 
@@ -13,4 +15,6 @@ def get_engine(name: str) -> Engine:
     """The engine of that name ("reference" or "compiled"), imported only now."""
     if name not in ENGINES:
         raise ValueError(f"unknown engine {name!r}: choose one of {', '.join(ENGINES)}")
+    from sim.engine.contract import Engine  # loads numba, which not every process needs
+
     return Engine.of(importlib.import_module(f"sim.engine.{name}"))
