@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -83,6 +84,8 @@ for command in (
 
 def main() -> None:
     """Entry point of the command `vaxsim`."""
+    # Nothing here multiplies large matrices, and OpenBLAS's threads take long to start
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     speak(_language_wanted(sys.argv[1:]))
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal without Unicode shows "?" and no traceback
