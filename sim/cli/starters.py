@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -81,3 +83,155 @@ def trace(
             print_json(trace_data(log, unit, date, out))
         else:
             print(trace_text(log, unit, date, out))
+
+
+def _fact(question: str, metavar: str) -> Any:
+    """The option of a fact of a plan."""
+    return typer.Option(metavar=metavar, help=question)
+
+
+def new(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Name of the scenario: NAME.toml is written.")
+    ],
+    province: Annotated[str | None, _fact("Name of the province.", "TEXT")] = None,
+    population: Annotated[str | None, _fact("Inhabitants.", "NUMBER")] = None,
+    vaccinated_before: Annotated[
+        str | None, _fact("Inhabitants vaccinated before the campaign [0].", "NUMBER")
+    ] = None,
+    people: Annotated[
+        str | None,
+        _fact("People to vaccinate, by language if there are several.", "NUMBER or LANGUAGE=N,..."),
+    ] = None,
+    start: Annotated[str | None, _fact("First day of vaccination.", "DATE")] = None,
+    deadline: Annotated[str | None, _fact("To be finished by.", "DATE")] = None,
+    booking_from: Annotated[
+        str | None, _fact("First day of booking [a week before --start].", "DATE")
+    ] = None,
+    units: Annotated[
+        str | None,
+        _fact(
+            "Vaccination units, by type if there are several; hospital, outside and estate have "
+            "staff for 480, 720 and 960 people in 8 hours, others as hospital.",
+            "NUMBER or TYPE=N,...",
+        ),
+    ] = None,
+    open_days: Annotated[
+        str | None, _fact("Open days of units and call centre [mon-sat].", "DAYS")
+    ] = None,
+    unit_hours: Annotated[
+        str | None, _fact("Opening hours of the units [08:00-16:00].", "HH:MM-HH:MM")
+    ] = None,
+    vaccine: Annotated[str | None, _fact("Vaccine [astrazeneca].", "NAME")] = None,
+    deliveries: Annotated[str | None, _fact("Doses by day of delivery.", "DATE=DOSES,...")] = None,
+    interval_days: Annotated[str | None, _fact("Days between the two doses [84].", "DAYS")] = None,
+    agents: Annotated[
+        str | None,
+        _fact(
+            "Agents of the call centre, by language if they speak only one "
+            "[one for 14,000 people].",
+            "NUMBER or LANGUAGE=N,...",
+        ),
+    ] = None,
+    call_hours: Annotated[
+        str | None, _fact("Opening hours of the call centre [08:00-18:00].", "HH:MM-HH:MM")
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Ask nothing: assume what has a default.")
+    ] = False,
+) -> None:
+    """Write a scenario of one's own from the few facts of a plan; asks for those not given.
+
+    The file has comments, and says of every value where it comes from. What is in [brackets] is
+    assumed unless said.
+    """
+    given = {key: value for key, value in locals().items() if isinstance(value, str)}
+    with errors_reported():
+        from sim.experiment.new_scenario import read_facts, scenario_text
+        from sim.experiment.sources import check_new_file, put
+        from sim.scenario_files import Upload, load_scenario
+
+        path = _scenario_path(given.pop("name"))
+        check_new_file(path)
+        named_after = path.stem.replace("_", " ").replace("-", " ").title()
+        if not yes and sys.stdin.isatty() and sys.stdout.isatty():
+            _ask(given, named_after)
+        facts, assumed, wrong = read_facts({"province": named_after, **given})
+        if wrong:
+            raise UserError(_what_is_wrong(wrong))
+        content = scenario_text(facts, assumed, path.name).encode()
+        load_scenario(Upload(path.name, content))
+        put(path, content)
+        print(_("Written: {path}").format(path=path))
+        if assumed:
+            print(_("Assumed, because the plan does not say:"))
+            for line in _assumed_lines(facts, assumed):
+                print(f"  {line}")
+        print(_("Next: vaxsim check {path}, then vaxsim run {path}").format(path=path))
+
+
+def _scenario_path(name: str) -> Path:
+    """The file that NAME means."""
+    path = Path(name)
+    if not name.strip() or not name.isprintable() or path.name.startswith("."):
+        raise UserError(_("NAME: give a name for the file, such as nan"))
+    return path if path.suffix == ".toml" else path.with_name(f"{path.name}.toml")
+
+
+def _ask(given: dict[str, str], named_after: str) -> None:
+    """Ask for every fact that is not given, until the answer can be."""
+    from sim.experiment.new_scenario import FACTS, FactError
+
+    known: dict[str, Any] = {}
+    for fact in FACTS:
+        while True:
+            asked = fact.name not in given
+            default = fact.default(known) if fact.default else None
+            if fact.name == "province":
+                default = named_after
+            try:
+                if asked:
+                    question = _(fact.question) + (f" [{default}]" if default else "")
+                    try:
+                        answer = input(f"{question}: ").strip()
+                    except EOFError:
+                        raise UserError(
+                            _("not all questions were answered: nothing was written")
+                        ) from None
+                    known[fact.name] = fact.value(answer or default or "", known)
+                    if answer:
+                        given[fact.name] = answer
+                else:
+                    known[fact.name] = fact.value(given[fact.name], known)
+                break
+            except FactError as error:
+                print(f"  {error}")
+                given.pop(fact.name, None)
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _what_is_wrong(wrong: Mapping[str, str]) -> str:
+    """All that is wrong or missing, by option."""
+    missing = [_option(name) for name, message in wrong.items() if not message]
+    lines = [f"{_option(name)}: {message}" for name, message in wrong.items() if message]
+    if missing:
+        lines.append(
+            _("missing: {options} (or run it in a terminal, and it asks)").format(
+                options=", ".join(missing)
+            )
+        )
+    return "\n".join(lines)
+
+
+def _assumed_lines(facts: Mapping[str, Any], assumed: set[str]) -> list[str]:
+    """What was assumed, as the options that would say it."""
+    from sim.experiment.new_scenario import FACTS
+
+    return [
+        f"{_option(fact.name)} {fact.default(facts)}"
+        for fact in FACTS
+        if fact.default and fact.name in assumed
+    ]
