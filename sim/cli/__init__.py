@@ -18,7 +18,7 @@ from sim.cli.options import Language
 from sim.cli.plans import check, schema
 from sim.cli.results import binds, plot, runs, show, verify
 from sim.cli.simulate import compare, run, sweep
-from sim.cli.starters import trace
+from sim.cli.starters import new, trace
 from sim.cli.uncertainty import risk, sensitivity
 from sim.cli.validity import backtest, validate
 from sim.language import LANGUAGES, N_, of_locale, speak
@@ -77,7 +77,7 @@ def _vaxsim(
 for command in (
     run, sweep, compare, goal, staff, sensitivity, risk,
     show, binds, runs, verify, check, plot, describe, schema, bench, validate, backtest,
-    trace,
+    new, trace,
 ):  # fmt: skip
     app.command()(_with_language(command))
 
