@@ -418,7 +418,9 @@ class CallCentre(Opening):
     """The booking call centre."""
 
     first_day: Date
+    """First day on which calls are taken."""
     last_day: Date
+    """Last day on which calls are taken."""
     lines: PositiveInt
     """Trunk lines: callers talking and waiting at one time; the next hears the busy signal."""
     at_closing: Literal["serve", "cut_off"]
@@ -436,12 +438,15 @@ class CallCentre(Opening):
     redial_after_busy_probability: Probability | None = None
     """After a busy signal; left out, `redial_probability`."""
     redial_delay_minutes: Distribution
+    """How long after a busy signal or giving up waiting the caller tries again."""
     reconnect_probability: Probability = 0.0
     """Who has been answered calls again on the same day (and books nothing more)."""
     reconnect_delay_minutes: Distribution = Constant(distribution="constant", value=0.0)
+    """How long after an answered call the caller calls again."""
     another_day_probability: Probability = 0.0
     """Who does not redial calls again on another day with this probability, else never."""
     attempts_per_day: Attempts
+    """Most attempts of a person on one day."""
     attempts_in_all: Attempts
     """After so many attempts a person gives up for good."""
     inquiries_per_person: Probability
@@ -470,9 +475,13 @@ class OtherChannels(Part):
     """Hospital desks, employers, volunteers: they book without a queue, so many a day."""
 
     first_day: Date
+    """First day on which bookings are taken."""
     last_day: Date
+    """Last day on which bookings are taken."""
     open_days: Annotated[list[Weekday], Field(min_length=1)]
+    """Days of the week."""
     bookings_per_day: Count
+    """Most people registered on one day."""
 
     def _contradictions(self) -> Iterator[tuple[str, str]]:
         if self.first_day > self.last_day:
@@ -490,6 +499,7 @@ class DemandWave(Part):
     """One wave of first calls: nothing before `opens`, then exponential decay."""
 
     opens: Date
+    """Nobody of the wave calls before this day."""
     share: Probability
     """Share of the group's people who call in this wave."""
     mean_days: Positive
@@ -500,8 +510,11 @@ class AlreadyVaccinated(Part):
     """People of a group who have had doses before the campaign starts."""
 
     people: PositiveInt
+    """How many of the group."""
     doses: Literal[1, 2]
+    """Doses that each of them has had."""
     regimen: Name
+    """Regimen that they have begun."""
     first_dose_from: Date
     first_dose_to: Date
     """First doses are spread evenly from ... to."""
@@ -515,7 +528,9 @@ class Group(Part):
     """People with the same turn, language and habits."""
 
     people: Annotated[int, Field(ge=0, le=200_000_000)]
+    """People of the target in the group."""
     language: Name
+    """Language in which they call."""
     turn_from: Date
     """First day on which the group may be vaccinated."""
     willing: Probability
@@ -529,6 +544,7 @@ class Group(Part):
     first_calls: list[DemandWave] = []
     """When people first call (or come to another channel)."""
     already_vaccinated: list[AlreadyVaccinated] = []
+    """Those of them who have had doses before."""
 
     def _contradictions(self) -> Iterator[tuple[str, str]]:
         if self.people and not self.first_calls and not self.booked_in_advance:
@@ -561,6 +577,7 @@ class Regimen(Part):
     """Which vaccine first, which second, how far apart."""
 
     first: Name
+    """Vaccine of the first dose."""
     second: Name | None = None
     """None: one dose completes it."""
     min_days: Days = 0
@@ -589,8 +606,11 @@ class Delivery(Part):
     """Doses that arrive at the provincial store."""
 
     vaccine: Name
+    """Which vaccine."""
     arrives: Date
+    """Day of arrival at the provincial store."""
     doses: Count
+    """Doses by the label."""
     announced_arrival: Date | None = None
     """Date that the province was told (default: `arrives`)."""
     announced_doses: Count | None = None
@@ -605,15 +625,18 @@ class Supply(Part):
     """From the provincial store to the units, and which dose comes first."""
 
     allocation: Literal["by_bookings", "by_capacity", "equally", "fixed_shares"]
+    """How the store's vials are shared among the units."""
     fixed_shares: dict[Name, NonNegative] = {}
     """By unit, for allocation = "fixed_shares"."""
     shipment_days: Annotated[list[Weekday], Field(min_length=1)]
+    """Days of the week on which the store ships."""
     second_dose_policy: Literal["first_doses_first", "second_doses_first", "as_booked", "reserve"]
     """first_doses_first: second appointments are made `second_dose_notice_days` ahead, from doses
     that no registered first dose wants. second_doses_first: as far ahead, before first doses get
     any. as_booked: made at the first dose, like any booking.
     reserve: as as_booked, and a first dose is only booked if a second can be set aside."""
     second_dose_notice_days: Days = 14
+    """How many days before they are due second appointments are looked for."""
 
 
 # Appointments and units ---------------------------------------------------------------------
@@ -639,7 +662,9 @@ class Appointments(Part):
     block_minutes: Count = 0
     """Appointments in blocks of so many minutes; 0: one by one."""
     no_show: Probability
+    """Share of appointments that are missed."""
     rebook_after_no_show: Probability
+    """Share of those who missed one and book again."""
     rebook_after_turned_away: Probability
     """After no dose, closing or a wait that was too long."""
     punctuality_minutes: Distribution
@@ -652,6 +677,7 @@ class Station(Part):
     """One station of a unit."""
 
     kind: Literal["service", "vaccination", "observation"] = "service"
+    """vaccination: gives the dose; observation: a stay in a seat after it."""
     staff: Staff
     """Staff (seats, at an observation station) through the opening hours."""
     shifts: list[Shift] = []
@@ -669,6 +695,7 @@ class Station(Part):
     adverse_event_probability: Probability = 0.0
     """Observation only: share whose stay is prolonged."""
     adverse_event_minutes: Distribution = Constant(distribution="constant", value=0.0)
+    """By how much their stay is prolonged."""
 
     def _contradictions(self) -> Iterator[tuple[str, str]]:
         if self.kind == "vaccination" and self.share != 1:
@@ -720,8 +747,11 @@ class Unit(UnitType):
     """One vaccination unit: its type's fields (merged in), and its own."""
 
     type: Name
+    """Whose fields it has, unless it says otherwise."""
     district: Name
+    """Where it is."""
     title: str = ""
+    """Name for people."""
     catchment_weight: NonNegative | None = None
     """Share of the district's people whose home unit it is; left out: by slots."""
 
@@ -730,11 +760,13 @@ class Campaign(Part):
     """Dates, goals and what counts."""
 
     province: str
+    """Name of the province."""
     first_day: Date
     """First day simulated."""
     vaccination_from: Date
     """No unit vaccinates before."""
     deadline: Date
+    """Day by which everyone is to be vaccinated."""
     horizon: Date
     """Last day simulated."""
     population: PositiveInt
@@ -742,6 +774,7 @@ class Campaign(Part):
     vaccinated_before: Count
     """Inhabitants vaccinated before the campaign and outside its target."""
     coverage_goal: Probability
+    """Share of all inhabitants that is to be reached."""
     complete_with: Literal["all_doses", "one_dose"]
     """What counts as fully vaccinated."""
     protected_after_days: Days = 0

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sim.language import N_, _, ngettext
+from sim.presentation.code_words import inline
 from sim.presentation.document import Block, Items, Paragraph, Section, Table
 from sim.presentation.parameters import Parameter, keys, parameters
 from sim.presentation.terminal import count
@@ -145,7 +146,7 @@ def _parameter_tables(chosen: Sequence[Parameter], caption: str) -> list[Block]:
                     keys(each.paths),
                     each.value,
                     each.unit,
-                    _(each.meaning),
+                    inline(_(each.meaning)),
                     each.range or "–",
                     each.source or _("no source given"),
                 ]
@@ -161,7 +162,7 @@ def _defaults(defaults: Sequence[Parameter]) -> Table:
     return Table(
         _("Left at their defaults, wherever no other table gives the value (* is any name)"),
         [_("key"), _("value"), _("unit"), _("meaning")],
-        [[keys(each.paths), each.value, each.unit, _(each.meaning)] for each in defaults],
+        [[keys(each.paths), each.value, each.unit, inline(_(each.meaning))] for each in defaults],
     )
 
 
