@@ -17,14 +17,8 @@ Texts are written in English where they are said, and looked up there and then:
 The language belongs to the thread (a page speaks to each of its readers in their own); a new
 thread begins with that of the process. Thai dates have Buddhist years (2021 is 2564).
 
-After a change of texts, all in the project's folder:
-
-    pybabel extract -F pyproject.toml -k N_ --add-location=file --no-wrap -o build/messages.pot .
-    pybabel update -i build/messages.pot -d sim/locale -D vaxsim -l th -N --no-wrap
-    (translate in sim/locale/th/LC_MESSAGES/vaxsim.po)
-    pybabel compile -d sim/locale -D vaxsim
-
-`tests/test_language.py` tells what is missing.
+After a change of texts: `python tests/translations.py` brings the catalog up to date and tells what
+is to be translated in `sim/locale/th/LC_MESSAGES/vaxsim.po`; then run it again.
 """
 
 from __future__ import annotations

@@ -1,0 +1,101 @@
+"""Brings the catalog of Thai texts up to date with the program: `python tests/translations.py`.
+
+New texts are added without a translation, texts that are gone are dropped, and the compiled
+catalog is written again. Prints what is still to be translated.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from babel.messages.catalog import Catalog, Message
+from babel.messages.frontend import CommandLineInterface
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+
+ROOT = Path(__file__).parent.parent
+PO = ROOT / "sim" / "locale" / "th" / "LC_MESSAGES" / "vaxsim.po"
+MO = PO.with_suffix(".mo")
+
+_NOT_KEPT = re.compile(
+    r'^"(Report-Msgid-Bugs-To|POT-Creation-Date|PO-Revision-Date|Last-Translator|Language-Team'
+    r"|Generated-By):.*\n",
+    re.MULTILINE,
+)
+"""Parts of a catalog's heading that say nothing here."""
+
+_PLACEHOLDER = re.compile(r"\{(\w*)[^}]*\}")
+
+
+def extracted() -> Catalog:
+    """All texts of the program and the titles and names in its scenarios."""
+    with tempfile.TemporaryDirectory() as folder:
+        pot = Path(folder, "messages.pot")
+        options = ["-F", str(ROOT / "pyproject.toml"), "-k", "N_", "--add-location=file"]
+        CommandLineInterface().run(
+            ["pybabel", "-q", "extract", *options, "-o", str(pot), str(ROOT)]
+        )
+        with pot.open("rb") as file:
+            return read_po(file)
+
+
+def catalog() -> Catalog:
+    """The catalog as it is."""
+    with PO.open("rb") as file:
+        return read_po(file, locale="th")
+
+
+def compiled(texts: Catalog) -> bytes:
+    """The compiled catalog."""
+    out = io.BytesIO()
+    write_mo(out, texts)
+    return out.getvalue()
+
+
+def update() -> Catalog:
+    """Write both files anew; returns the catalog."""
+    texts = catalog()
+    texts.update(extracted(), no_fuzzy_matching=True, update_creation_date=False)
+    texts.obsolete.clear()
+    for message in texts:
+        message.flags -= {"python-format", "python-brace-format"}  # ours have braces, all of them
+    out = io.BytesIO()
+    write_po(out, texts, width=0)
+    PO.write_text(_NOT_KEPT.sub("", out.getvalue().decode()), encoding="utf-8")
+    MO.write_bytes(compiled(catalog()))
+    return texts
+
+
+def forms(message: Message) -> tuple[list[str], list[str]]:
+    """The English forms of a message (singular, plural) and the Thai."""
+    english = [message.id] if isinstance(message.id, str) else list(message.id)
+    thai = [message.string] if isinstance(message.string, str) else list(message.string)
+    return english, thai
+
+
+def untranslated(texts: Catalog) -> list[str]:
+    """English texts without a Thai one."""
+    return [forms(message)[0][0] for message in texts if message.id and not all(forms(message)[1])]
+
+
+def mismatched(texts: Catalog) -> Iterator[str]:
+    """Translations whose placeholders are not those of the English text."""
+    for message in texts:
+        english, thai = forms(message)
+        if not message.id or not all(thai):
+            continue
+        wanted = set().union(*(_PLACEHOLDER.findall(text) for text in english))
+        optional = wanted - set.intersection(*(set(_PLACEHOLDER.findall(t)) for t in english))
+        found = set(_PLACEHOLDER.findall(thai[0]))
+        if not wanted - optional <= found <= wanted:
+            yield english[0]
+
+
+if __name__ == "__main__":
+    for text in untranslated(update()):
+        print(text)
