@@ -36,10 +36,9 @@ def extracted() -> Catalog:
     """All texts of the program and the titles and names in its scenarios."""
     with tempfile.TemporaryDirectory() as folder:
         pot = Path(folder, "messages.pot")
-        options = ["-F", str(ROOT / "pyproject.toml"), "-k", "N_", "--add-location=file"]
-        CommandLineInterface().run(
-            ["pybabel", "-q", "extract", *options, "-o", str(pot), str(ROOT)]
-        )
+        options = ["-F", "pyproject.toml", "-k", "N_", "--add-location=file"]
+        with contextlib.chdir(ROOT):  # so that paths in the catalog are relative
+            CommandLineInterface().run(["pybabel", "-q", "extract", *options, "-o", str(pot), "."])
         with pot.open("rb") as file:
             return read_po(file)
 
