@@ -1,6 +1,7 @@
-"""Python functions that read like the command line: `load_scenario`, `run`, `sweep`, `compare`.
+"""Python functions that read like the command line: `load_scenario`, `run`, `sweep`, `compare`,
+`trace`.
 
-    >>> from sim import compare, load_scenario, open_run, run, sweep
+    >>> from sim import compare, load_scenario, open_run, run, sweep, trace
 
 A scenario is the path of a file, or what `load_scenario` gives. Results are written into folders
 as by the command line (below `runs/` unless `out` names another), so a run that is there is not
@@ -19,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sim.experiment.comparison import Comparison, plan_comparison, settings_for, side_of
 from sim.experiment.design import factor, make_design
@@ -39,6 +40,9 @@ from sim.experiment.sweep import Sweep, open_sweep, plan_sweep
 from sim.scenario import Scenario
 from sim.scenario_files import load_scenario
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 __all__ = [
     "Comparison",
     "Run",
@@ -50,6 +54,7 @@ __all__ = [
     "open_sweep",
     "run",
     "sweep",
+    "trace",
 ]
 
 
@@ -182,6 +187,35 @@ def compare(
     return plan_comparison(sides, settings, replications, _folder(out)).carry_out(fresh)
 
 
+def trace(
+    scenario: str | Path | Scenario,
+    day: date | str,
+    unit: str | None = None,
+    replication: int = 0,
+    seed: int = DEFAULT_SEED,
+    engine: str = DEFAULT_ENGINE,
+) -> pd.DataFrame:
+    """Who did what when on one day, of a unit or (if none is named) of the call centre.
+
+        >>> log = trace("scenarios/plan.toml", "2021-06-01", unit="hospital_01")
+        >>> log["event"].head(2).tolist()
+        ['arrival', 'wait_for_registration']
+        >>> int((log["event"] == "vaccinated").sum())
+        480
+
+    A row an event, in the form that the library vidigi reads; the columns are described in
+    `sim.experiment.event_log`. The campaign is simulated up to that day.
+
+    Raises ScenarioError and SettingsError (a day or unit that cannot be, or nobody came).
+    """
+    from sim.experiment.event_log import event_log
+
+    settings = RunSettings(seed, 1, engine)
+    on = _date(day, "day")
+    assert on is not None
+    return event_log(Source.of(scenario).scenario, on, unit, settings, replication)
+
+
 def _settings(
     replications: int | None,
     precision: str | Sequence[str],
@@ -211,10 +245,10 @@ def _folder(out: str | Path | None) -> Path | None:
     return None if out is None else Path(out)
 
 
-def _date(day: date | str | None) -> date | None:
+def _date(day: date | str | None, name: str = "until") -> date | None:
     try:
         return date.fromisoformat(day) if isinstance(day, str) else day
     except ValueError:
         raise SettingsError(
-            f"until {day}: not a date; write it as YYYY-MM-DD, for example 2021-08-14"
+            f"{name} {day}: not a date; write it as YYYY-MM-DD, for example 2021-08-14"
         ) from None

@@ -324,6 +324,7 @@ def test_without_a_terminal_all_that_is_missing_is_named_at_once() -> None:
         ("unit_hours", "8-16", "08:00-16:00"),
         ("call_hours", "00:00-04:00", "between 05:00 and 23:00"),
         ("province", "a\nb", "control characters"),
+        ("province", "\udc80", "control characters"),
         ("vaccine", "Astra Zeneca", "small letters"),
         ("people", "", "an answer is needed"),
     ],

@@ -14,10 +14,11 @@ import tomlkit
 from small_campaign import SMALL, small_scenario
 from typer.testing import CliRunner, Result
 
+from sim import trace
 from sim.cli import app
 from sim.engine import ENGINES, get_engine
 from sim.experiment.event_log import event_log, write_log
-from sim.experiment.settings import RunSettings
+from sim.experiment.settings import RunSettings, SettingsError
 from sim.model.campaign import simulate
 from sim.scenario import Scenario
 
@@ -279,6 +280,14 @@ def test_a_parquet_file_gives_the_log_back(tmp_path: Path) -> None:
     write_log(log(DAYS[0], None), tmp_path / "day.parquet")
     back = pd.read_parquet(tmp_path / "day.parquet")
     pd.testing.assert_frame_equal(back, log(DAYS[0], None), check_dtype=False)
+
+
+def test_python_gives_the_same_log_as_a_table() -> None:
+    found = trace(crowded(), "2021-06-02", "north")
+    pd.testing.assert_frame_equal(found, log(date(2021, 6, 2), "north"))
+    for wrong in ({"day": "2 June"}, {"engine": "fast"}, {"replication": -1}, {"unit": "nort"}):
+        with pytest.raises(SettingsError):
+            trace(**{"scenario": crowded(), "day": "2021-06-02", "unit": "north", **wrong})
 
 
 def test_timestamps_are_the_times_of_that_day() -> None:

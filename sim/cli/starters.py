@@ -20,33 +20,34 @@ from sim.cli.console import (
     say_compiling,
 )
 from sim.cli.options import EngineName, Json, Overrides
-from sim.language import _
+from sim.language import N_, _
 
 
 def trace(
     scenario: Annotated[
-        Path, typer.Argument(metavar="SCENARIO", help="Scenario file, or folder of a run.")
+        Path, typer.Argument(metavar="SCENARIO", help=N_("Scenario file, or folder of a run."))
     ],
-    day: Annotated[str, typer.Option("--date", metavar="DATE", help="Which day (YYYY-MM-DD).")],
+    day: Annotated[str, typer.Option("--date", metavar="DATE", help=N_("Which day (YYYY-MM-DD)."))],
     out: Annotated[
-        Path, typer.Option(metavar="FILE", help="New file: CSV, or Parquet if it ends in .parquet.")
+        Path,
+        typer.Option(metavar="FILE", help=N_("New file: CSV, or Parquet if it ends in .parquet.")),
     ],
     unit: Annotated[
-        str | None, typer.Option(metavar="NAME", help="A day of this vaccination unit.")
+        str | None, typer.Option(metavar="NAME", help=N_("A day of this vaccination unit."))
     ] = None,
     call_centre: Annotated[
-        bool, typer.Option("--call-centre", help="A day of the call centre.")
+        bool, typer.Option("--call-centre", help=N_("A day of the call centre."))
     ] = False,
     overrides: Overrides = None,
     replication: Annotated[
-        int, typer.Option(min=0, max=999_999, help="Which replication, from 0.")
+        int, typer.Option(min=0, max=999_999, help=N_("Which replication, from 0."))
     ] = 0,
     seed: Annotated[
         int | None,
-        typer.Option(min=0, max=2**64 - 1, help="Default: 1, or that of the run."),
+        typer.Option(min=0, max=2**64 - 1, help=N_("Default: 1, or that of the run.")),
     ] = None,
     engine: Annotated[
-        EngineName | None, typer.Option(help="Which implementation; the log is the same.")
+        EngineName | None, typer.Option(help=N_("Which implementation; the log is the same."))
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -92,52 +93,62 @@ def _fact(question: str, metavar: str) -> Any:
 
 def new(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="Name of the scenario: NAME.toml is written.")
+        str, typer.Argument(metavar="NAME", help=N_("Name of the scenario: NAME.toml is written."))
     ],
-    province: Annotated[str | None, _fact("Name of the province.", "TEXT")] = None,
-    population: Annotated[str | None, _fact("Inhabitants.", "NUMBER")] = None,
+    province: Annotated[str | None, _fact(N_("Name of the province."), "TEXT")] = None,
+    population: Annotated[str | None, _fact(N_("Inhabitants."), "NUMBER")] = None,
     vaccinated_before: Annotated[
-        str | None, _fact("Inhabitants vaccinated before the campaign [0].", "NUMBER")
+        str | None, _fact(N_("Inhabitants vaccinated before the campaign [0]."), "NUMBER")
     ] = None,
     people: Annotated[
         str | None,
-        _fact("People to vaccinate, by language if there are several.", "NUMBER or LANGUAGE=N,..."),
+        _fact(
+            N_("People to vaccinate, by language if there are several."), "NUMBER or LANGUAGE=N,..."
+        ),
     ] = None,
-    start: Annotated[str | None, _fact("First day of vaccination.", "DATE")] = None,
-    deadline: Annotated[str | None, _fact("To be finished by.", "DATE")] = None,
+    start: Annotated[str | None, _fact(N_("First day of vaccination."), "DATE")] = None,
+    deadline: Annotated[str | None, _fact(N_("To be finished by."), "DATE")] = None,
     booking_from: Annotated[
-        str | None, _fact("First day of booking [a week before --start].", "DATE")
+        str | None, _fact(N_("First day of booking [a week before --start]."), "DATE")
     ] = None,
     units: Annotated[
         str | None,
         _fact(
-            "Vaccination units, by type if there are several; hospital, outside and estate have "
-            "staff for 480, 720 and 960 people in 8 hours, others as hospital.",
+            N_(
+                "Vaccination units, by type if there are several; hospital, outside and estate "
+                "have staff for 480, 720 and 960 people in 8 hours, others as hospital."
+            ),
             "NUMBER or TYPE=N,...",
         ),
     ] = None,
     open_days: Annotated[
-        str | None, _fact("Open days of units and call centre [mon-sat].", "DAYS")
+        str | None, _fact(N_("Open days of units and call centre [mon-sat]."), "DAYS")
     ] = None,
     unit_hours: Annotated[
-        str | None, _fact("Opening hours of the units [08:00-16:00].", "HH:MM-HH:MM")
+        str | None, _fact(N_("Opening hours of the units [08:00-16:00]."), "HH:MM-HH:MM")
     ] = None,
-    vaccine: Annotated[str | None, _fact("Vaccine [astrazeneca].", "NAME")] = None,
-    deliveries: Annotated[str | None, _fact("Doses by day of delivery.", "DATE=DOSES,...")] = None,
-    interval_days: Annotated[str | None, _fact("Days between the two doses [84].", "DAYS")] = None,
+    vaccine: Annotated[str | None, _fact(N_("Vaccine [astrazeneca]."), "NAME")] = None,
+    deliveries: Annotated[
+        str | None, _fact(N_("Doses by day of delivery."), "DATE=DOSES,...")
+    ] = None,
+    interval_days: Annotated[
+        str | None, _fact(N_("Days between the two doses [84]."), "DAYS")
+    ] = None,
     agents: Annotated[
         str | None,
         _fact(
-            "Agents of the call centre, by language if they speak only one "
-            "[one for 14,000 people].",
+            N_(
+                "Agents of the call centre, by language if they speak only one "
+                "[one for 14,000 people]."
+            ),
             "NUMBER or LANGUAGE=N,...",
         ),
     ] = None,
     call_hours: Annotated[
-        str | None, _fact("Opening hours of the call centre [08:00-18:00].", "HH:MM-HH:MM")
+        str | None, _fact(N_("Opening hours of the call centre [08:00-18:00]."), "HH:MM-HH:MM")
     ] = None,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Ask nothing: assume what has a default.")
+        bool, typer.Option("--yes", help=N_("Ask nothing: assume what has a default."))
     ] = False,
 ) -> None:
     """Write a scenario of one's own from the few facts of a plan; asks for those not given.
@@ -163,10 +174,8 @@ def new(
         load_scenario(Upload(path.name, content))
         put(path, content)
         print(_("Written: {path}").format(path=path))
-        if assumed:
-            print(_("Assumed, because the plan does not say:"))
-            for line in _assumed_lines(facts, assumed):
-                print(f"  {line}")
+        if lines := _assumed_lines(facts, assumed):
+            print("\n  ".join([_("Assumed, because the plan does not say:"), *lines]))
         print(_("Next: vaxsim check {path}, then vaxsim run {path}").format(path=path))
 
 
@@ -230,7 +239,8 @@ def _assumed_lines(facts: Mapping[str, Any], assumed: set[str]) -> list[str]:
     """What was assumed, as the options that would say it."""
     from sim.experiment.new_scenario import FACTS
 
-    return [
+    spoken = [f"--people {language}={n}" for language, n in facts["people"].items()]
+    return (spoken if "language" in assumed else []) + [
         f"{_option(fact.name)} {fact.default(facts)}"
         for fact in FACTS
         if fact.default and fact.name in assumed

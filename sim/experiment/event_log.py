@@ -91,8 +91,13 @@ def event_log(
 
     Raises SettingsError for a day or a unit that cannot be, and if nobody came.
     """
-    check_place(scenario, day, unit)
     settings = settings or RunSettings()
+    settings.check_against(scenario)
+    check_place(scenario, day, unit)
+    if not 0 <= replication < 10**6:
+        raise SettingsError(
+            _("replication must be between 0 and 999,999, not {n}").format(n=replication)
+        )
     engine = get_engine(settings.engine)
     streams = RandomStreams(settings.seed, replication)
     campaign = Campaign(scenario, engine, streams, until=day, progress=on_day)

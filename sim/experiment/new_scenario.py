@@ -16,6 +16,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from string import Template
 from typing import Any
+from unicodedata import category
 
 from sim.language import BUDDHIST_YEAR, N_, _
 from sim.scenario import WEEKDAYS
@@ -64,7 +65,7 @@ class Fact:
         text = text.strip()
         if not text:
             raise FactError(_("an answer is needed"))
-        if any(ord(sign) < 32 or ord(sign) == 127 for sign in text):
+        if any(category(sign) in ("Cc", "Cs", "Zl", "Zp") for sign in text):
             raise FactError(_("must not contain control characters"))
         return self.read(text if self.name == "province" else text.translate(THAI_DIGITS), known)
 
