@@ -119,25 +119,25 @@ class Drawn:
 
 
 def distributions(scenario: Scenario) -> list[Drawn]:
-    """All distributions of a scenario, with the moments of the tables that are drawn from."""
+    """All distributions but constants, with the moments of the tables that are drawn from."""
     from pydantic import TypeAdapter
 
     from sim.experiment.statistics import moments_of_quantiles
     from sim.random_streams import quantile_table
 
     adapter: TypeAdapter[Any] = TypeAdapter(Distribution)
-    found: dict[tuple[str, str], list[str]] = {}
+    found: dict[tuple[str, str, str], list[str]] = {}
     moments = {}
     for path, value in _values(_world(file_data(scenario))):
-        if isinstance(value, Mapping) and "distribution" in value:
-            unit = _unit(split_key(path)[-1], value, {})
-            said = _in_words(value), unit
+        if isinstance(value, Mapping) and value.get("distribution", "constant") != "constant":
+            parts = split_key(path)
+            said = _kind(parts), _in_words(value), _unit(parts[-1], value, {})
             if said not in found:
-                per_one = MINUTE_US if path.endswith("_minutes") else 1_000_000
+                per_one = MINUTE_US if parts[-1].endswith("minutes") else 1_000_000
                 table = quantile_table(adapter.validate_python(value), per_one)
                 moments[said] = moments_of_quantiles(table, per_one)
             found.setdefault(said, []).append(path)
-    return [Drawn(tuple(paths), *said, *moments[said]) for said, paths in found.items()]
+    return [Drawn(tuple(paths), *said[1:], *moments[said]) for said, paths in found.items()]
 
 
 def keys(paths: Sequence[str]) -> Text:

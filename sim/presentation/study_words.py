@@ -117,7 +117,7 @@ def _random_sampling(scenario: Scenario) -> list[Block]:
             "<><",
         ),
         Table(
-            _("Distributions, with mean and standard deviation as they are drawn"),
+            _("Distributions but constants, with mean and standard deviation as they are drawn"),
             [_("key"), _("distribution"), _("unit"), _("mean"), _("sd")],
             [
                 [keys(each.paths), each.words, each.unit, f"{each.mean:,.4g}", f"{each.sd:,.4g}"]
