@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,8 +26,12 @@ from sim.experiment.risk import (
     find,
 )
 from sim.experiment.settings import RunSettings, SettingsError
+from sim.experiment.sources import Source
 from sim.experiment.statistics import quantile_interval
+from sim.experiment.study import StudyPlan
 from sim.experiment.trials import Trials
+from sim.presentation.risk_view import pictures
+from sim.presentation.study_views import study_text
 from sim.scenario import Scenario
 
 SETTINGS = RunSettings(workers=1)
@@ -74,11 +79,19 @@ def test_arrivals_are_those_of_the_simulation() -> None:
 # Probability and day --------------------------------------------------------------------------
 
 
-def test_probability_is_that_of_doses_enough() -> None:
-    # 100 people and a uniform share of 100 doses: half of them can be vaccinated with
-    # probability 0.5, whenever 50 doses come, and never else
+Answer = tuple[dict[str, Any], dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def half() -> Answer:
+    """Half of 100 people, and a uniform share of 100 doses."""
     scenario = campaign(**uncertain(fraction_delivered=uniform(0, 1)))
-    answer, tables = answered(scenario, f"first_dose>=0.5 by {day(9)}", 60)
+    return answered(scenario, f"first_dose>=0.5 by {day(9)}", 60)
+
+
+def test_probability_is_that_of_doses_enough(half: Answer) -> None:
+    # half of them can be vaccinated with probability 0.5, whenever 50 doses come, and never else
+    answer, tables = half
     found = tables["replications"]
     assert (found["met"] == (found["doses_arrived"] >= 50)).all()
     assert answer["probability"]["low"] <= 0.5 <= answer["probability"]["high"]
@@ -99,11 +112,43 @@ def test_day_of_the_goal_is_that_of_the_delivery_and_the_night_after() -> None:
     assert not answer["probability"]["low"] > 0.55
 
 
-def test_day_that_is_not_within_the_horizon_is_none() -> None:
-    scenario = campaign(**uncertain(fraction_delivered=uniform(0, 1)))
-    _, tables = answered(scenario, f"first_dose>=0.7 by {day(9)}", 40)
-    days = tables["days"].set_index("probability")
-    assert pd.isna(days.loc[0.8, "day"])  # 70 doses come with probability 0.3
+def test_what_is_reached_is_what_the_doses_allow_and_all_of_it_if_they_came(half: Answer) -> None:
+    answer, tables = half
+    doses = tables["replications"]["doses_arrived"] / 100
+    reaches = answer["reaches"]
+    assert reaches["mean"] == pytest.approx(doses.mean())
+    assert (reaches["least"], reaches["greatest"]) == (doses.min(), doses.max())
+    assert reaches["low"] < 0.5 < reaches["high"]
+    on_time = answer["on_time"]
+    assert (on_time["met"], on_time["replications"], on_time["mean"]) == (20, 20, 1.0)
+
+
+def test_goal_never_met_says_how_far_it_is_missed_and_draws_nothing_empty(tmp_path: Path) -> None:
+    # 100 people and at most 40 of 50 doses: half of them even if all came, but 90 % never
+    delivered = {"only": delivery(50, fraction_delivered=uniform(0.6, 0.8))}
+    scenario = campaign(**{**uncertain(), "deliveries": delivered})
+    goal = f"first_dose>=0.9 by {day(9)}"
+    question = Question(scenario, read_goal(goal, scenario), 20)
+    plan = StudyPlan("risk", Source.of(scenario), SETTINGS, question.as_json(), tmp_path / "study")
+    with Trials(SETTINGS) as trials:
+        study = plan.write(*find(question, SETTINGS, trials))
+    mean = study.answer["reaches"]["mean"]
+    said = study_text(study)
+    assert said.startswith("90 % of the target have a first dose by 10 June 2021 with a probabil")
+    assert f"{100 * mean:.1f} % is reached on average (95 % interval " in said
+    assert f"short of the goal by {90 - 100 * mean:.0f} people on average" in said
+    assert "in full, that would be so in 0 of 20 replications, with 50.0 % on average." in said
+    assert "It is not met by 20 June 2021, the horizon, either." in said
+    with mpl.rc_context():
+        drawn = dict(pictures(study))
+    assert list(drawn) == ["doses_arrived"]
+    legend = drawn["doses_arrived"].axes[0].get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["lost"]
+
+
+def test_day_that_is_not_within_the_horizon_is_none(half: Answer) -> None:
+    days = half[1]["days"].set_index("probability")
+    assert pd.isna(days.loc[0.8, "day"])  # 50 doses come with probability 0.5
     assert days.loc[0.8, "low_known"]
 
 
@@ -177,10 +222,9 @@ def test_no_threshold_where_more_doses_are_worse_or_all_are_equal() -> None:
     assert best_threshold(np.array([5, 5]), np.array([False, True])) is None
 
 
-def test_warning_that_decides_is_confirmed_as_such() -> None:
+def test_warning_that_decides_is_confirmed_as_such(half: Answer) -> None:
     # the goal is lost exactly where fewer than 50 doses come, which is known on day 0
-    scenario = campaign(**uncertain(fraction_delivered=uniform(0, 1)))
-    answer, tables = answered(scenario, f"first_dose>=0.5 by {day(9)}", 60)
+    answer, tables = half
     warning = answer["warning"]
     assert warning["date"] == day(0).isoformat()
     # the roundest number between the doses seen next to 50 in the first half
@@ -230,7 +274,7 @@ def test_command_says_probability_and_warning_first(scenario: Path) -> None:
     command = ["risk", str(scenario), "--reach", goal, "--replications", "40", "--workers", "1"]
     found = CliRunner().invoke(app, command)
     assert found.exit_code == 0, found.output
-    assert found.output.startswith(f"{goal} is met with a probability of ")
+    assert found.output.startswith("50 % of the target have a first dose by 10 June 2021 with a ")
     assert "Early warning: if fewer than " in found.output
     assert "not within the horizon" in found.output
     shown = json.loads(CliRunner().invoke(app, [*command, "--json"]).output)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import json
 import math
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from sim.cli import app
 from sim.experiment.sensitivity import (
     Question,
     SensitivityError,
+    _Samples,
     find,
     make_question,
 )
@@ -125,60 +128,74 @@ def test_what_never_varies_has_indices_of_zero() -> None:
 # The study ------------------------------------------------------------------------------------
 
 
-def test_where_one_parameter_alone_can_matter_it_explains_everything() -> None:
-    question = make_question(small({WILLING: (0.2, 0.9), **IDLE}), [COVERAGE], samples=8)
-    answer, tables = answered(question)
+Answer = tuple[dict[str, Any], dict[str, Any]]
+ROWS, SCREENED = 4, 2
+
+
+@pytest.fixture(scope="module")
+def willing() -> Iterator[Answer]:
+    """One number that matters, two that do not."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sim.experiment.sensitivity.SCREENING_ROWS", SCREENED)
+        data = small({WILLING: (0.2, 0.9), **IDLE})
+        yield answered(make_question(data, [COVERAGE], samples=ROWS))
+
+
+TWO = small({WILLING: (0.2, 0.9), "call_centre.lines": (1, 60)})
+
+
+@pytest.fixture(scope="module")
+def two() -> Answer:
+    """Two numbers that matter, of two measures."""
+    return answered(make_question(TWO, [COVERAGE, CALLS], samples=2, replications=2))
+
+
+def test_where_one_parameter_alone_can_matter_it_explains_everything(willing: Answer) -> None:
+    answer, tables = willing
     indices = tables["indices"].set_index("factor")
     assert answer["measure_first"][COVERAGE]["factor"] == WILLING
     assert answer["measure_first"][COVERAGE]["rivals"] == []
     assert answer["followed"] == [WILLING]
     # Nothing else changes a single person: the index of the two others is exactly 0. Coverage is a
-    # straight line of the willing, so the estimates are those of a line at the same 8 rows.
-    (line,) = sobol_indices(*simulated(lambda points: points[:, 0], 3, 8, [[0]]), seed=1)
+    # straight line of the willing, so the estimates are those of a line at the same rows.
+    (line,) = sobol_indices(*simulated(lambda points: points[:, 0], 3, ROWS, [[0]]), seed=1)
     assert indices.loc["the other 2 together", ["first", "total"]].tolist() == [0, 0]
     assert indices.loc[WILLING, "total"] == pytest.approx(line.total.mean, rel=0.1)
     assert indices.loc[WILLING, "first"] == pytest.approx(line.first.mean, rel=0.1)
     assert indices.loc[WILLING, "foremost"] == 1
 
 
-def test_coverage_moves_by_as_much_as_the_willing() -> None:
+def test_coverage_moves_by_as_much_as_the_willing(willing: Answer) -> None:
     # 600 of 1,000 people are willing with the share that varies: from 0.2 to 0.9 is 0.42 of all
-    question = make_question(small({WILLING: (0.2, 0.9), **IDLE}), [COVERAGE], samples=2)
-    tornado = answered(question)[1]["tornado"].set_index("factor")
+    tornado = willing[1]["tornado"].set_index("factor")
     swing = tornado["at_high"] - tornado["at_low"]
     assert swing[WILLING] == pytest.approx(0.42, abs=0.05)
     assert (swing.drop(WILLING) == 0).all()
     assert tornado.loc[WILLING, ["low", "value", "high"]].tolist() == ["0.2", "0.9", "0.9"]
 
 
-def test_tornado_is_what_the_scenarios_give_when_simulated_alone() -> None:
-    data = small({WILLING: (0.2, 0.9), "call_centre.lines": (1, 60)})
-    question = make_question(data, [COVERAGE, CALLS], samples=2, replications=2)
-    _, tables = answered(question)
-    row = tables["tornado"].set_index(["measure", "factor"]).loc[(CALLS, "call_centre.lines")]
+def test_tornado_is_what_the_scenarios_give_when_simulated_alone(two: Answer) -> None:
+    tornado = two[1]["tornado"].set_index(["measure", "factor"])
+    row = tornado.loc[(CALLS, "call_centre.lines")]
     with Trials(RunSettings(workers=1)) as trials:
-        alone = trials.measures(with_values(data, {"call_centre.lines": 1}), range(2))
+        alone = trials.measures(with_values(TWO, {"call_centre.lines": 1}), range(2))
     assert row["at_low"] == alone[CALLS].mean()
 
 
-def test_what_was_screened_is_not_simulated_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    factors = {WILLING: (0.2, 0.9), **IDLE}
-    screened, n, d = 2, 4, len(factors)
-    monkeypatch.setattr("sim.experiment.sensitivity.SCREENING_ROWS", screened)
-    answer, _ = answered(make_question(small(factors), [COVERAGE], samples=n))
-    tornado, screening, rest = 1 + 2 * d, d * screened, (n - screened) + n
-    assert answer["points"] == tornado + 2 * n + screening + rest
+def test_what_was_screened_is_not_simulated_again(willing: Answer) -> None:
+    factors = 1 + len(IDLE)
+    tornado, screening, rest = 1 + 2 * factors, factors * SCREENED, (ROWS - SCREENED) + ROWS
+    assert willing[0]["points"] == tornado + 2 * ROWS + screening + rest
 
 
-def test_answer_depends_on_the_seed_alone() -> None:
-    data = small({WILLING: (0.2, 0.9), "call_centre.lines": (1, 60)})
-    one = answered(make_question(data, [COVERAGE, CALLS], samples=2))
-    two = answered(make_question(data, [COVERAGE, CALLS], samples=2), workers=2)
-    assert one[0] == two[0]
-    for name, table in one[1].items():
-        assert table.equals(two[1][name]), name
-    other = answered(make_question(data, [COVERAGE, CALLS], samples=2, seed=2))
-    assert not other[1]["samples"].equals(one[1]["samples"])
+def test_answer_depends_on_the_seed_alone(two: Answer) -> None:
+    question = make_question(TWO, [COVERAGE, CALLS], samples=2, replications=2)
+    answer, tables = answered(question, workers=2)
+    assert answer == two[0]
+    for name, table in two[1].items():
+        assert table.equals(tables[name]), name
+    other = _Samples.drawn(replace(question, seed=2))
+    assert not np.array_equal(other.a, _Samples.drawn(question).a)
 
 
 def test_nothing_matters_where_nothing_can() -> None:
@@ -253,6 +270,7 @@ def test_command_says_what_to_measure_first_and_finds_its_study_again(scenario: 
     ("options", "said"),
     [
         (["--samples", "5"], "--samples 5: the samples are balanced for 2, 4, 8"),
+        (["--samples", "131072"], "128, ..., 65,536"),
         (["--measure", "coverage"], "--measure coverage: there is no such measure"),
         (["--until", "2031-01-01"], "until must lie between"),
         (["--set", "groups.late.willing=2"], "groups.late.willing = 2: must be"),

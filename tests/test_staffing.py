@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,13 @@ from sim.cli import app
 from sim.experiment.goals import read_goal
 from sim.experiment.selection import ProbabilityTest, select_best, tolerance_factor
 from sim.experiment.settings import RunSettings
+from sim.experiment.sources import Source
 from sim.experiment.staff_levers import DEFAULT_COSTS, Levers, StaffingError, read_costs
 from sim.experiment.staff_search import Axis, Memory, cheaper, descend, equally_cheap, exchange
 from sim.experiment.staffing import Question, find_staffing
+from sim.experiment.study import StudyPlan
 from sim.experiment.trials import Trials
+from sim.presentation.study_views import study_text
 from sim.scenario_files import load_scenario
 
 PLAN = Path(__file__).resolve().parent.parent / "scenarios" / "plan.toml"
@@ -244,7 +248,7 @@ def answered():
     scenario = small_scenario({"campaign": {"horizon": "2021-06-20"}})
     goal = read_goal("first_dose>=0.65 by 2021-06-16", scenario)
     question = Question(goal, 0.8, {"agent": 1.0, "vaccinator": 1.5}, 200)
-    with Trials(goal.settings(RunSettings(workers=2))) as trials:
+    with Trials(goal.settings(RunSettings(workers=1))) as trials:
         answer, tables = find_staffing(trials, scenario, question)
         levers = Levers(scenario, question.costs)
         box = list(itertools.product(range(4), range(1, 4)))
@@ -299,6 +303,39 @@ def test_a_goal_above_the_ceiling_is_refused_without_simulation():
     assert not answer["found"]
     assert (answer["why_not"]["needed"], answer["why_not"]["ceiling"]) == (950, 900)
     assert any("dose" in words for words in answer["why_not"]["limits"])
+
+
+def test_where_nothing_is_enough_the_nearest_is_told_and_why(tmp_path):
+    # 900 doses, of which second ones take some: 88 % is not reached, which the ceiling does not
+    # know; 6 seats for 15 minutes let at most 48 people through in 2 hours
+    seats = {"hall": {"stations": {"observation": {"staff": 6}}}}
+    scenario = small_scenario({"campaign": {"horizon": "2021-06-20"}, "unit_types": seats})
+    goal = read_goal("first_dose>=0.88", scenario)
+    question = Question(goal, 0.9, {"vaccinator": 1.0}, 100)
+    plan = StudyPlan(
+        "staff", Source.of(scenario), goal.settings(RunSettings()), question.data(), tmp_path / "s"
+    )
+    with Trials(replace(plan.settings, workers=1)) as trials:
+        answer, tables = find_staffing(trials, scenario, question)
+        why = answer["why_not"]
+        levers = Levers(scenario, question.costs)
+        staffing = tuple(why["farthest"]["staffing"].values())
+        again = trials.measures(levers.scenario_with(staffing), range(20))
+    assert why["farthest"]["mean"] == pytest.approx(again["first_doses_by_end"].mean() / 1000)
+    assert sum(why["farthest"]["missing"].values()) == pytest.approx(
+        1000 - again["first_doses_by_end"][:2].mean()
+    )
+    (cap,) = answer["caps"]
+    assert (cap["where"], cap["what"]) == ("hall", "observation")
+    assert 40 <= cap["at_most"] <= 48
+    study = plan.write(answer, tables)
+    said = study_text(study)
+    far, row = why["farthest"], tables["curve"].iloc[-1]
+    assert f"and the goal in {far['reached']} of 20 replications" in said
+    assert (far["reached"], far["replications"]) == (row["reached"], row["replications"])
+    assert "Who is missing there, and why: " in said
+    assert "Doses, slots, turns and intervals would allow " in said
+    assert f"than its observation lets through, {cap['at_most']} people a day" in said
 
 
 # --- the command ---------------------------------------------------------------------------------

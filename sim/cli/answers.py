@@ -46,7 +46,9 @@ Reach = Annotated[
         metavar="GOAL", help='What is to be reached, e.g. "first_dose>=0.8 by 2021-08-14".'
     ),
 ]
-Probability = Annotated[float, typer.Option(help="How likely it is to be reached, at least.")]
+Probability = Annotated[
+    float, typer.Option(help="How likely it is to be reached, at least: between 0 and 1.")
+]
 
 
 def carry_out(
@@ -129,13 +131,8 @@ def goal(
             None if over is None else ",".join(over),
             ",".join(cost or []),
         )
-        carry_out(
-            question.plan(settings, out),
-            lambda trials: find(question, settings, trials),
-            "changes",
-            fresh,
-            as_json,
-        )
+        plan = question.plan(settings, out)
+        carry_out(plan, lambda trials: find(question, trials), "changes", fresh, as_json)
 
 
 def staff(

@@ -37,7 +37,10 @@ def sensitivity(
         ),
     ] = None,
     samples: Annotated[
-        int, typer.Option(help="Rows of the two samples: 2, 4, 8, ...; more narrow the intervals.")
+        int,
+        typer.Option(
+            help="Rows of the two samples: 2, 4, 8, ..., 65536; more narrow the intervals."
+        ),
     ] = 64,
     replications: Annotated[
         int, typer.Option(min=1, max=1000, help="Of every point, the same in all.")
@@ -85,7 +88,10 @@ def risk(
     overrides: Overrides = None,
     replications: Annotated[
         int,
-        typer.Option(max=1_000_000, help="One half finds the warning, the other confirms it."),
+        typer.Option(
+            max=1_000_000,
+            help="At least 20: one half finds the warning, the other confirms it.",
+        ),
     ] = 200,
     seed: Seed = DEFAULT_SEED,
     out: Out = None,

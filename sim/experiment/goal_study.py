@@ -25,7 +25,6 @@ from sim.experiment.attainment import (
 from sim.experiment.feasibility import bindings
 from sim.experiment.goals import Goal, read_goal
 from sim.experiment.levers import Lever, read_levers, settings_that_differ
-from sim.experiment.replications import Task, replicate
 from sim.experiment.settings import RunSettings
 from sim.experiment.sources import Source
 from sim.experiment.study import StudyPlan
@@ -92,7 +91,6 @@ class _Option:
 @dataclass
 class _Finder:
     question: GoalQuestion
-    settings: RunSettings
     trials: Trials
     options: list[_Option] = field(default_factory=list)
 
@@ -192,11 +190,12 @@ def round_down(share: float) -> float:
     return math.floor(share * steps + 1e-9) / steps
 
 
-def find(
-    question: GoalQuestion, settings: RunSettings, trials: Trials
-) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
-    """The answer, and its tables: options, changes, settings, limits, missing, ceiling_points."""
-    finder = _Finder(question, question.goal.settings(settings), trials)
+def find(question: GoalQuestion, trials: Trials) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
+    """The answer, and its tables: options, changes, settings, limits, missing, ceiling_points.
+
+    The trials must end with the goal's day.
+    """
+    finder = _Finder(question, trials)
     search = finder.search(question.levers)
     already = finder.as_it_is(search)
     if not already:
@@ -322,14 +321,13 @@ def _limits(finder: _Finder) -> pd.DataFrame:
 
 def _missing(finder: _Finder) -> pd.DataFrame:
     """Who is missing and why, in one replication, for options that do not reach a coverage."""
-    goal, rows = finder.question.goal, []
-    for n, option in enumerate(finder.options):
-        if option.verdict == "enough" or goal.scope is None:
-            continue
-        task = Task(option.search.at(option.point), finder.settings, SHOWN[0])
-        causes = replicate(task)["causes"]
-        causes = causes[(causes["as_of"] == "horizon") & (causes["scope"] == goal.scope)]
-        for cause, persons in causes.groupby("cause", observed=True)["persons"].sum().items():
-            if persons and cause != "vaccinated":
-                rows.append({"option": n, "cause": str(cause), "persons": int(persons)})
+    goal = finder.question.goal
+    rows = [
+        {"option": n, "cause": cause, "persons": round(persons)}
+        for n, option in enumerate(finder.options)
+        if option.verdict != "enough" and goal.scope is not None
+        for cause, persons in finder.trials.missing(
+            option.search.at(option.point), SHOWN[:1], goal.scope
+        ).items()
+    ]
     return _frame(rows, ["option", "cause", "persons"])

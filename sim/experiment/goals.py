@@ -70,6 +70,11 @@ class Goal:
         """Unit of the amount."""
         return "share" if self.scope else measure(self.measure).unit
 
+    @property
+    def range(self) -> tuple[float, float]:
+        """Least and greatest value that makes sense."""
+        return (0.0, 1.0) if self.scope else measure(self.measure).range
+
     def settings(self, settings: RunSettings) -> RunSettings:
         """The settings for a simulation that ends with the goal's day."""
         from dataclasses import replace
@@ -90,7 +95,10 @@ class Goal:
         """
         if self.scope is None:
             return float(measures[self.measure])
-        persons = float(measures[_PERSONS[self.scope]])
+        return self.coverage(float(measures[_PERSONS[self.scope]]), scenario)
+
+    def coverage(self, persons: float, scenario: Scenario) -> float:
+        """The share that so many people of the target make, vaccinated as a coverage asks for."""
         if self.of_population:
             campaign = scenario.campaign
             return (persons + campaign.vaccinated_before) / campaign.population
@@ -114,8 +122,8 @@ def read_goal(text: str, scenario: Scenario) -> Goal:
     known = [*COVERAGES, *known_measures(scenario)]
     if name not in known:
         raise GoalError(
-            f"goal {text!r}: there is no measure {name!r}"
-            + (did_you_mean(name, known) or f"; coverages are {', '.join(COVERAGES)}")
+            f"goal {text!r}: there is no measure {name!r}{did_you_mean(name, known) or '.'} "
+            f"Measures: {', '.join(known)}"
         )
     try:
         number = found["amount"].replace(",", "")

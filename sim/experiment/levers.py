@@ -146,15 +146,18 @@ def _of_family(family: str, names: Iterable[str]) -> bool:
 
 
 def _limited(lever: Lever, limit: str) -> Lever:
+    written = f"lever {lever.name}<={limit}"
     try:
         most = float(limit.replace("_", ""))
     except ValueError:
-        raise LeverError(f"lever {lever.name}: {limit or 'nothing'} is no number") from None
+        most = math.nan
+    if not math.isfinite(most):
+        raise LeverError(f"{written}: the bound must be a number, such as {lever.largest}")
     sizes = tuple(size for size in lever.sizes if size <= most)
     if not sizes:
         raise LeverError(
-            f"lever {lever.name}: its smallest step is {lever.sizes[0]:,} {lever.unit}, "
-            f"so at most {limit} leaves nothing"
+            f"{written}: the bound must be at least {lever.sizes[0]}, the smallest change in "
+            f"{lever.unit}, or nothing could be changed"
         )
     return replace(lever, sizes=sizes)
 
@@ -245,7 +248,10 @@ def _deliveries(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made |
         return {"deliveries": changes}
 
     return _Made(
-        range(step, most + step, step), sum(doses), change, lambda n: f"{n:,} more doses delivered"
+        range(step, most + step, step),
+        sum(doses),
+        change,
+        lambda n: f"{_number(n, 'more dose')} delivered",
     )
 
 
@@ -354,7 +360,7 @@ def _vaccinators(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made 
     def words(size: int) -> str:
         slots = slots_a_day(pulled_by(scenario, change(scenario, size)))
         more = slots - slots_a_day(scenario)
-        return f"{size:,} more staff at the units ({more:,} slots a day more)"
+        return f"{size:,} more staff at the units ({_number(more, 'slot')} a day more)"
 
     return _Made(sorted(factor_of), present, change, words)
 
@@ -589,7 +595,7 @@ def _agents(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made | Non
     )
     return _Made(
         range(step, 9 * total + step, step), total, change,
-        lambda n: f"{n:,} more agents, with lines in proportion",
+        lambda n: f"{_number(n, 'more agent')}, with lines in proportion",
     )  # fmt: skip
 
 
@@ -600,7 +606,9 @@ def _lines(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made | None
     def change(world: Scenario, size: int) -> Change:
         return {"call_centre": {"lines": world.call_centre.lines + size}}
 
-    return _Made(range(step, 4 * lines + step, step), lines, change, lambda n: f"{n:,} more lines")
+    return _Made(
+        range(step, 4 * lines + step, step), lines, change, lambda n: _number(n, "more line")
+    )
 
 
 def _other_channels(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made | None:
@@ -613,7 +621,7 @@ def _other_channels(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Ma
     most = max(4 * bookings, scenario.target // 10)
     return _Made(
         range(step, most + step, step), max(bookings, 1), change,
-        lambda n: f"{n:,} more bookings a day through other channels",
+        lambda n: f"{_number(n, 'more booking')} a day through other channels",
     )  # fmt: skip
 
 

@@ -22,9 +22,15 @@ from numpy.typing import NDArray
 
 from sim.experiment.coverage import cumulative
 from sim.experiment.goals import Goal
+from sim.experiment.levers import pulled_by
 from sim.experiment.plan_arithmetic import deliveries_vary
 from sim.experiment.settings import RunSettings, SettingsError
-from sim.experiment.statistics import Estimate, proportion_interval, quantile_interval
+from sim.experiment.statistics import (
+    Estimate,
+    mean_interval,
+    proportion_interval,
+    quantile_interval,
+)
 from sim.experiment.trials import Trials
 from sim.model.dose_supply import draw_arrivals
 from sim.random_streams import RandomStreams
@@ -37,9 +43,12 @@ LEAST_OF_EACH = 5
 PROBABILITIES = (0.5, 0.8, 0.95)
 """With which the day of the goal is given."""
 ENOUGH = 0.9
+ON_TIME = LEAST_REPLICATIONS
+"""Replications, of the same people with the same luck, in which every delivery is on time."""
 _DAYS_BETWEEN = 7
 
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 
@@ -74,7 +83,7 @@ def find(
     """The answer and its tables: `replications`, `days`, `arrivals`, `warnings`."""
     scenario, goal, n = question.scenario, question.goal, question.replications
     vary = deliveries_vary(scenario)
-    met, day = _reached(question, trials)
+    met, day, value = _reached(question, trials)
     arrivals = arrivals_of(scenario, settings.seed, n)
     dates = _dates(scenario, goal.by)
     warnings = _warnings(arrivals, ~met, dates, scenario) if vary else _no_warnings()
@@ -82,7 +91,9 @@ def find(
         "probability": _estimate(proportion_interval(int(met.sum()), n)),
         "met": int(met.sum()),
         "replications": n,
+        "reaches": {**_estimate(mean_interval(value).within(*goal.range)), **_range(value)},
         "deliveries_vary": vary,
+        "on_time": _on_time(question, trials) if vary else None,
         "warning": _recommended(warnings),
     }
     by_goal = doses_by(arrivals, n, (goal.by - scenario.campaign.first_day).days)
@@ -109,29 +120,54 @@ def _estimate(found: Estimate) -> dict[str, float | None]:
     return {"mean": found.mean, "low": found.low, "high": found.high}
 
 
-def _reached(question: Question, trials: Trials) -> tuple[Flags, NDArray[np.float64]]:
-    """Whether the goal is met in each replication, and on which day of the campaign.
+def _range(values: Floats) -> dict[str, float]:
+    """The least and the greatest value; NaN if there is none."""
+    known = values[~np.isnan(values)]
+    return {
+        "least": float(known.min()) if known.size else math.nan,
+        "greatest": float(known.max()) if known.size else math.nan,
+    }
+
+
+def _reached(question: Question, trials: Trials) -> tuple[Flags, Floats, Floats]:
+    """Of each replication: whether the goal is met, on which day of the campaign, and the value.
 
     The day is infinite where it is not within the horizon; for goals that are no coverage, always.
+    The value is that of the goal's measure on the goal's day.
     """
     scenario, goal, n = question.scenario, question.goal, question.replications
     if goal.scope is None:
-        rows = trials.measures(scenario, range(n)).to_dict("records")
-        reached = [
-            goal.reached({str(name): value for name, value in row.items()}, scenario)
-            for row in rows
+        rows = [
+            {str(name): value for name, value in row.items()}
+            for row in trials.measures(scenario, range(n)).to_dict("records")
         ]
-        return np.array(reached), np.full(n, np.inf)
-    needed = goal.persons_needed(scenario)
-    days = []
+        met = np.array([goal.reached(row, scenario) for row in rows])
+        return met, np.full(n, np.inf), np.array([goal.value(row, scenario) for row in rows])
+    needed, by = goal.persons_needed(scenario), (goal.by - scenario.campaign.first_day).days
+    days, values = [], []
     for daily in trials.tables(scenario, range(n), "daily"):
-        enough = cumulative(daily, scenario, goal.scope, None) >= needed
+        persons = cumulative(daily, scenario, goal.scope, None)
+        enough = persons >= needed
         days.append(float(np.argmax(enough)) if enough.any() else math.inf)
+        values.append(goal.coverage(float(persons[by]), scenario))
     day = np.array(days)
-    return day <= (goal.by - scenario.campaign.first_day).days, day
+    return day <= by, day, np.array(values)
 
 
-def _days(day: NDArray[np.float64], scenario: Scenario) -> pd.DataFrame:
+def _on_time(question: Question, trials: Trials) -> dict[str, Any]:
+    """What the goal's measure would be if every delivery came on its day and in full."""
+    scenario, goal = question.scenario, question.goal
+    as_told = {"delay_days": 0, "fraction_delivered": 1}
+    punctual = pulled_by(scenario, {"deliveries": dict.fromkeys(scenario.deliveries, as_told)})
+    met, _, value = _reached(Question(punctual, goal, ON_TIME), trials)
+    return {
+        "met": int(met.sum()),
+        "replications": ON_TIME,
+        **_estimate(mean_interval(value).within(*goal.range)),
+    }
+
+
+def _days(day: Floats, scenario: Scenario) -> pd.DataFrame:
     """The day by which the goal is met with each probability; NaT: not within the horizon.
 
     `low_known`, `high_known`: whether there are replications enough for that limit; a limit that is

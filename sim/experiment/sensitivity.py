@@ -36,6 +36,7 @@ from sim.scenario_files import Varied, varied, with_values
 
 DEFAULT_MEASURES = ("first_dose_coverage_by_deadline", "attempts_per_booking")
 DEFAULT_SAMPLES = 64
+MOST_SAMPLES = 65_536
 
 SCREENING_ROWS = 8
 MOST_FOLLOWED = 6
@@ -91,9 +92,10 @@ def make_question(
 
     Either end of each range must make a possible scenario.
     """
-    if samples < 2 or samples & (samples - 1):
+    if not 2 <= samples <= MOST_SAMPLES or samples & (samples - 1):
         raise SensitivityError(
-            f"--samples {samples:,}: the samples are balanced for 2, 4, 8, 16, 32, 64, 128, ..."
+            f"--samples {samples:,}: the samples are balanced for 2, 4, 8, 16, 32, 64, 128, ..., "
+            f"{MOST_SAMPLES:,}"
         )
     factors = tuple(varied(data))
     if not factors:

@@ -40,7 +40,7 @@ from sim.experiment.staff_search import (
     exchange,
     least_of_each,
 )
-from sim.experiment.statistics import CONFIDENCE, proportion_interval
+from sim.experiment.statistics import CONFIDENCE, mean_interval, proportion_interval
 from sim.experiment.trials import Trials
 from sim.model.capacity import open_by_day, unit_slots
 from sim.queueing_theory import (
@@ -121,6 +121,8 @@ class _Simulation:
         """replications used in the search by each staffing"""
         self.ruled_out = 0
         """staffings that the ceiling rules out"""
+        self.used_up = False
+        """whether more replications were wanted than may be spent"""
 
     def meets(self, staffing: Staffing) -> bool:
         """Whether it reaches the goal in the promised share of the replications of the search.
@@ -136,8 +138,7 @@ class _Simulation:
         n = 0
         while True:
             n = min(max(2 * n, 2), self.for_search)
-            if self.trials.spent + n - self.seen.get(staffing, 0) > self.budget:
-                raise OutOfTrialsError
+            self._may_spend(n - self.seen.get(staffing, 0))
             distance = self.distances(staffing, range(n))
             self.seen[staffing] = max(n, self.seen.get(staffing, 0))
             decided = _verdict(distance, self.question.probability, n == self.for_search)
@@ -148,12 +149,16 @@ class _Simulation:
         """Whether few replications leave no doubt that it does."""
         if self.levers.scenario_with(staffing) is None or not self.possible(staffing):
             return False
-        if self.trials.spent + 4 > self.budget:
-            raise OutOfTrialsError
+        self._may_spend(4)
         return any(
             _verdict(self.distances(staffing, range(n)), self.question.probability, False)
             for n in (2, 4)
         )
+
+    def _may_spend(self, replications: int) -> None:
+        if self.trials.spent + replications > self.budget:
+            self.used_up = True
+            raise OutOfTrialsError
 
     def possible(self, staffing: Staffing) -> bool:
         """False if doses, slots and turns rule out that it is ever reached."""
@@ -312,6 +317,9 @@ class _Range:
         self._levers, self._goal = levers, goal
         self.scenario = levers.scenario
         self._agents = _agents_by_language(self.scenario, goal)
+        self.caps: dict[str, tuple[str, int]] = {}
+        """what has no cost and makes more staff useless: by unit type the station (or
+        slots_per_day) and its slots a day, by pool the lines"""
         for self.width in _WIDTHS:
             self.by_type = list(self._unit_types())
             grouped = {i for axis in self.by_type for i in axis.levers}
@@ -376,7 +384,10 @@ class _Range:
         if lever.station is not None:
             return max(self.width * lever.now, 4)
         useful = max(self._agents[language].most for language in self._languages(lever))
-        return max(min(useful, self.scenario.call_centre.lines), lever.now, 1)
+        lines = self.scenario.call_centre.lines
+        if lines < useful:
+            self.caps[lever.holder] = "lines", lines
+        return max(min(useful, lines), lever.now, 1)
 
     def _languages(self, lever: Lever) -> list[str]:
         return list(self.scenario.call_centre.pools[lever.holder].languages)
@@ -451,13 +462,18 @@ class _Range:
                 continue
             unit = self._unit(kind)
             if unit.slots_per_day is not None:
+                self.caps[kind] = "slots_per_day", unit.slots_per_day
                 continue
-            fixed = [
-                unit_slots(unit.model_copy(update={"stations": {name: station}}))
+            fixed = {
+                name: unit_slots(unit.model_copy(update={"stations": {name: station}}))
                 for name, station in unit.stations.items()
                 if name not in {lever.station for _, lever in of_type}
-            ]
-            widest = min([self.width * max(unit_slots(unit), 1), *fixed])
+            }
+            widest = self.width * max(unit_slots(unit), 1)
+            if fixed and min(fixed.values()) < widest:
+                name = min(fixed, key=lambda name: fixed[name])
+                widest = fixed[name]
+                self.caps[kind] = name, widest
             by_lever = [self._throughputs(lever, widest) for _, lever in of_type]
             slots = sorted({min(s, widest) for served in by_lever for s in served if s > 0})
             steps = [
@@ -561,7 +577,7 @@ class _Search:
         if start is None and self.memory.held:
             start = min(self.memory.held, key=self._order)
         if start is None:
-            start = self._climb(max(self.simulation.seen, key=self._reach))
+            start = self._climb(max(self.simulation.seen, key=self.reach))
         if start is not None:
             self._improve(start)
         self._prove()
@@ -591,12 +607,12 @@ class _Search:
             for staffing in steps:
                 if self.memory.answered(staffing):
                     return staffing
-            farthest = max(steps, key=self._reach)
-            if self._reach(farthest) <= self._reach(best):
+            farthest = max(steps, key=self.reach)
+            if self.reach(farthest) <= self.reach(best):
                 return None
             best = farthest
 
-    def _reach(self, staffing: Staffing) -> float:
+    def reach(self, staffing: Staffing) -> float:
         """How far beyond the goal it comes, in the replications that all have had."""
         if staffing not in self.simulation.seen:
             return -math.inf
@@ -788,6 +804,10 @@ def find_staffing(
         "simulated": len(simulation.seen),
         "ruled_out": simulation.ruled_out,
         "may_be_passed_over": _resolution(question),
+        "caps": [
+            {"where": where, "what": what, "at_most": number}
+            for where, (what, number) in search.range.caps.items()
+        ],
     }
     tables = {
         "staffing": _staffing_table(search, chosen),
@@ -814,19 +834,45 @@ def _why_not(search: _Search) -> dict[str, Any]:
         if why["ceiling"] < why["needed"]:
             binding = bindings(scenario, goal.scope, goal.by)
             why["limits"] = [limit.words for limit in binding if limit.worth > 0]
-    tried = simulation.seen.get(most, 0)
-    if tried:
-        distance = simulation.distances(most, range(tried))
-        why["replications"], why["reached"] = tried, int((distance >= 0).sum())
-        why["mean"] = _mean_value(search, distance)
-    why["closest"] = len(search.judged)
+    why["judged"] = max(
+        ([judged.reached, judged.replications] for judged in search.judged),
+        key=lambda found: found[0] / found[1],
+        default=None,
+    )
+    why["used_up"] = simulation.used_up
+    if simulation.seen:
+        why["farthest"] = _farthest(search)
     return why
 
 
-def _mean_value(search: _Search, distance: Floats) -> float:
-    """Mean of the goal's measure."""
-    goal = search.question.goal
-    return goal.amount + float(distance.mean()) * (1 if goal.comparison == ">=" else -1)
+def _farthest(search: _Search) -> dict[str, Any]:
+    """What the staffing reaches that came nearest to the goal, and who is missing there."""
+    goal, levers, simulation = search.question.goal, search.levers, search.simulation
+    with search.counting("curve"):
+        staffing = min(
+            simulation.seen, key=lambda tried: (-search.reach(tried), levers.cost(tried))
+        )
+        distance = simulation.distances(staffing, range(_FOR_CURVE))
+        value = mean_interval(_values(goal, distance)).within(*goal.range)
+        scenario = levers.scenario_with(staffing)
+        assert scenario is not None
+        missing = simulation.trials.missing(scenario, range(2), goal.scope) if goal.scope else {}
+    return {
+        "staffing": {lever.key: n for lever, n in zip(levers.all, staffing, strict=True)},
+        "cost": levers.cost(staffing),
+        "reached": int((distance >= 0).sum()),
+        "replications": _FOR_CURVE,
+        "mean": value.mean,
+        "low": value.low,
+        "high": value.high,
+        "missing": missing,
+    }
+
+
+def _values(goal: Goal, distance: Floats) -> Floats:
+    """Of the goal's measure; NaN where it has none."""
+    known = np.where(np.isfinite(distance), distance, np.nan)
+    return goal.amount + known * (1 if goal.comparison == ">=" else -1)
 
 
 def _resolution(question: Question) -> float:
@@ -878,7 +924,7 @@ def _candidates(search: _Search) -> pd.DataFrame:
                 "cost_of_agents": agents,
                 "replications": n,
                 "reached": int((distance >= 0).sum()),
-                "mean": _mean_value(search, distance),
+                "mean": float(_values(search.question.goal, distance).mean()),
                 **{lever.key: k for lever, k in zip(levers.all, staffing, strict=True)},
             }
         )

@@ -15,6 +15,7 @@ from datetime import date
 
 import pandas as pd
 
+from sim.experiment.coverage import Scope
 from sim.experiment.crews import OnCompiling, OnDays
 from sim.experiment.packing import frame_of, unpack
 from sim.experiment.replications import Task
@@ -124,6 +125,23 @@ class Trials:
             frame = frame_of(unpack(packed)[name])
             for place in places[task.key]:
                 yield (place, task.replication), frame
+
+    def missing(
+        self,
+        scenario: Scenario,
+        replications: Sequence[int],
+        scope: Scope,
+        until: date | None = None,
+    ) -> dict[str, float]:
+        """Mean persons without that vaccination when the simulation ends, by cause, most first."""
+        persons = pd.Series(dtype=float)
+        for _, causes in self.all_tables([(scenario, replications)], "causes", until):
+            here = causes[(causes["as_of"] == "horizon") & (causes["scope"] == scope)]
+            here = here[here["cause"].astype(str) != "vaccinated"]
+            found = here.groupby(here["cause"].astype(str))["persons"].sum()
+            persons = persons.add(found, fill_value=0)
+        persons = persons[persons > 0].sort_values(ascending=False, kind="stable")
+        return {str(cause): float(n) / len(replications) for cause, n in persons.items()}
 
     def _hired(self) -> Workforce:
         if self._workforce is None:

@@ -10,12 +10,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from sim.experiment.goals import Goal, read_goal
+from sim.experiment.goals import read_goal
 from sim.experiment.study import Study
+from sim.language import _
 from sim.model.records import CAUSES
 from sim.presentation import style
 from sim.presentation.figures import new_figure
-from sim.presentation.terminal import amount, count, on, percent, table
+from sim.presentation.goal_words import clause, reached, share, statement
+from sim.presentation.terminal import between, count, on, table
 
 _SHORT_LIST = 5
 _CAUSES_SHOWN = 2
@@ -24,6 +26,8 @@ _CAUSES_SHOWN = 2
 def text(study: Study) -> str:
     """The answer in words, then each lever alone, combinations, and how to set them."""
     view = _View(study)
+    if study.answer["reached_already"]:
+        return view.sentence()
     sections = [
         [view.sentence()],
         view.options_table("One lever at a time", ("plan", "alone")),
@@ -36,7 +40,9 @@ def text(study: Study) -> str:
 
 
 def pictures(study: Study) -> Iterator[tuple[str, Figure]]:
-    """Ceiling and simulated value of every option, against the goal."""
+    """Ceiling and simulated value of every option, against the goal; none if it needs nothing."""
+    if study.answer["reached_already"]:
+        return
     view = _View(study)
     with mpl.rc_context(style.SETTINGS):
         yield "goal", view.picture()
@@ -67,13 +73,23 @@ class _View:
 
     def sentence(self) -> str:
         """Whether it can be reached, with what, and if not, why not."""
-        sure = f"with a probability of at least {_share(self.answer['probability'])}"
+        sure = f"with a probability of at least {share(self.answer['probability'])}"
         if self.answer["reached_already"]:
-            return f"{_said(self.goal)} as it is, {sure}{self._how_often(0)}."
+            row: Any = self.options.loc[0]
+            return _(
+                "{goal} as it is, with a probability of at least {probability}: in {times} of {n} "
+                "replications, and with {values}. Nothing has to be changed."
+            ).format(
+                goal=statement(self.goal),
+                probability=share(self.answer["probability"]),
+                times=f"{row['fresh_reached']:,}",
+                n=f"{row['fresh_replications']:,}",
+                values=self._simulated(0),
+            )
         best = self.answer["cheapest"]
         if best is None:
             return " ".join(self._not_reachable(sure))
-        parts = [f"{_said(self.goal)} {sure} if {self._words(best)}{self._how_often(best)}."]
+        parts = [f"{statement(self.goal)} {sure} if {self._words(best)}{self._how_often(best)}."]
         others = [n for n in self.answer["alone_enough"] if n != best]
         if others:
             parts.append(f"Enough alone, too: {'; '.join(map(self._words, others))}.")
@@ -82,7 +98,7 @@ class _View:
         return " ".join(parts)
 
     def _not_reachable(self, sure: str) -> Iterator[str]:
-        yield f"Not reachable with these levers: {_said(self.goal, negated=True)} {sure}."
+        yield f"Not reachable with these levers: {clause(self.goal)} {sure}."
         for kind, whose in (("widest", "all of them"), ("all_widest", "all levers there are")):
             for n in self._of_kind(kind):
                 yield (
@@ -93,7 +109,7 @@ class _View:
             for n in self._of_kind(kind):
                 if self.options.loc[n, "verdict"] == "enough":
                     goal = read_goal(str(self.options.loc[n, "goal"]), self.scenario)
-                    said = _said(goal)
+                    said = statement(goal)
                     yield (
                         f"{begin} {said[0].lower()}{said[1:]} {sure} if "
                         f"{self._words(n)}{self._how_often(n)}."
@@ -115,15 +131,11 @@ class _View:
             "replications that took no part in the search)"
         )
 
-    def _value(self, value: Any) -> str:
-        if self.goal.scope is None:
-            return amount(float(value), self.goal.unit)
-        return percent(float(value))
-
     def _simulated(self, n: int) -> str:
         row: Any = self.options.loc[n]
-        least, greatest = self._value(row["least"]), self._value(row["greatest"])
-        return least if least == greatest else f"{least} – {greatest}"
+        if reached(row["least"], self.goal) == reached(row["greatest"], self.goal):
+            return reached(row["least"], self.goal)
+        return between(row["least"], row["greatest"], self.goal.unit)
 
     def _in_the_way(self, n: int) -> str:
         if self.options.loc[n, "verdict"] == "ceiling":
@@ -137,10 +149,10 @@ class _View:
             return "the ceiling holds: " + (", ".join(kinds) or "several limits at once")
         found = self.missing[self.missing["option"] == n].sort_values("persons", ascending=False)
         if not len(found):
-            return "simulation"
+            return "not enough"
         found = found.head(_CAUSES_SHOWN)
         return "; ".join(
-            f"{count(row['persons'])}: {CAUSES[row['cause']].meaning}"
+            f"{count(row['persons'])} ({_(CAUSES[row['cause']].meaning)})"
             for row in found.to_dict("records")
         )
 
@@ -176,11 +188,11 @@ class _View:
     def _nearby(self, n: int) -> list[str]:
         """For which other goal an option is enough, if for one."""
         goal = read_goal(str(self.options.loc[n, "goal"]), self.scenario)
-        return [] if goal == self.goal else [f"(for {_share(goal.amount)})"]
+        return [] if goal == self.goal else [f"(for {share(goal.amount)})"]
 
     def _ceiling(self, row: Any) -> str:
-        share = row["ceiling"] / self.scenario.target
-        return f"{count(row['ceiling'])} ({_share(share)})"
+        of_target = row["ceiling"] / self.scenario.target
+        return f"{count(row['ceiling'])} ({share(of_target)})"
 
     def ceiling_table(self) -> list[str]:
         """The cheapest combinations of doses, slots and turns that the ceiling allows."""
@@ -233,7 +245,7 @@ class _View:
         for height in heights:
             places.append(top + height / 2)
             top += height
-        title = f"What would it take? {_said(self.goal)}"
+        title = f"What would it take? {statement(self.goal)}"
         figure = new_figure(title, self.scenario.title, 1.3 + 0.17 * top)
         axes = figure.subplots()
         for n, y in zip(self.options.index, places, strict=True):
@@ -259,7 +271,7 @@ class _View:
             mpl.lines.Line2D([], [], color=style.BLUE, marker="o", ms=5, lw=3, label="simulated"),
             mpl.lines.Line2D(
                 [], [], color=style.GREEN, marker="o", ms=5, lw=3,
-                label=f"confirmed with {_share(self.answer['probability'])} probability",
+                label=f"confirmed with {share(self.answer['probability'])} probability",
             ),
         ]  # fmt: skip
         if self.goal.scope is not None:
@@ -273,29 +285,6 @@ class _View:
         return figure
 
 
-def _share(share: float) -> str:
-    """A share without an empty decimal: 95 %."""
-    return percent(share).replace(".0 %", " %")
-
-
 def _days(first: pd.Timestamp, last: pd.Timestamp) -> str:
     begin, end = f"{first.day} {first:%b}", f"{last.day} {last:%b}"
     return begin if begin == end else f"{begin} – {end}"
-
-
-def _said(goal: Goal, negated: bool = False) -> str:
-    """The goal as a sentence; negated: as what does not happen."""
-    if goal.scope is None:
-        return f"{'not ' if negated else ''}{goal}"
-    everyone = goal.amount >= 1 and not goal.of_population
-    who = "everyone" if everyone else f"{_share(goal.amount)} of the "
-    if not everyone:
-        who += "inhabitants" if goal.of_population else "target"
-    verb = {
-        ("first", True): "has a first dose",
-        ("first", False): "have a first dose",
-        ("full", True): "is fully vaccinated",
-        ("full", False): "are fully vaccinated",
-    }[goal.scope, everyone]
-    said = f"{who} {verb} by {on(goal.by)}"
-    return f"that {said}" if negated else f"{said[0].upper()}{said[1:]}"

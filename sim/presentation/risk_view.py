@@ -16,9 +16,11 @@ from matplotlib.lines import Line2D
 from sim.experiment.goals import Goal, read_goal
 from sim.experiment.risk import LEAST_OF_EACH
 from sim.experiment.study import Study
+from sim.language import _
 from sim.presentation import style
 from sim.presentation.figures import date_axis, deadline_line, new_figure, thousands, x_of
-from sim.presentation.terminal import on, percent, replications, table
+from sim.presentation.goal_words import clause, reached, statement
+from sim.presentation.terminal import count, on, percent, replications, table
 
 _MET, _LOST = style.BLUE, style.VERMILLION
 
@@ -34,29 +36,82 @@ def _goal(study: Study) -> Goal:
 
 
 def _sentence(study: Study) -> str:
+    """How likely the goal is, how far it is missed, what punctual deliveries change, a warning."""
     answer, goal = study.answer, _goal(study)
     chance, n = answer["probability"], answer["replications"]
-    said = (
-        f"{goal} is met with a probability of {percent(chance['mean'])} (95 % interval "
-        f"{percent(chance['low'])} to {percent(chance['high'])}: in {answer['met']:,} of "
-        f"{replications(n)})."
-    )
+    sentences = [
+        _(
+            "{goal} with a probability of {mean} (95 % interval {low} to {high}: in {times})."
+        ).format(
+            goal=statement(goal),
+            times=replications(answer["met"], n),
+            **{key: percent(chance[key]) for key in ("mean", "low", "high")},
+        )
+    ]
+    if answer["met"] < n:
+        sentences.append(_how_far(study))
     if not answer["deliveries_vary"]:
-        return (
-            f"{said} No delivery of this scenario is uncertain: chance here is that of people, "
-            "calls and units alone, and deliveries give no warning. Uncertain ones have "
-            "delay_days or fraction_delivered with a distribution."
+        sentences.append(
+            _(
+                "No delivery of this scenario is uncertain: chance here is that of people, calls "
+                "and units alone, and deliveries give no warning. Uncertain ones have delay_days "
+                "or fraction_delivered with a distribution."
+            )
         )
-    if answer["warning"] is None:
-        met, lost = answer["met"], n - answer["met"]
-        which = "met" if met < lost else "lost"
-        return (
-            f"{said} No early warning can be found: the goal is {which} in too few replications "
-            f"({min(met, lost)} in all; {LEAST_OF_EACH} are needed in the first half)."
-            if min(met, lost) < 3 * LEAST_OF_EACH
-            else f"{said} No early warning can be found: deliveries do not tell lost from met."
+        return " ".join(sentences)
+    on_time = answer["on_time"]
+    sentences.append(
+        _(
+            "If every delivery came on its day and in full, that would be so in {times}, with "
+            "{mean} on average."
+        ).format(
+            times=replications(on_time["met"], on_time["replications"]),
+            mean=_value(on_time["mean"], goal),
         )
-    return f"{said} {_warning(answer['warning'])}"
+    )
+    sentences.append(
+        _no_warning(answer) if answer["warning"] is None else _warning(answer["warning"])
+    )
+    return " ".join(sentences)
+
+
+def _value(value: float | None, goal: Goal) -> str:
+    return "–" if value is None else reached(value, goal)
+
+
+def _how_far(study: Study) -> str:
+    """What is reached, and how much that is short of the goal."""
+    goal, found = _goal(study), study.answer["reaches"]
+    best = found["greatest"] if goal.comparison == ">=" else found["least"]
+    text = _("{mean} is reached on average (95 % interval {low} to {high}), {best} at best.")
+    if study.answer["met"] == 0 and goal.scope is not None:
+        text = _(
+            "{mean} is reached on average (95 % interval {low} to {high}), {best} at best: that is "
+            "short of the goal by {people} people on average."
+        )
+    campaign, scenario = study.scenario.campaign, study.scenario
+    whole = campaign.population if goal.of_population else scenario.target
+    return text.format(
+        **{key: _value(found[key], goal) for key in ("mean", "low", "high")},
+        best=_value(best, goal),
+        people=count((goal.amount - (found["mean"] or 0.0)) * whole),
+    )
+
+
+def _no_warning(answer: dict[str, Any]) -> str:
+    met, lost = answer["met"], answer["replications"] - answer["met"]
+    if min(met, lost) >= 3 * LEAST_OF_EACH:
+        return _("No early warning can be found: deliveries do not tell lost from met.")
+    text = _(
+        "No early warning can be found: the goal is met in too few replications ({n} in all; "
+        "{needed} are needed in the first half)."
+    )
+    if lost < met:
+        text = _(
+            "No early warning can be found: the goal is lost in too few replications ({n} in all; "
+            "{needed} are needed in the first half)."
+        )
+    return text.format(n=min(met, lost), needed=LEAST_OF_EACH)
 
 
 def _warning(found: dict[str, Any]) -> str:
@@ -80,6 +135,8 @@ def _days(study: Study) -> list[str]:
     if not len(found):
         return []
     end = study.scenario.campaign.horizon
+    if not _ever_met(study):
+        return [_("It is not met by {day}, the horizon, either.").format(day=on(end))]
     rows = [("probability", "met by", "95 % interval")]
     for row in found.to_dict("records"):
         low = _on(row["low"], end) if row["low_known"] else "–"
@@ -87,6 +144,11 @@ def _days(study: Study) -> list[str]:
         limits = "the same" if low == high else f"{low} – {high}"
         rows.append((percent(row["probability"]).replace(".0", ""), _on(row["day"], end), limits))
     return ["By when the goal is met", *table(rows, "<<<")]
+
+
+def _ever_met(study: Study) -> bool:
+    """Whether a coverage is met within the horizon in any replication."""
+    return bool(study.table("replications")["reached_on"].notna().any())
 
 
 def _on(day: Any, end: date) -> str:
@@ -138,7 +200,7 @@ def pictures(study: Study) -> Iterator[tuple[str, Figure]]:
     """Doses arrived by date, met and lost apart; and by when the goal is met."""
     with mpl.rc_context(style.SETTINGS):
         yield "doses_arrived", _doses_picture(study)
-        if len(study.table("days")):
+        if _ever_met(study):
             yield "goal_day", _day_picture(study)
 
 
@@ -146,7 +208,9 @@ def _doses_picture(study: Study) -> Figure:
     goal, scenario = _goal(study), study.scenario
     warning = study.answer["warning"]
     figure = new_figure(
-        f"Doses that have arrived, where {goal} is met and lost", scenario.title, 4.2
+        _("Doses that have arrived, and whether {goal}").format(goal=clause(goal)),
+        scenario.title,
+        4.2,
     )
     axes = figure.subplots()
     met = study.table("replications")["met"].to_numpy()
@@ -163,8 +227,10 @@ def _doses_picture(study: Study) -> Figure:
             [*(doses[i] for i in within), doses[within[-1]]],
             where="post", color=_MET if met[int(str(number))] else _LOST, lw=0.9, alpha=alpha,
         )  # fmt: skip
-    names = {"met": _MET, "lost": _LOST}
-    handles = [Line2D([], [], color=colour, label=name) for name, colour in names.items()]
+    names = {_("met"): (_MET, met.any()), _("lost"): (_LOST, not met.all())}
+    handles = [
+        Line2D([], [], color=colour, label=name) for name, (colour, there) in names.items() if there
+    ]
     found = study.table("warnings")
     if warning is not None:
         places = [x_of(day.date()) for day in found["date"]]
@@ -201,9 +267,7 @@ def _goal_line(axes: Axes, goal: Goal) -> None:
 
 def _day_picture(study: Study) -> Figure:
     goal, scenario = _goal(study), study.scenario
-    figure = new_figure(
-        f"By when {goal.measure}{goal.comparison}{goal.amount:g} is met", scenario.title, 3.6
-    )
+    figure = new_figure(_("By when? {goal}").format(goal=statement(goal)), scenario.title, 3.6)
     axes = figure.subplots()
     reached = study.table("replications")["reached_on"]
     days = pd.date_range(scenario.campaign.first_day, scenario.campaign.horizon)

@@ -12,16 +12,12 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from sim.experiment.goals import Goal, read_goal
 from sim.experiment.study import Study
+from sim.language import _
+from sim.model.records import CAUSES
 from sim.presentation import style
-from sim.presentation.figures import new_figure, say
-from sim.presentation.terminal import amount, count, on, percent, replications, table
-
-COVERAGE_WORDS = {
-    "first_dose": "of the target with a first dose",
-    "full": "of the target fully vaccinated",
-    "population_first_dose": "of all inhabitants with a first dose",
-    "population_full": "of all inhabitants fully vaccinated",
-}
+from sim.presentation.figures import new_figure
+from sim.presentation.goal_words import reached, thing
+from sim.presentation.terminal import count, percent, replications, table
 
 
 def text(study: Study) -> str:
@@ -31,19 +27,12 @@ def text(study: Study) -> str:
         parts += [_staffing(study), _how_sure(study)]
     else:
         parts.append(_most_tried(study))
-    parts += [_curve(study), _spent(study)]
+    parts += [_caps(study), _curve(study), _spent(study)]
     return "\n\n".join(part for part in parts if part)
 
 
 def _goal(study: Study) -> Goal:
     return read_goal(study.question["goal"], study.scenario)
-
-
-def goal_words(goal: Goal) -> str:
-    """The goal in words."""
-    if goal.measure in COVERAGE_WORDS:
-        return f"{percent(goal.amount)} {COVERAGE_WORDS[goal.measure]} by {on(goal.by)}"
-    return f"{goal.measure} {goal.comparison} {amount(goal.amount, goal.unit)} by {on(goal.by)}"
 
 
 def _sentence(study: Study) -> str:
@@ -60,7 +49,7 @@ def _sentence(study: Study) -> str:
         for words in [f"{count(number)} {words}"] if number
     )  # fmt: skip
     return (
-        f"{_capital(staff)} (cost {_cost(answer['cost'])}) are enough for {goal_words(goal)}: "
+        f"{_capital(staff)} (cost {_cost(answer['cost'])}) are enough for {thing(goal)}: "
         f"reached in {answer['reached']} of {answer['replications']} replications that played no "
         f"part in the choice, where {promised} are asked for. The present staffing (cost "
         f"{_cost(answer['cost_now'])}) {now}."
@@ -72,29 +61,66 @@ def _capital(words: str) -> str:
 
 
 def _not_found(study: Study) -> str:
-    why, words = study.answer["why_not"], goal_words(_goal(study))
-    promised = percent(study.question["probability"])
+    """That there is none, how near the nearest comes, and because of what."""
+    why, goal = study.answer["why_not"], _goal(study)
+    words = {"goal": thing(goal), "probability": percent(study.question["probability"])}
     if why["limits"]:
-        most = f"at most {count(why['ceiling'])}" if why["ceiling"] else "none"
-        return (
-            f"No number of these staff reaches the goal, {words}: it takes {count(why['needed'])} "
-            f"people, and doses, slots, turns and intervals allow {most} by then."
+        most = _("at most {n}").format(n=count(why["ceiling"])) if why["ceiling"] else _("none")
+        sentences = [
+            _(
+                "No number of these staff reaches the goal, {goal}: it takes {needed} people, and "
+                "doses, slots, turns and intervals allow {most} by then."
+            ).format(**words, needed=count(why["needed"]), most=most)
+        ]
+    elif why["judged"]:
+        sentences = [
+            _(
+                "No staffing was shown to reach the goal, {goal}, with a probability of "
+                "{probability}: the best of those that seemed to reached it in {times} of {n} "
+                "replications that played no part in the choice."
+            ).format(**words, times=why["judged"][0], n=why["judged"][1])
+        ]
+    else:
+        sentences = [
+            _(
+                "No staffing was found that reaches the goal, {goal}, with a probability of "
+                "{probability}."
+            ).format(**words)
+        ]
+    if why["used_up"]:
+        sentences.append(_("The replications were used up (--replications allows more)."))
+    if "farthest" in why:
+        sentences += _farthest(study)
+    if goal.scope is not None and not why["limits"]:
+        sentences.append(
+            _("Doses, slots, turns and intervals would allow {n} people ({share}).").format(
+                n=count(why["ceiling"]), share=percent(why["ceiling"] / study.scenario.target)
+            )
         )
-    if why["closest"]:
-        return (
-            f"No staffing was shown to reach the goal, {words}, with a probability of {promised}: "
-            "those that seemed to did not stand the test."
-        )
-    if why.get("replications"):
-        return (
-            f"No staffing was found that reaches the goal, {words}, with a probability of "
-            f"{promised}: with the most staff that is of use it is reached in {why['reached']} of "
-            f"{replications(why['replications'])}."
-        )
-    return (
-        f"No staffing was found that reaches the goal, {words}, with a probability of {promised}, "
-        "before the replications were used up (--replications allows more)."
-    )
+    return " ".join(sentences)
+
+
+_CAUSES_SHOWN = 3
+
+
+def _farthest(study: Study) -> Iterator[str]:
+    """How near to the goal the nearest staffing comes, and who is missing there."""
+    goal, far = _goal(study), study.answer["why_not"]["farthest"]
+    yield _(
+        "The one that came farthest of {tried} tried (cost {cost}) reaches {mean} on average (95 % "
+        "interval {low} to {high}), and the goal in {times} of {n} replications."
+    ).format(
+        tried=count(study.answer["simulated"]),
+        cost=_cost(far["cost"]),
+        times=far["reached"],
+        n=far["replications"],
+        **{key: "–" if far[key] is None else reached(far[key], goal)
+           for key in ("mean", "low", "high")},
+    )  # fmt: skip
+    causes = list(far["missing"].items())[:_CAUSES_SHOWN]
+    if causes:
+        listed = ", ".join(f"{count(n)} ({_(CAUSES[cause].meaning)})" for cause, n in causes)
+        yield _("Who is missing there, and why: {causes}.").format(causes=listed)
 
 
 def _heads(frame: pd.DataFrame, column: str) -> tuple[int, int]:
@@ -166,10 +192,31 @@ def _most_tried(study: Study) -> str:
     if why["limits"]:
         lines = [f"  {words}" for words in why["limits"]]
         return "\n".join(["What stands in the way, and what one more of it is worth", *lines])
-    rows = [("", "now", "most")]
+    far = why.get("farthest")
+    rows = [("", _("now"), _("farthest"), _("most"))]
     for row in study.table("staffing").to_dict("records"):
-        rows.append((_who(row), count(row["now"]), count(why["most"][row["key"]])))
-    return "\n".join(["Staff now, and the most that was considered", *table(rows, "<>>")])
+        came = count(far["staffing"][row["key"]]) if far else "–"
+        rows.append((_who(row), count(row["now"]), came, count(why["most"][row["key"]])))
+    heading = _("Staff now, what came farthest, and the most that was considered")
+    return "\n".join([heading, *table(rows, "<>>>")])
+
+
+def _caps(study: Study) -> str:
+    """What has no cost, stays, and so limits of how many staff there is any use."""
+    texts = {
+        "lines": _("  more agents in the pool {where} than the {n} telephone lines"),
+        "slots_per_day": _("  more staff for appointments, {n} a day in each {where}, set by hand"),
+    }
+    station = _("  more staff in each {where} than its {what} lets through, {n} people a day")
+    lines = [
+        texts.get(cap["what"], station).format(
+            where=cap["where"], what=cap["what"], n=count(cap["at_most"])
+        )
+        for cap in study.answer["caps"]
+    ]
+    if not lines:
+        return ""
+    return "\n".join([_("Not considered, for what has no cost (--cost) stays as it is"), *lines])
 
 
 def _curve(study: Study) -> str:
@@ -223,7 +270,8 @@ def pictures(study: Study) -> Iterator[tuple[str, Figure]]:
     if not study.answer["simulated"]:
         return
     with mpl.rc_context(style.SETTINGS):
-        yield "cost_and_probability", cost_and_probability(study)
+        if len(study.table("curve")) > 1:
+            yield "cost_and_probability", cost_and_probability(study)
         yield "tried", tried(study)
 
 
@@ -231,15 +279,12 @@ def cost_and_probability(study: Study) -> Figure:
     """How likely the goal is with what each cost can reach."""
     goal = _goal(study)
     figure = new_figure(
-        f"Cost of staff and probability of {goal_words(goal)}",
+        f"Cost of staff and probability of {thing(goal)}",
         study.scenario.title,
         3.6,
     )
     axes = figure.subplots()
     frame = study.table("curve")
-    if frame.empty:
-        say(axes, "nothing was simulated")
-        return figure
     for proposed, colour, label in (
         (False, style.BLUE, "of what was tried, the farthest at its cost"),
         (True, style.VERMILLION, "proposed (replications of its own)"),
@@ -265,7 +310,7 @@ def cost_and_probability(study: Study) -> Figure:
 def tried(study: Study) -> Figure:
     """Every staffing of the search: cost of agents against cost of stations."""
     figure = new_figure(
-        f"What was tried for {goal_words(_goal(study))}",
+        f"What was tried for {thing(_goal(study))}",
         f"{study.scenario.title}. Each point is a staffing; the line: the proposal's cost.",
         4.2,
     )
