@@ -352,6 +352,15 @@ def test_seed_replication_and_set_change_the_log(scenario_file: str) -> None:
     assert len(set(logs)) == 4
 
 
+def test_a_day_of_a_run_has_the_seed_and_the_scenario_of_the_run(scenario_file: str) -> None:
+    ran = vaxsim("run", scenario_file, "--seed", "3", "--replications", "1", "--out", "run")
+    assert ran.exit_code == 0, ran.stderr
+    day = ["--date", "2021-06-04", "--unit", "north", "--out"]
+    assert vaxsim("trace", "run", *day, "a.csv").exit_code == 0
+    assert vaxsim("trace", scenario_file, "--seed", "3", *day, "b.csv").exit_code == 0
+    assert Path("a.csv").read_bytes() == Path("b.csv").read_bytes()
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [

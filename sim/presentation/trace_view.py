@@ -12,16 +12,16 @@ from sim.language import N_, _, long_date, weekday
 from sim.presentation.terminal import count, table
 
 OUTCOMES = {
-    "completed": N_("went through all stations"),
-    "left": N_("left because of the wait"),
-    "late": N_("not served before the overtime limit"),
-    "no_dose": N_("found no dose"),
-    "closed": N_("came after closing"),
-    "booked": N_("were answered and registered"),
-    "declined": N_("were answered and decided against it"),
-    "informed": N_("only asked, and were answered"),
-    "calls_another_day": N_("did not get through and call again another day"),
-    "gave_up": N_("did not get through and gave up for good"),
+    "completed": N_("people who went through all stations"),
+    "left": N_("people who left because of the wait"),
+    "late": N_("people not served before the overtime limit"),
+    "no_dose": N_("people who found no dose"),
+    "closed": N_("people who came after closing"),
+    "booked": N_("people who were answered and registered"),
+    "declined": N_("people who were answered and decided against it"),
+    "informed": N_("people who only asked, and were answered"),
+    "calls_another_day": N_("people who did not get through and call again another day"),
+    "gave_up": N_("people who did not get through and gave up for good"),
 }
 """How a patient's or a caller's day can end."""
 
