@@ -30,6 +30,7 @@ from sim.experiment.validation import validate
 from sim.experiment.validation_cases import all_cases
 from sim.language import speaking
 from sim.model.campaign import Campaign
+from sim.model.ledger import LAWS
 from sim.model.records import TABLES
 from sim.presentation.code_words import CONTRACT, chapters, order_of_day
 from sim.presentation.data_words import LEFT_OUT
@@ -217,6 +218,14 @@ def test_every_measure_and_every_table_is_there() -> None:
     assert set(TABLES) <= keys.keys()
 
 
+def test_every_law_is_there() -> None:
+    rows = {row[0]: row[1:] for caption, row in rows_of(page()) if caption == "Laws"}
+    assert rows.keys() == LAWS.keys()
+    assert all(
+        rows[name][0] == law.left and rows[name][2] == law.right for name, law in LAWS.items()
+    )
+
+
 def test_every_unit_group_delivery_pool_and_regimen_is_there() -> None:
     keys, scenario = (
         keys_in(page("observed_2021.toml")),
@@ -352,6 +361,15 @@ def test_a_page_says_its_language() -> None:
     with speaking("th"):
         assert '<html lang="th">' in html(Document("x", []))
     assert '<html lang="en">' in html(Document("x", []))
+
+
+def test_what_the_code_says_is_marked_as_english_on_a_thai_page() -> None:
+    with speaking("th"):
+        text = html(description(Described.of(PLAN)))
+    assert '<html lang="th">' in text
+    marked = re.findall(r'<(?:p|pre|ol)[^>]* lang="en"[^>]*>([^<]*)', text)
+    assert any(words.startswith("Each evening the waiting list") for words in marked)
+    assert any(words.startswith("One row per caller") for words in marked)
 
 
 NASTY = (

@@ -6,7 +6,15 @@ import html
 import textwrap
 
 from sim.language import N_, _, ngettext
-from sim.presentation.code_words import CONTRACT, DAY, chapters, inline, module_words, order_of_day
+from sim.presentation.code_words import (
+    CONTRACT,
+    DAY,
+    LANGUAGE,
+    chapters,
+    inline,
+    module_words,
+    order_of_day,
+)
 from sim.presentation.document import (
     Block,
     Code,
@@ -182,7 +190,7 @@ def logic() -> list[Block]:
         ),
         *(
             Listing(words, _("{chapter}: the rules, as {module} has them").format(
-                chapter=chapter, module=CONTRACT))
+                chapter=chapter, module=CONTRACT), LANGUAGE)
             for chapter, words in rules.items()
             if chapter
         ),

@@ -17,6 +17,8 @@ from sim.random_streams import Stream
 
 CONTRACT = "sim.engine.contract"
 DAY = "sim.model.campaign"
+LANGUAGE = "en"
+"""of the code, whatever the page speaks"""
 
 
 def module_words(module: str) -> list[Block]:
@@ -66,11 +68,12 @@ def inline(text: str) -> list[str]:
 def _blocks(text: str) -> Iterator[Block]:
     for part in re.split(r"\n\s*\n", text):
         if part.startswith("    "):
-            yield Listing(textwrap.dedent(part))
+            yield Listing(textwrap.dedent(part), language=LANGUAGE)
         elif part.startswith("1. "):
-            yield Items([inline(item[3:]) for item in re.split(r"\n(?=\d\. )", part)], ordered=True)
+            items = re.split(r"\n(?=\d\. )", part)
+            yield Items([inline(item[3:]) for item in items], ordered=True, language=LANGUAGE)
         elif part.strip():
-            yield Paragraph(inline(part))
+            yield Paragraph(inline(part), language=LANGUAGE)
 
 
 def _docstring(module: str, name: str = "") -> str:

@@ -66,8 +66,8 @@ LEFT_OUT = (
     ),
     N_("Staff come as planned: nobody is absent by chance, nor tired, nor faster when it is full."),
     N_(
-        "Who is willing stays willing, unless an appointment is missed or comes to nothing; nobody "
-        "is persuaded or put off by others, or by waiting times of which they hear."
+        "Who is willing stays willing, but for the chances that the scenario names (an answered "
+        "call, a missed appointment, a visit in vain); nobody is persuaded or put off by others."
     ),
     N_(
         "Nobody is refused at screening for health reasons, nobody dies, moves away or is "
@@ -82,7 +82,7 @@ LEFT_OUT = (
     N_(
         "A person calls in one language; agents of a pool are alike, and so are staff of a station."
     ),
-    N_("Other channels register people within their daily limit, without a queue of their own."),
+    N_("At other channels nobody waits within a day, and nobody gives up."),
 )
 """What the model leaves out or takes for granted, whatever the scenario."""
 

@@ -75,6 +75,8 @@ class Paragraph:
     text: Text
     kind: Literal["plain", "answer", "note"] = "plain"
     """answer: what the page has to say, larger; note: smaller"""
+    language: str = ""
+    """code of its language, if that is not the page's"""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ class Items:
 
     items: Sequence[Text]
     ordered: bool = False
+    language: str = ""
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,7 @@ class Listing:
 
     text: str
     caption: str = ""
+    language: str = ""
 
     @property
     def lines(self) -> str:
@@ -155,7 +159,12 @@ class Drawing:
     width: int
     height: int
     alternative: str
-    caption: str = ""
+    caption: str
+
+    @property
+    def wide(self) -> bool:
+        """Whether it is scrolled on a small screen, so that its words can be read."""
+        return self.width > 600
 
 
 @dataclass(frozen=True)

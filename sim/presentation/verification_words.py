@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sim.language import _
-from sim.presentation.code_words import name_words
+from sim.presentation.code_words import module_words
 from sim.presentation.document import Block, Code, Paragraph, Section, Table
 
 
@@ -47,14 +47,20 @@ def verification(results: Mapping[str, Any] | None) -> list[Block]:
 
 
 def _laws() -> list[Block]:
-    found: list[Block] = []
-    for module, name in (
-        ("sim.model.audit", "check_sessions"),
-        ("sim.model.audit", "check_calls"),
-        ("sim.experiment.conservation", "check_conservation"),
-    ):
-        found += name_words(module, name)
-    return found
+    from sim.model.ledger import LAWS
+
+    signs = {"=": _("equal to"), "<=": _("at most")}
+    return [
+        *module_words("sim.model.audit"),
+        Table(
+            _("Laws"),
+            [_("law"), _("this"), _("must be"), _("that"), _("unit")],
+            [
+                [Code(name), _(law.left), signs[law.relation], _(law.right), _(law.unit)]
+                for name, law in LAWS.items()
+            ],
+        ),
+    ]
 
 
 _VALIDATION = "vaxsim validate --json > validation.json"
