@@ -752,7 +752,7 @@ def unit_session(session: UnitSession) -> UnitSessionResult:
     for field in ("vials", "doses_per_vial", "open_life_us"):
         vaccines[field] = getattr(session, field)
     stations = _records(session.kind.shape[0], STATION)
-    patients, sums, inside_us, max_inside = _unit_session(
+    patients, moments, times_us, sums, inside_us, max_inside = _unit_session(
         session.closes_us,
         vaccines,
         stations,
@@ -768,7 +768,9 @@ def unit_session(session: UnitSession) -> UnitSessionResult:
         _kernel_input(session.tolerance_us),
         _kernel_input(session.preference),
     )
-    outcome, vaccine, jab_us, exit_us, join_us, start_us, end_us = patients
+    outcome, vaccine = patients
+    jab_us, exit_us = moments
+    join_us, start_us, end_us = times_us
     served, busy_us, wait_us, max_queue, queue_us = sums
     return UnitSessionResult(
         outcome=outcome,
@@ -812,20 +814,19 @@ def _unit_session(
     preference: Int8Array,
 ) -> Any:
     n, stations = visits.shape
-    outcome = np.full(n, PatientOutcome.COMPLETED, dtype=np.int8)
-    vaccine = np.full(n, -1, dtype=np.int8)
-    jab_us = np.full(n, -1, dtype=np.int64)
-    exit_us = arrival_us.copy()  # so far: the end of the last service
-    join_us = np.full((n, stations), -1, dtype=np.int64)
-    start_us = np.full((n, stations), -1, dtype=np.int64)
-    end_us = np.full((n, stations), -1, dtype=np.int64)
-    served = np.zeros(stations, dtype=np.int64)
-    busy_us = np.zeros(stations, dtype=np.int64)
-    wait_us = np.zeros(stations, dtype=np.int64)
-    max_queue = np.zeros(stations, dtype=np.int64)
-    queue_us = np.zeros(stations, dtype=np.int64)
+    # Few arrays, because each one that is handed over takes time.
+    patients = np.full((2, n), -1, dtype=np.int8)
+    outcome, vaccine = patients[0], patients[1]
+    moments = np.full((2, n), -1, dtype=np.int64)
+    jab_us, exit_us = moments[0], moments[1]
+    times_us = np.full((3, n, stations), -1, dtype=np.int64)
+    join_us, start_us, end_us = times_us[0], times_us[1], times_us[2]
+    sums = np.zeros((5, stations), dtype=np.int64)
+    served, busy_us, wait_us, max_queue, queue_us = sums[0], sums[1], sums[2], sums[3], sums[4]
 
     for patient in range(n):
+        outcome[patient] = PatientOutcome.COMPLETED
+        exit_us[patient] = arrival_us[patient]  # so far: the end of the last service
         if arrival_us[patient] >= closes_us:
             outcome[patient] = PatientOutcome.CLOSED
 
@@ -917,12 +918,7 @@ def _unit_session(
         _discard(vaccines[v])
     inside_us = (exit_us - arrival_us).sum()
     max_inside, _ = _most_and_time(arrival_us, exit_us)
-    return (
-        (outcome, vaccine, jab_us, exit_us, join_us, start_us, end_us),
-        (served, busy_us, wait_us, max_queue, queue_us),
-        inside_us,
-        max_inside,
-    )
+    return patients, moments, times_us, sums, inside_us, max_inside
 
 
 @kernel
