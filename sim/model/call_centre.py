@@ -56,8 +56,8 @@ _NOT_REGISTERED = int(Status.NOT_REGISTERED)
 
 _CALLER = np.dtype(
     [
-        ("person", np.int64),
         ("next_us", np.int64),  # time of the next call, on whatever day
+        ("person", np.int32),
         ("entity", np.uint32),
         ("attempts", np.int16),
         ("cell", np.int16),  # row of the table `callers` on any day: purpose, then group
@@ -104,7 +104,7 @@ class Calls:
     @property
     def people(self) -> Int64Array:
         """Who called, by row of the day."""
-        return np.asarray(self.callers["person"][self.row])
+        return self.callers["person"][self.row].astype(np.int64)
 
 
 class CallCentre:
@@ -188,7 +188,7 @@ class CallCentre:
     def still_trying(self) -> Int64Array:
         """People whose last call to book was in vain and who mean (or meant) to call again."""
         trying = self._callers["pending"] & (self._callers["purpose"] == BOOKING)
-        return np.asarray(self._callers["person"][trying])
+        return self._callers["person"][trying].astype(np.int64)
 
     def take_calls(self, today: int) -> tuple[Int64Array, Int64Array]:
         """The day's calls. Returns the people who register, and when their calls ended (µs)."""
@@ -249,7 +249,7 @@ class CallCentre:
         self._record_callers(today, counts)
         self._record_engine(today, result)
         self.latest = Calls(self._callers, row, day, result, booked, carried)
-        return self._callers["person"][row[booked]], result.end_us[booked]
+        return self._callers["person"][row[booked]].astype(np.int64), result.end_us[booked]
 
     def _call_again(self, today: int, callers: Int64Array) -> None:
         """Put callers down for the next day on which the centre is open, if there is one."""
@@ -474,7 +474,7 @@ def _hang_up(  # type: ignore[no-untyped-def]
     bookings = carryings = 0
     for i in range(calling.size):
         caller, cell = callers[calling[i]], cells[i]
-        booking = caller.purpose == BOOKING
+        booking = cell < books.size  # (to look at the caller would be to wait for memory)
         made = attempts_before[i] + attempts[i]
         caller.attempts = made
         caller.pending = outcome[i] != CallOutcome.ANSWERED
