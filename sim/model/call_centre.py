@@ -104,7 +104,7 @@ class Calls:
     @property
     def people(self) -> Int64Array:
         """Who called, by row of the day."""
-        return self.callers["person"][self.row].astype(np.int64)
+        return np.asarray(self.callers["person"][self.row], dtype=np.int64)
 
 
 class CallCentre:
@@ -188,7 +188,7 @@ class CallCentre:
     def still_trying(self) -> Int64Array:
         """People whose last call to book was in vain and who mean (or meant) to call again."""
         trying = self._callers["pending"] & (self._callers["purpose"] == BOOKING)
-        return self._callers["person"][trying].astype(np.int64)
+        return np.asarray(self._callers["person"][trying], dtype=np.int64)
 
     def take_calls(self, today: int) -> tuple[Int64Array, Int64Array]:
         """The day's calls. Returns the people who register, and when their calls ended (µs)."""
