@@ -21,6 +21,7 @@ from sim.experiment.backtest import (
     Question,
     _band,
     _continued,
+    _fading,
     _growth,
     doses_given,
     find,
@@ -153,11 +154,46 @@ def test_growth_of_a_linear_error_is_by_hand() -> None:
     assert _growth(np.array([[0.0, 1.0, 3.0]]), days) == pytest.approx(14 / 6)
 
 
-def test_band_of_one_member_is_normal() -> None:
-    low, high = _band(np.zeros((1, 1, 1)), np.ones((1, 1)))
+def test_fading_of_errors_of_a_known_process_is_found() -> None:
+    # Ornstein-Uhlenbeck with 5 days and variance 4, seen on 2,000 days a day apart; and a random
+    # walk, which as good as never fades and gains 1 a day
+    rng = np.random.default_rng(1)
+    days = [FIRST + timedelta(days=d) for d in range(2000)]
+    left = math.exp(-1 / 5)
+    errors = np.zeros((2, 2000))
+    for i in range(1999):
+        errors[0, i + 1] = left * errors[0, i] + rng.normal(0, 2 * math.sqrt(1 - left**2))
+    errors[1, 1:] = rng.normal(0, 1, 1999).cumsum()
+    fading, variance = _fading(errors, days)
+    assert fading[0] == pytest.approx(5, rel=0.2)
+    assert variance[0] == pytest.approx(4, rel=0.2)
+    assert fading[1] > 100
+    assert variance[1] * (1 - math.exp(-2 / fading[1])) == pytest.approx(1, rel=0.1)
+
+
+def test_doses_that_the_model_gave_too_early_are_still_to_come() -> None:
+    # The file lacks 15 doses of the last day of the window. The model's errors before were gone
+    # within days: so half of the forecasts make up for them, at that pace.
+    observed = history(small(22), 0)
+    doses = observed.doses.copy()
+    last = sum(day <= CALIBRATE.last for day in observed.days) - 1
+    doses[0, last] -= 15
+    late = Observed("late", "late", observed.days, doses, {})
+    (_, right), (_, ahead) = (
+        answered(small(22), each, replications=1) for each in (observed, late)
+    )
+    first = [tables["forecast"].query("curve == 'first'")["model"] for tables in (right, ahead)]
+    assert first[0].iloc[0] - first[1].iloc[0] == 15
+    assert 7.5 <= first[0].iloc[-1] - first[1].iloc[-1] < 14
+
+
+@pytest.mark.parametrize(("freedom", "end"), [(10**6, 1.645), (10, 1.812), (2, 2.920)])
+def test_band_of_one_member_is_students(freedom: int, end: float) -> None:
+    # 90 % of Student's t distribution, from any table of it
+    low, high = _band(np.zeros((1, 1, 1)), np.ones((1, 1)), freedom)
     assert (low[0, 0], high[0, 0]) == (
-        pytest.approx(-1.645, abs=0.05),
-        pytest.approx(1.645, abs=0.05),
+        pytest.approx(-end, rel=0.03),
+        pytest.approx(end, rel=0.03),
     )
 
 
@@ -226,6 +262,9 @@ def test_another_series_may_count_less(tmp_path: Path) -> None:
         (f"{HEADER}\n2021-06-01,-3,1\n", "must be a whole number"),
         (f"{HEADER}\n2021-06-01,,1\n", "dose1_cum is nothing"),
         (f"{HEADER}\n2021-06-01,3,1\n2021-06-01,4,1\n", "line 3: 2021-06-01 is there already"),
+        (f"{HEADER}\n2021-06-01,300,1\n2021-06-02,290,1\n", "a correction not be more than 2%"),
+        (f"{HEADER}\n2021-06-01,3.5,1\n", "whole number"),
+        (f"{HEADER},allocated_az_cum\n2021-06-01,,,70\n", "no observed day"),
         (f"{HEADER}\n2021-06-01,3,4\n", "more second doses than first"),
         ("\x00\x01", "no column|not a CSV|no observed day"),
         (HEADER + "\n" + "2021-06-01,3,1\n" * 400_000, "more than 5 MB"),
@@ -234,6 +273,141 @@ def test_another_series_may_count_less(tmp_path: Path) -> None:
 def test_file_that_cannot_be_used_is_told_why(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ObservedError, match=message):
         read_observed(written(tmp_path, text))
+
+
+def test_rows_as_programs_write_them_are_read(tmp_path: Path) -> None:
+    # a day twice with the same numbers; an allocation without doses; whole numbers with ".0"
+    path = written(
+        tmp_path,
+        f"{HEADER},allocated_az_cum\n2021-06-01,10,5,70.0\n2021-06-01,10,5,70\n"
+        "2021-06-03,,,90.0\n2021-06-04,12,5,\n",
+    )
+    found = read_observed(path)
+    assert found.days == (date(2021, 6, 1), date(2021, 6, 4))
+    assert found.allocated == {"az": {date(2021, 6, 1): 70, date(2021, 6, 3): 90}}
+
+
+def test_a_correction_is_used_as_reported_and_told(tmp_path: Path) -> None:
+    # 1,000 to 990 are 1 %: what was reported first is not changed by what was known later
+    rows = "2021-06-01,1000,50\n2021-06-02,990,50\n2021-06-03,1100,50\n"
+    found = read_observed(written(tmp_path, f"{HEADER}\n{rows}"))
+    assert found.doses[0].tolist() == [1000, 990, 1100]
+    assert "falls from 1,000 (2021-06-01) to 990" in found.corrections[date(2021, 6, 2)]
+    assert not found.between(date(2021, 6, 3), date(2021, 6, 3)).corrections
+
+
+# Other months of the same form ------------------------------------------------------------------
+
+
+def as_file(
+    folder: Path, observed: Observed, allocated: dict[str, dict[date, int]] | None = None
+) -> Path:
+    """The days as a CSV file of the form that is published."""
+    allocated = allocated or {}
+    lines = [",".join([HEADER, *(f"allocated_{vaccine}_cum" for vaccine in allocated)])]
+    for day, (first, second) in zip(observed.days, observed.doses.T.astype(int), strict=True):
+        known = [str(days.get(day, "")) for days in allocated.values()]
+        lines.append(",".join([day.isoformat(), str(first), str(second), *known]))
+    return written(folder, "\n".join(lines))
+
+
+def days_of(observed: Observed, keep: list[int]) -> Observed:
+    """Only some of the days."""
+    return Observed(
+        "some", "some", tuple(observed.days[i] for i in keep), observed.doses[:, keep], {}
+    )
+
+
+@pytest.mark.parametrize(
+    ("kept", "calibrate", "predict"),
+    [
+        (range(3, 14), "2021-06-03:2021-06-17", "2021-06-18:2021-06-30"),  # begins late
+        ([0, 1, 2, 5, 6, 9, 13], "2021-06-03:2021-06-16", "2021-06-17:2021-06-30"),  # gaps
+        (range(14), "2021-06-03:2021-06-11", "2021-06-12:2021-06-13"),  # short windows
+        (range(14), "2021-06-09:2021-06-24", "2021-06-29:2021-06-30"),  # days between them
+    ],
+)
+def test_files_and_windows_of_other_shapes_are_predicted(
+    tmp_path: Path, kept: Any, calibrate: str, predict: str
+) -> None:
+    observed = read_observed(as_file(tmp_path, days_of(history(small(22), 1), list(kept))))
+    windows = read_window("c", calibrate), read_window("p", predict)
+    question = Question.of(Source.of(small()), observed, *windows, replications=1)
+    with Trials(RunSettings(workers=1, until=windows[1].last)) as trials:
+        answer, tables = find(question, 1, trials)
+    assert answer["observed_days"] == len(observed.between(windows[1].first, windows[1].last).days)
+    forecast = tables["forecast"]
+    assert (forecast["low"] <= forecast["model"] + 1e-9).all()
+    assert (forecast["model"] <= forecast["high"] + 1e-9).all()
+    for _, curve in forecast.groupby("curve"):
+        assert (np.diff(curve["model"]) >= 0).all()  # doses given are counted: none is taken back
+
+
+def test_a_correction_within_the_window_is_told_with_the_forecast(tmp_path: Path) -> None:
+    observed = history(small(22), 1)
+    doses = observed.doses.copy()
+    doses[0, 4] = doses[0, 3] - 1
+    corrected = Observed("corrected", "corrected", observed.days, doses, {})
+    answer, _ = answered(small(), read_observed(as_file(tmp_path, corrected)), replications=1)
+    assert "A correction, used as reported: dose1_cum falls" in answer["supposed"][0]
+
+
+def test_a_vaccine_that_the_scenario_does_not_know_is_told_and_not_looked_at(
+    tmp_path: Path,
+) -> None:
+    observed = history(small(22), 1)
+    known: dict[str, dict[date, int]]
+    known = {"az": {}, "pfizer": {observed.days[3]: 40, observed.days[9]: 80}}
+    read = read_observed(as_file(tmp_path, observed, known))
+    answer, tables = answered(small(), read, replications=1)
+    assert any("allocated_pfizer_cum is of no vaccine" in said for said in answer["supposed"])
+    _, without = answered(small(), observed, replications=1)
+    assert tables["forecast"].to_csv() == without["forecast"].to_csv()
+    with pytest.raises(SettingsError, match="allocated_pfizer_cum is of no vaccine"):
+        Question.of(Source.of(small()), read, CALIBRATE, PREDICT, deliveries="observed")
+
+
+def test_a_vaccine_that_appears_later_comes_as_it_was_allocated(tmp_path: Path) -> None:
+    # 200 by the 13th, 500 by the 21st: of neither does the scenario know
+    observed = history(small(22), 1)
+    known = {"late": {observed.days[5]: 200, observed.days[9]: 500}}
+    vaccines = {"late": {"doses_per_vial": 1, "open_vial_hours": 6.0}}
+    question = Question.of(
+        Source.of(small(22, vaccines=vaccines)), read_observed(as_file(tmp_path, observed, known)),
+        CALIBRATE, PREDICT, deliveries="observed",
+    )  # fmt: skip
+    _, came = backtest._as_allocated(question)
+    assert [(each["arrives"], each["doses"]) for each in came.values()] == [
+        (observed.days[5].isoformat(), 200),
+        (observed.days[9].isoformat(), 300),
+    ]
+
+
+def test_july_and_august_can_be_asked_for_with_the_scenario_of_2021() -> None:
+    # made up: 3,000 first and 1,000 second doses a day
+    number = np.arange(0, 62, 3)
+    days = tuple(date(2021, 7, 1) + timedelta(days=int(d)) for d in number)
+    doses = np.array([180_000 + 3_000.0 * number, 112_000 + 1_000.0 * number])
+    windows = read_window("c", "2021-07-01:2021-07-31"), read_window("p", "2021-08-01:2021-08-31")
+    question = Question.of(Source.of(SCENARIO), Observed("made up", "0", days, doses, {}), *windows)
+    assert question.patterns == ("units.*.slots_per_day", "deliveries.sinovac_*_*.doses")
+
+
+@pytest.mark.parametrize(
+    ("kept", "message"),
+    [
+        (
+            range(8),
+            "0 observed days there, and 1 are needed .its days are 2021-06-03 to 2021-06-17",
+        ),
+        (range(7, 14), "0 observed days there, and 4 are needed"),
+    ],
+)
+def test_days_that_are_not_in_the_file_are_told(tmp_path: Path, kept: Any, message: str) -> None:
+    observed = read_observed(as_file(tmp_path, days_of(history(small(), 0), list(kept))))
+    windows = read_window("c", "2021-06-03:2021-06-15"), read_window("p", "2021-06-20:2021-06-30")
+    with pytest.raises(SettingsError, match=message):
+        Question.of(Source.of(small()), observed, *windows)
 
 
 @pytest.mark.parametrize(

@@ -6,16 +6,24 @@ the box around the best points so far. Every point is simulated with the same re
 random numbers). The objective is the mean squared error of both cumulative curves on the observed
 days of the first window, from the first of them on.
 
-*Forecast.* Nothing observed after the first window is looked at. Doses given since its last
-observed day are simulated and added to what was observed then. Members of the forecast are the
+*Forecast.* Nothing observed after the first window is looked at. Members of the forecast are the
 plausible points (the best ones, if their error is not much larger than the best: the GLUE of Beven
 and Binley, *Hydrological Processes* 6, 1992), each in several replications, which also draw late
-and short deliveries; members that miss the first window are left out again. Its value is their
-mean.
+and short deliveries; members that miss the first window are left out again.
 
-*Band.* 90 % of a mixture: each member plus a normal error of variance v x days since the last
-observed day. v is what the fitted curve showed in the first window: the mean square by which its
-error changed between two observed days, over all pairs of them, per day between.
+Where a member stands on the last observed day differs from what was observed. That may be for good
+(people whom it does not have), or because it is early or late (doses that it has given are still to
+come). So it makes two forecasts, of equal weight: in one its error of that day stays, in the other
+it fades as exp(-days since / T). The value of the forecast is the mean of all.
+
+*Band.* 90 % of a mixture: each member plus an error of its curve. T and the variance of what is new
+in the error after some days are those of an Ornstein-Uhlenbeck process, by maximum likelihood from
+the errors of the fitted curve in the first window. An error that fades has a bound, which holds for
+the days that were fitted and need not hold later: so the variance is at least v x days since, with
+v the mean square by which the error changed between two observed days, over all pairs of them, per
+day between. Days are few, and numbers were fitted to them: so the variance is multiplied by n / d,
+and errors have Student's t distribution with d degrees of freedom, with n observed days after the
+first one and d = n less the numbers fitted.
 
 *Naive forecasts.* The rate of the last seven days continued, and the least-squares line through the
 observed days of the first window. Skill is the mean absolute error divided by theirs.
@@ -55,7 +63,10 @@ _MARGIN = 0.1
 _PLAUSIBLE, _PLAUSIBLE_ERROR = 10, 1.5
 """Points that the forecast uses at most, and their error as a multiple of the best."""
 _MEMBER_ERROR = 1.5
+_FASTEST, _SLOWEST = 1.0, 1000.0
+"""Days in which the error of the model may fade; after so long it as good as stays."""
 _LEAST_DAYS = 4
+_LEAST_FREEDOM = 2
 _MOST_FITTED = 6
 _ERROR_QUANTILES = 401
 
@@ -225,8 +236,8 @@ def _check_allocated(observed: Observed, scenario: Scenario) -> None:
             f"--deliveries observed: {observed.name} has no column allocated_VACCINE_cum with "
             "values: leave the option out"
         )
-    for vaccine in observed.allocated:
-        if vaccine not in scenario.vaccines:
+    for vaccine, known in observed.allocated.items():
+        if known and vaccine not in scenario.vaccines:
             raise SettingsError(
                 f"--deliveries observed: allocated_{vaccine}_cum is of no vaccine of the scenario"
                 f"{did_you_mean(vaccine, scenario.vaccines)}; it has "
@@ -345,7 +356,14 @@ def _deliveries(experiment: _Experiment, best: _Point) -> tuple[dict[str, Any], 
     scenario = question.source.scenario
     known = {vaccine: days for vaccine, days in experiment.seen.allocated.items() if days}
     known = {vaccine: days for vaccine, days in known.items() if vaccine in scenario.vaccines}
-    words: list[str] = []
+    words = [
+        f"A correction, used as reported: {said}." for said in experiment.seen.corrections.values()
+    ]
+    words += [
+        f"allocated_{vaccine}_cum is of no vaccine of the scenario: not looked at."
+        for vaccine, days in experiment.seen.allocated.items()
+        if days and vaccine not in scenario.vaccines
+    ]
     added: dict[str, Any] = {}
     if question.deliveries == "observed":
         data["deliveries"], came = _as_allocated(question)
@@ -371,7 +389,8 @@ def _as_allocated(question: Question) -> tuple[dict[str, Any], dict[str, Any]]:
     kept = dict(question.data.get("deliveries", {}))
     came: dict[str, Any] = {}
     for vaccine, known in question.observed.allocated.items():
-        days = sorted(day for day in known if day <= question.predict.last)
+        first = question.source.scenario.campaign.first_day
+        days = sorted(day for day in known if first <= day <= question.predict.last)
         if not days:
             continue
         kept = {
@@ -379,6 +398,10 @@ def _as_allocated(question: Question) -> tuple[dict[str, Any], dict[str, Any]]:
             for name, delivery in kept.items()
             if delivery["vaccine"] != vaccine or delivery["arrives"] <= days[0].isoformat()
         }
+        if not any(delivery["vaccine"] == vaccine for delivery in kept.values()):
+            came[f"allocated_{vaccine}_{days[0]:%m_%d}"] = _delivery(
+                vaccine, days[0], known[days[0]]
+            )  # the scenario knows of none before
         for before, day in pairwise(days):
             if known[day] > known[before]:
                 came[f"allocated_{vaccine}_{day:%m_%d}"] = _delivery(
@@ -480,8 +503,10 @@ class _Forecast:
     members: int
     fitted: Floats
     """[2, observed days of the window], mean of the members"""
+    fading: Floats
+    """[2] days in which the error of the model falls to 1/e"""
     variance: Floats
-    """[2] of the forecast's error, per day"""
+    """[2, days] of what is new in it"""
     words: list[str]
 
 
@@ -501,19 +526,27 @@ def _forecast(experiment: _Experiment, seed: int) -> _Forecast:
     misses = experiment.misses(curves)
     curves = curves[misses <= max(_MEMBER_ERROR * misses.min(), np.quantile(misses, 0.25))]
     errors = experiment.errors(curves).mean(axis=0)
-    variance = _growth(errors, window.days)
-
     anchor = window.days[-1]
     days = tuple(anchor + timedelta(days=d) for d in range((last - anchor).days + 1))
     begin = (anchor - experiment.first_day).days
     since = np.arange(len(days))
     start = window.doses[:, -1]
-    members = start[:, np.newaxis] + curves[..., begin:] - curves[..., begin : begin + 1]
-    low, high = _band(members, np.sqrt(variance[:, np.newaxis] * since))
+    fading, new = _fading(errors, window.days)
+    left = np.exp(-since / fading[:, np.newaxis])  # [2, days] of the error on the last observed day
+    changes = len(window.days) - 1
+    freedom = max(changes - len(question.patterns), _LEAST_FREEDOM)
+    variance = (changes / freedom) * np.maximum(
+        new[:, np.newaxis] * (1 - left**2), _growth(errors, window.days)[:, np.newaxis] * since
+    )
+    stays = start[:, np.newaxis] + curves[..., begin:] - curves[..., begin : begin + 1]
+    fades = stays + experiment.errors(curves)[..., -1:] * (1 - left)
+    members = np.concatenate([stays, fades])
+    members = np.maximum.accumulate(members, axis=-1)
+    low, high = _band(members, np.sqrt(variance), freedom)
     return _Forecast(
         days=days,
         model=members.mean(axis=0),
-        low=np.maximum(low, start[:, np.newaxis]),
+        low=np.maximum(low, start[:, np.newaxis]),  # as doses given are counted, they cannot fall
         high=high,
         last_week=start[:, np.newaxis] + _last_rate(experiment.seen)[:, np.newaxis] * since,
         line=_line(window, days),
@@ -521,9 +554,31 @@ def _forecast(experiment: _Experiment, seed: int) -> _Forecast:
         plausible=len(plausible),
         members=len(curves),
         fitted=window.doses + errors,
+        fading=fading,
         variance=variance,
         words=words,
     )
+
+
+def _fading(errors: Floats, days: Sequence[date]) -> tuple[Floats, Floats]:
+    """Ornstein-Uhlenbeck process of the errors: days to fall to 1/e, variance when old; each [2].
+
+    By maximum likelihood, from the first observed day on, where the error is 0. The days lie
+    between `_FASTEST` and `_SLOWEST`.
+    """
+    gaps = np.diff([day.toordinal() for day in days])
+    fadings = np.geomspace(_FASTEST, _SLOWEST, 200)
+    left = np.exp(-gaps / fadings[:, np.newaxis])
+    new = 1 - left**2
+    chosen, variances = [], []
+    for row in errors:
+        surprises = row[1:] - left * row[:-1]
+        variance = (surprises**2 / new).mean(axis=1)
+        fit = np.log(np.maximum(variance, 1e-9)) * gaps.size + np.log(new).sum(axis=1)
+        best = int(np.argmin(fit))
+        chosen.append(fadings[best])
+        variances.append(variance[best])
+    return np.array(chosen), np.array(variances)
 
 
 def _growth(errors: Floats, days: Sequence[date]) -> Floats:
@@ -534,11 +589,11 @@ def _growth(errors: Floats, days: Sequence[date]) -> Floats:
     return np.asarray(squares.sum(axis=1) / (number[later] - number[earlier]).sum())
 
 
-def _band(members: Floats, sd: Floats) -> tuple[Floats, Floats]:
-    """Ends of the central band of members plus normal errors: [members, 2, days] to [2, days]."""
-    from scipy.special import ndtri
+def _band(members: Floats, sd: Floats, freedom: float) -> tuple[Floats, Floats]:
+    """Ends of the central band of members plus errors (t): [members, 2, days] to [2, days]."""
+    from scipy.special import stdtrit
 
-    z = ndtri((np.arange(_ERROR_QUANTILES) + 0.5) / _ERROR_QUANTILES)
+    z = stdtrit(freedom, (np.arange(_ERROR_QUANTILES) + 0.5) / _ERROR_QUANTILES)
     mixture = (members[..., np.newaxis] + sd[..., np.newaxis] * z).transpose(1, 2, 0, 3)
     flat = mixture.reshape(*mixture.shape[:2], -1)
     low, high = np.quantile(flat, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=-1)
@@ -581,7 +636,10 @@ def find(
         "plausible_points": forecast.plausible,
         "points": len(forecast.points),
         "members": forecast.members,
-        "error_variance_per_day": dict(zip(CURVES, map(float, forecast.variance), strict=True)),
+        "error_fades_in_days": dict(zip(CURVES, map(float, forecast.fading), strict=True)),
+        "error_after_a_week": dict(
+            zip(CURVES, map(float, np.sqrt(_at_a_week(forecast.variance))), strict=True)
+        ),
         "level": LEVEL,
         "supposed": forecast.words,
     }
@@ -592,6 +650,11 @@ def find(
         "errors": errors,
     }
     return answer, tables
+
+
+def _at_a_week(values: Floats) -> Floats:
+    """[2, days] to [2]: those of the seventh day, or of the last one."""
+    return np.asarray(values[:, min(7, values.shape[1] - 1)])
 
 
 def _forecast_table(forecast: _Forecast) -> pd.DataFrame:

@@ -2,15 +2,17 @@
 
 Columns: `date` (YYYY-MM-DD), `dose1_cum`, `dose2_cum`; where known, `allocated_VACCINE_cum` (doses
 allocated so far, may be empty) and `series` (who counted: another series may count less). Observed
-days only, in any order; other columns are not looked at.
+days only, in any order; other columns are not looked at. A day may be there twice with the same
+numbers, or with an allocation and no doses. A number may fall by 2 % within a series: it is a
+correction, and all numbers are used as they were reported.
 """
 
 from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from sim.experiment.settings import SettingsError
 from sim.scenario_errors import did_you_mean
 
 DOSES = ("dose1_cum", "dose2_cum")
+_LARGEST_CORRECTION = 0.02
 _LARGEST_MB = 5
 _MOST_SHOWN = 10
 _TO_ASCII = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")
@@ -42,6 +45,8 @@ class Observed:
     """[2, days]: people who have had a first, a second dose"""
     allocated: Mapping[str, Mapping[date, int]]
     """doses allocated by the days on which that is known, by vaccine"""
+    corrections: Mapping[date, str] = field(default_factory=dict)
+    """numbers that fall though they are cumulative, in words"""
 
     def between(self, first: date, last: date) -> Observed:
         """Only what was known of the days from first to last."""
@@ -55,6 +60,7 @@ class Observed:
                 vaccine: {day: doses for day, doses in known.items() if first <= day <= last}
                 for vaccine, known in self.allocated.items()
             },
+            {day: said for day, said in self.corrections.items() if first <= day <= last},
         )
 
 
@@ -97,18 +103,25 @@ def read_observed(path: Path) -> Observed:
         numbers = {
             name: _number(said[name], line, name, problems)
             for name in (*DOSES, *vaccines.values())
-            if name in DOSES or said[name]
+            if said[name] or (name in DOSES and any(said[dose] for dose in DOSES))
         }
         if day is None or None in numbers.values():
             continue
-        if day in found:
-            problems.append(f"line {line}: {day} is there already, on line {found[day][0]}")
-            continue
         known = {name: number for name, number in numbers.items() if number is not None}
-        found[day] = line, known, said.get("series", "")
-    days = sorted(found)
+        row_of_day = known, said.get("series", "")
+        if day in found and found[day][1:] != row_of_day:
+            problems.append(
+                f"line {line}: {day} is there already, on line {found[day][0]}, with other "
+                "numbers: leave one of them out"
+            )
+        elif day not in found:
+            found[day] = line, *row_of_day
+    days = sorted(day for day in found if DOSES[0] in found[day][1])
+    corrections: dict[date, str] = {}
     if not problems:
-        problems += _decreases([(day, *found[day]) for day in days], [*DOSES, *vaccines.values()])
+        _look_for_falls(found, [*DOSES, *vaccines.values()], problems, corrections)
+    if not problems and not days:
+        problems.append("it holds no observed day")
     if problems:
         more = len(problems) - _MOST_SHOWN
         shown = problems[:_MOST_SHOWN] + ([f"and {more} more"] if more > 0 else [])
@@ -119,9 +132,12 @@ def read_observed(path: Path) -> Observed:
         tuple(days),
         np.array([[found[day][1][name] for day in days] for name in DOSES], dtype=np.float64),
         {
-            vaccine: {day: found[day][1][column] for day in days if column in found[day][1]}
+            vaccine: {
+                day: found[day][1][column] for day in sorted(found) if column in found[day][1]
+            }
             for vaccine, column in vaccines.items()
         },
+        corrections,
     )
 
 
@@ -139,30 +155,38 @@ def _day(text: str, line: int, problems: list[str]) -> date | None:
 
 
 def _number(text: str, line: int, column: str, problems: list[str]) -> int | None:
-    if text.isdecimal() and len(text) <= 12:
-        return int(text)
+    whole = text.removesuffix(".0")  # as programs write whole numbers of a column with gaps
+    if whole.isdecimal() and len(whole) <= 12:
+        return int(whole)
     said = repr(text) if text else "nothing"
     problems.append(f"line {line}: {column} is {said}; it must be a whole number such as 108843")
     return None
 
 
-def _decreases(
-    rows: list[tuple[date, int, dict[str, int], str]], columns: list[str]
-) -> Iterator[str]:
-    """What falls though it is cumulative; between two series it may."""
+def _look_for_falls(
+    found: Mapping[date, tuple[int, Mapping[str, int], str]],
+    columns: list[str],
+    problems: list[str],
+    corrections: dict[date, str],
+) -> None:
+    """What falls though it is cumulative: little is a correction; between two series it may."""
     last: dict[str, tuple[int, date, str]] = {}
-    for day, line, numbers, series in rows:
+    for day in sorted(found):
+        line, numbers, series = found[day]
         for column in columns:
             if column not in numbers:
                 continue
             number = numbers[column]
-            if column in last:
-                before, on, counted_by = last[column]
-                if number < before and series == counted_by:
-                    yield (
-                        f"line {line}: {column} falls from {before:,} ({on}) to {number:,} ({day});"
-                        " it must be cumulative"
+            before, on, counted_by = last.get(column, (0, day, series))
+            if number < before and series == counted_by:
+                fall = f"{column} falls from {before:,} ({on}) to {number:,} ({day})"
+                if number >= (1 - _LARGEST_CORRECTION) * before:
+                    corrections[day] = f"{corrections[day]}; {fall}" if day in corrections else fall
+                else:
+                    problems.append(
+                        f"line {line}: {fall}; it must be cumulative, and a correction not be more "
+                        f"than {_LARGEST_CORRECTION:.0%} (or belong to another series)"
                     )
             last[column] = number, day, series
-        if numbers[DOSES[1]] > numbers[DOSES[0]]:
-            yield f"line {line}: more second doses than first doses"
+        if DOSES[0] in numbers and numbers[DOSES[1]] > numbers[DOSES[0]]:
+            problems.append(f"line {line}: more second doses than first doses")
