@@ -15,7 +15,9 @@ from sim.cli.answers import goal, staff
 from sim.cli.benchmark import bench
 from sim.cli.documents import describe
 from sim.cli.options import Language
+from sim.cli.page import page
 from sim.cli.plans import check, schema
+from sim.cli.reports import report
 from sim.cli.results import binds, plot, runs, show, verify
 from sim.cli.simulate import compare, run, sweep
 from sim.cli.starters import new, trace
@@ -76,10 +78,11 @@ def _vaxsim(
 
 for command in (
     run, sweep, compare, goal, staff, sensitivity, risk,
-    show, binds, runs, verify, check, plot, describe, schema, bench, validate, backtest,
+    show, report, binds, runs, verify, check, plot, describe, schema, bench, validate, backtest,
     new, trace,
 ):  # fmt: skip
     app.command()(_with_language(command))
+app.command("app")(_with_language(page))
 
 
 def main() -> None:

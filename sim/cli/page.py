@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from sim.cli.console import UserError, errors_reported, say
+from sim.cli.console import UserError, errors_reported, say, say_compiling
+from sim.experiment.settings import DEFAULT_SEED
 
 LOOPBACK = "127.0.0.1"
 DEFAULT_PORT = 8501
@@ -44,13 +45,12 @@ def page(
         _need_streamlit()
         files = scenario_files(scenarios or [Path("scenarios")])
         _check_free(address, port)
-        import sim.model.campaign
-        import sim.presentation.page.view  # noqa: F401
         from sim.language import language
         from sim.presentation.page.ensemble import stop_all
         from sim.presentation.page.serving import SCRIPT, serve
 
         serve(files, language())
+        _get_ready()
         url = f"http://{f'[{address}]' if ':' in address else address}:{port}"
         say(f"the page is at {url} (Ctrl-C ends it)")
         if browser:
@@ -84,6 +84,20 @@ def scenario_files(paths: list[Path]) -> list[Path]:
         if by_name.setdefault(file.stem, file).resolve() != file.resolve():
             raise UserError(f"two scenario files are called {file.stem}: leave one out")
     return list(by_name.values())
+
+
+def _get_ready() -> None:
+    """Load everything and find the first answer, so that no reader need wait for it."""
+    import sim.presentation.page.view  # noqa: F401
+    from sim.compilation import when_compiling
+    from sim.presentation.page.answers import answered
+    from sim.presentation.page.serving import serving
+    from sim.presentation.page.state import Choice
+
+    when_compiling(say_compiling)
+    scenarios = serving().scenarios
+    name = next(iter(scenarios))
+    answered(name, scenarios.load(Choice(name)), DEFAULT_SEED)
 
 
 def _need_streamlit() -> None:

@@ -32,7 +32,7 @@ def verdict(found: Answered, about: str) -> str:
             for text in terminal.warnings(scenario)
         ),
         language=language(),
-        attributes='role="status" id="answer"',
+        attributes=f'role="status" id="answer" {of(found)}',
     )
 
 
@@ -40,6 +40,12 @@ def about(scenario: Scenario, changes: Sequence[str], seed: int) -> str:
     """Which scenario, with which changes, an answer is about."""
     words = [named(scenario.title), *changes, _("seed {seed}").format(seed=seed)]
     return _("Answer for: {scenario}").format(scenario="; ".join(words))
+
+
+def of(found: Answered) -> str:
+    """An attribute of whatever shows an answer: which one."""
+    run = found.run
+    return f'data-of="{run.manifest["scenario_sha256"][:12]}-{run.settings.seed}"'
 
 
 def explanation(found: Answered) -> str:
@@ -56,7 +62,8 @@ def coverage(found: Answered, pinned: Answered | None = None) -> str:
     curves = [*_curves(found), *_ceilings(found)]
     if pinned is not None:
         curves += _of_pinned(found, pinned)
-    return _picture(found.run.scenario, curves, _words(found))
+    picture = _picture(found.run.scenario, curves, _words(found))
+    return f'<div id="coverage" {of(found)}>{picture}</div>'
 
 
 def band(scenario: Scenario, persons: dict[Scope, Array], words: str) -> str:
@@ -175,4 +182,8 @@ def reasons(found: Answered) -> str:
             rows.append((_(meaning), style.REASONS[name], cells))
     caption = terminal.who_and_why(answer).caption
     heading = ["", *(_(text) for text in SCOPES.values())]
-    return markup.block(markup.bars(caption, heading, rows), language=language())
+    return markup.block(
+        markup.bars(caption, heading, rows),
+        language=language(),
+        attributes=f'id="reasons" {of(found)}',
+    )

@@ -94,8 +94,8 @@ def what_binds(found: Answered) -> str:
     ]
     legend = "".join(f"<li>{_mark(name)} {escape(_(CONSTRAINTS[name]))}</li>" for name in used)
     note = _(
-        "Above: what held back the next first dose that day. Below: what decides about the "
-        "deadline. The deadline has a frame."
+        "First letter: what held back the next first dose that day. Second letter: what decides "
+        "about the deadline, which has a frame."
     )
     words = Listing(binding_view.binding_text(found.run, binding), _("The same in words"))
     return block(
