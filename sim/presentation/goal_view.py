@@ -265,8 +265,12 @@ class _View:
         axes.tick_params(axis="y", length=0)
         if self.goal.scope is not None:
             axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{100 * x:g} %"))
-        day = on(self.goal.by)
-        axes.set_xlabel(f"{self.goal.measure} by {day}; dotted: the goal")
+        what = _("of the target") if self.goal.scope else self.goal.measure
+        if self.goal.of_population:
+            what = _("of all inhabitants")
+        axes.set_xlabel(
+            _("{what} by {day}; dotted: the goal").format(what=what, day=on(self.goal.by))
+        )
         handles = [
             mpl.lines.Line2D([], [], color=style.BLUE, marker="o", ms=5, lw=3, label="simulated"),
             mpl.lines.Line2D(

@@ -19,7 +19,7 @@ from sim.experiment.study import Study
 from sim.language import _
 from sim.presentation import style
 from sim.presentation.figures import date_axis, deadline_line, new_figure, thousands, x_of
-from sim.presentation.goal_words import clause, reached, statement
+from sim.presentation.goal_words import reached, statement, thing
 from sim.presentation.terminal import count, on, percent, replications, table
 
 _MET, _LOST = style.BLUE, style.VERMILLION
@@ -60,15 +60,16 @@ def _sentence(study: Study) -> str:
         )
         return " ".join(sentences)
     on_time = answer["on_time"]
-    sentences.append(
-        _(
-            "If every delivery came on its day and in full, that would be so in {times}, with "
-            "{mean} on average."
-        ).format(
-            times=replications(on_time["met"], on_time["replications"]),
-            mean=_value(on_time["mean"], goal),
+    if answer["met"] < n:
+        sentences.append(
+            _(
+                "If every delivery came on its day and in full, that would be so in {times}, with "
+                "{mean} on average."
+            ).format(
+                times=replications(on_time["met"], on_time["replications"]),
+                mean=_value(on_time["mean"], goal),
+            )
         )
-    )
     sentences.append(
         _no_warning(answer) if answer["warning"] is None else _warning(answer["warning"])
     )
@@ -208,7 +209,7 @@ def _doses_picture(study: Study) -> Figure:
     goal, scenario = _goal(study), study.scenario
     warning = study.answer["warning"]
     figure = new_figure(
-        _("Doses that have arrived, and whether {goal}").format(goal=clause(goal)),
+        _("Doses that have arrived. Met or lost: {goal}").format(goal=thing(goal)),
         scenario.title,
         4.2,
     )

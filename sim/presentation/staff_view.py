@@ -16,7 +16,7 @@ from sim.language import _
 from sim.model.records import CAUSES
 from sim.presentation import style
 from sim.presentation.figures import new_figure
-from sim.presentation.goal_words import reached, thing
+from sim.presentation.goal_words import reached, share, thing
 from sim.presentation.terminal import count, percent, replications, table
 
 
@@ -37,7 +37,7 @@ def _goal(study: Study) -> Goal:
 
 def _sentence(study: Study) -> str:
     answer, goal = study.answer, _goal(study)
-    promised = percent(study.question["probability"])
+    promised = share(study.question["probability"])
     if not answer["found"]:
         return _not_found(study)
     now = "is not enough" if answer["now_meets"] is False else "is enough"
@@ -63,7 +63,7 @@ def _capital(words: str) -> str:
 def _not_found(study: Study) -> str:
     """That there is none, how near the nearest comes, and because of what."""
     why, goal = study.answer["why_not"], _goal(study)
-    words = {"goal": thing(goal), "probability": percent(study.question["probability"])}
+    words = {"goal": thing(goal), "probability": share(study.question["probability"])}
     if why["limits"]:
         most = _("at most {n}").format(n=count(why["ceiling"])) if why["ceiling"] else _("none")
         sentences = [
@@ -298,7 +298,7 @@ def cost_and_probability(study: Study) -> Figure:
             fmt="o", ms=5, capsize=3, lw=1.2, color=colour, label=label,
         )  # fmt: skip
     promised = study.question["probability"]
-    axes.axhline(promised, color=style.GOAL, lw=1.2, ls="--", label=f"asked for: {promised:g}")
+    axes.axhline(promised, color=style.GOAL, lw=1.2, ls="--", label=f"asked for: {share(promised)}")
     axes.set_ylim(-0.04, 1.04)
     axes.set_xlabel("cost of staff")
     axes.set_ylabel("probability (95 % interval)")
