@@ -24,10 +24,11 @@ from scipy.optimize import linprog
 from scipy.sparse import coo_array
 
 from sim.experiment import feasibility
-from sim.experiment.conservation import ConservationError, check_conservation
+from sim.experiment.conservation import check_conservation
 from sim.experiment.coverage import SCOPES, Scope, cumulative
 from sim.experiment.feasibility import Binding, bindings, curve, most_by
 from sim.model.capacity import slots_by_day
+from sim.model.ledger import AuditError
 from sim.scenario import WEEKDAYS, Scenario
 from sim.scenario_files import load_scenario
 
@@ -640,5 +641,5 @@ def test_full_vaccinations_above_the_ceiling_are_named() -> None:
         },
         deliveries={"only": delivery(20)},
     )
-    with pytest.raises(ConservationError, match="full vaccinations: exceed what doses, slots"):
+    with pytest.raises(AuditError, match=r"ceiling \(fully vaccinated\), date .*: expected at most"):
         check_conservation(tables, slower)

@@ -1,6 +1,7 @@
 """What the commands read and print: input from the command line, progress, messages, exit codes.
 
 Exit codes: 0; 2 for an error of the user's, with a message on standard error; 1 for one of ours;
+3 if the audit of a simulated campaign fails (one of ours, too: nothing of it is a result);
 130 after Ctrl-C, 143 after a request to end (SIGTERM).
 """
 
@@ -266,7 +267,7 @@ def errors_reported() -> Iterator[None]:
             raise typer.Exit(128 + (_interrupted or signal.SIGINT)) from None
         code, message = _explain(error)
         say("\n".join([message, *_notes(error)]))
-        if code == 1 and os.environ.get(TRACEBACK):
+        if code in (1, 3) and os.environ.get(TRACEBACK):
             traceback.print_exc()
         raise typer.Exit(code) from None
 
@@ -277,11 +278,18 @@ def _notes(error: BaseException) -> list[str]:
 
 
 def _explain(error: Exception) -> tuple[int, str]:
-    """Exit code and message: 2 if the user can mend it, 1 if we must."""
+    """Exit code and message: 2 if the user can mend it, 1 or 3 if we must."""
     from sim.experiment.crews import ClusterError, WorkersLostError
     from sim.experiment.results import RunError
+    from sim.model.ledger import AuditError
     from sim.scenario_files import ScenarioError
 
+    if isinstance(error, AuditError):
+        return 3, (
+            f"the audit failed, so there is no result: {error}\n"
+            "Something in the simulated campaign does not add up: an error in vaxsim itself. "
+            f"Please report it with the scenario file; {TRACEBACK}=1 shows where it happened."
+        )
     if isinstance(error, UserError | ScenarioError | SettingsError | RunError | ClusterError):
         return 2, str(error)
     if isinstance(error, WorkersLostError):

@@ -29,9 +29,19 @@ from sim.cli.options import (
 )
 
 
-def show(folder: RunFolder, as_json: Json = False) -> None:
+def show(
+    folder: RunFolder,
+    audit: Annotated[
+        bool, typer.Option("--audit", help="Show every check of the audit, with both sides.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Summarise a run, finished or not: what it is, what is missing, its answer; or a study."""
     with errors_reported():
+        from sim.experiment.results import RunError, check_is_run, open_run
+
+        if audit:
+            check_is_run(folder)
         if (folder / "sweep.json").is_file():
             _show_sweep(folder, as_json)
             return
@@ -40,7 +50,7 @@ def show(folder: RunFolder, as_json: Json = False) -> None:
             return
         from sim.experiment.answer import answer
         from sim.experiment.catalogue import run_state
-        from sim.experiment.results import RunError, open_run
+        from sim.presentation.audit_view import audit_data, audit_line, audit_text
         from sim.presentation.binding_view import binding_lines, brief_data
         from sim.presentation.run_view import precision_text, state_data, state_text
         from sim.presentation.terminal import answer_data, answer_text
@@ -52,8 +62,14 @@ def show(folder: RunFolder, as_json: Json = False) -> None:
                 print(state_text(state))
             raise RunError("\n".join(damage))
         done = open_run(folder) if state.complete else None
+        if audit and done is None:
+            raise RunError(f"{folder} is not finished: what is audited is a finished run")
+        if audit and done and not as_json:
+            print(audit_text(done))
+            return
         if as_json:
             found = {**answer_data(done, answer(done)), **brief_data(done)} if done else {}
+            found |= {"audit": audit_data(done, every=audit)} if done else {}
             print_json({**found, **state_data(state)})
             return
         print(state_text(state))
@@ -61,6 +77,7 @@ def show(folder: RunFolder, as_json: Json = False) -> None:
             print(f"\n{answer_text(done, answer(done), binding_lines(done))}")
             if done.settings.precision:
                 print(precision_text(done))
+            print(audit_line(done))
 
 
 def _show_sweep(folder: Path, as_json: bool) -> None:

@@ -118,6 +118,7 @@ def run(
                     world, settings, folder, raw, fresh, on_days, say_compiling
                 )
         from sim.experiment.answer import answer
+        from sim.presentation.audit_view import audit_data, audit_line
         from sim.presentation.binding_view import binding_lines, brief_data
         from sim.presentation.run_view import precision_text
         from sim.presentation.terminal import answer_data, answer_text
@@ -126,6 +127,7 @@ def run(
         if as_json:
             taken = {"precision_reached_with": result.manifest.get("precision_reached_with")}
             data = {**answer_data(result, found), **brief_data(result)}
+            data["audit"] = audit_data(result)
             print_json(
                 {**data, **(taken if settings.precision else {}), "simulated_now": simulated}
             )
@@ -133,6 +135,7 @@ def run(
             print(answer_text(result, found, binding_lines(result), ceiling.result()))
             if settings.precision:
                 print(precision_text(result))
+            print(audit_line(result))
             if not simulated:
                 print("This run had been made before; --fresh makes it again.")
 

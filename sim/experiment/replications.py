@@ -12,6 +12,7 @@ from sim.experiment.conservation import check_conservation
 from sim.experiment.measures import measures_of
 from sim.experiment.settings import RunSettings
 from sim.language import ngettext
+from sim.model.ledger import AuditError
 from sim.scenario import Scenario
 
 Tables = dict[str, pd.DataFrame]
@@ -41,22 +42,29 @@ class Task:
 
 
 def replicate(task: Task, on_day: Callable[[], None] = lambda: None) -> Tables:
-    """All tables of one replication, checked, with its measures as table `replications`.
+    """All tables of one replication, audited, with its measures as table `replications`.
+
+    Raises AuditError if something in it does not add up.
 
     `on_day` is called after each simulated day.
     """
     from sim.model.campaign import simulate
 
     scenario, settings = task.scenario, task.settings
-    tables = simulate(
-        scenario,
-        get_engine(settings.engine),
-        settings.seed,
-        task.replication,
-        until=settings.until,
-        progress=lambda day: on_day(),
-    )
-    check_conservation(tables, scenario, settings.until)
+    try:
+        tables = simulate(
+            scenario,
+            get_engine(settings.engine),
+            settings.seed,
+            task.replication,
+            until=settings.until,
+            progress=lambda day: on_day(),
+        )
+        laws = check_conservation(tables, scenario, settings.until)
+    except AuditError as error:
+        raise AuditError(f"replication {task.replication}, law {error}") from None
+    laws.insert(0, "replication", task.replication)
+    tables["audit"] = pd.concat([tables["audit"], laws], ignore_index=True)
     measures = measures_of(tables, scenario, settings.until)
     row = {"replication": task.replication, **measures}
     return {**tables, "replications": pd.DataFrame([row])}

@@ -35,7 +35,7 @@ from sim.experiment.statistics import Estimate
 from sim.scenario import Scenario
 from sim.scenario_files import ScenarioError, scenario_from_data
 
-FORMAT = 3
+FORMAT = 4
 """Version of the layout described above."""
 REPLICATIONS_PER_PART = 50
 MANIFEST = "manifest.json"

@@ -25,7 +25,7 @@ from sim.engine.contract import (
     CallOutcome,
     Engine,
 )
-from sim.model.audit import check_calls
+from sim.model.audit import CallAudit
 from sim.model.order import Agenda, order_of
 from sim.model.population import (
     NEVER,
@@ -125,6 +125,7 @@ class CallCentre:
         self._engine = engine
         self._recorder = recorder
         self._first_day = scenario.campaign.first_day
+        self.audit = CallAudit(scenario)
         self._days = (scenario.campaign.horizon - self._first_day).days + 1
         self._open = [
             self._centre.takes_calls(self._first_day + timedelta(days=d)) for d in range(self._days)
@@ -225,7 +226,7 @@ class CallCentre:
             attempts_before=attempts[order],
         )
         result = self._engine.call_centre_day(day)
-        check_calls(result)
+        self.audit.note(self._first_day + timedelta(days=today), result)
         booked, carried = _hang_up(
             row,
             cell,

@@ -27,10 +27,10 @@ from numpy.typing import NDArray
 from sim.compilation import kernel
 from sim.engine.contract import Engine
 from sim.model.appointment_book import AppointmentBook
-from sim.model.audit import CampaignError
 from sim.model.call_centre import CallCentre
 from sim.model.capacity import home_weights
 from sim.model.dose_supply import DoseSupply
+from sim.model.ledger import AuditError, Ledger, failed
 from sim.model.order import order_of
 from sim.model.other_channels import OtherChannels
 from sim.model.population import (
@@ -41,7 +41,7 @@ from sim.model.population import (
     advance_bookings,
     draw_population,
 )
-from sim.model.reasons import count_causes, reasons_of
+from sim.model.reasons import count_causes, reasons_of, split_lack_of_doses
 from sim.model.records import CAUSES, PROVINCE_STORE, REASONS, Recorder
 from sim.model.regimens import Regimens
 from sim.model.vaccination_unit import VaccinationUnits
@@ -97,6 +97,7 @@ class Campaign:
             [max((g.turn_from - self._first_day).days, 0) for g in scenario.groups.values()]
         )
         self._regimens = Regimens(scenario, self._days)
+        self._thrown_away = 0  # doses
         self.recorder = Recorder(streams.replication)
         self.people = draw_population(scenario, streams, home_weights(scenario))
         self.supply = DoseSupply(scenario, streams, self._days)
@@ -112,6 +113,7 @@ class Campaign:
         self.waiting_list.expect_second_doses(
             np.flatnonzero(self.people.status == Status.INTERVAL), today=0
         )
+        self._made, self._come_due = (np.zeros(self._groups.size, dtype=np.int64) for _ in range(2))
         self._in_advance = advance_bookings(scenario, streams, self.people)
         self.people.status[self._in_advance] = Status.WAITING  # so they do not walk in
 
@@ -130,7 +132,7 @@ class Campaign:
             clock.process(self._daily(clock, step, place, len(steps)))
         clock.run()
         self.units.record_unit_days()
-        self._check_people()
+        self._audit()
 
     def _daily(
         self, clock: simpy.Environment, step: Callable[[int], None], place: int, steps: int
@@ -154,14 +156,17 @@ class Campaign:
 
     def _vaccinate(self, today: int) -> None:
         due = np.sort(self.book.appointments.take(today))
+        self._come_due += self._by_group(due)
         day = self.units.hold_sessions(
             today, due, self.supply.at_units, self.supply.per_vial, self._turn
         )
         self._sessions = day
+        self._thrown_away += int(day.discarded.sum())
         self._give(today, day.jabbed, day.vaccine)
         self._unserved = day.unserved
-        if (self.supply.at_units < 0).any() or (self.supply.store < 0).any():
-            raise CampaignError(f"stock below zero on {self._date(today)}")
+        least = min(int(self.supply.at_units.min()), int(self.supply.store.min()))
+        if least < 0:
+            raise failed("stock", "vials", -least, 0, f"date {self._date(today)}")
 
     def _give(self, today: int, who: Int64Array, vaccines: NDArray[np.int8]) -> None:
         """Note doses given: a first dose begins a regimen, a second completes it."""
@@ -185,7 +190,7 @@ class Campaign:
             people.tries,
         )
         if problem:
-            raise CampaignError(f"{_DOSE_PROBLEMS[problem]} on {self._date(today)}")
+            raise AuditError(f"{_DOSE_PROBLEMS[problem]} on {self._date(today)}")
         self.waiting_list.expect_second_doses(goes_on, today)
 
     def _answer(self, today: int) -> None:
@@ -203,6 +208,7 @@ class Campaign:
             unserved=self._unserved[self.people.status[self._unserved] == Status.WAITING],
         )
         self._booked = self.waiting_list.give_appointments(today)
+        self._made += self._booked[0] + self._booked[1]
 
     def _record(self, today: int) -> None:
         self._record_bookings(today)
@@ -273,6 +279,8 @@ class Campaign:
             self._regimens,
             today,
         )
+        vials = self.supply.store + self.supply.at_units.sum(axis=0)
+        split_lack_of_doses(causes, self._thrown_away, int(vials @ self.supply.per_vial))
         for number, scope in enumerate(("first", "full")):
             for column, names, persons in (
                 ("reason", list(REASONS), reasons_of(causes[number])),
@@ -289,12 +297,27 @@ class Campaign:
                     },
                 )
 
-    def _check_people(self) -> None:
-        """Everybody with an appointment is booked, and nobody else."""
+    def _audit(self) -> None:
+        """Hold what was noted on the way against every law, for the table `audit`.
+
+        Raises AuditError; also unless everybody with an appointment is booked, and nobody else.
+        """
         people = self.people
         has = people.appointment_day != NEVER
         if (has != (people.status == Status.BOOKED)).any():
-            raise CampaignError("appointments and bookings disagree at the end of the campaign")
+            raise AuditError("appointments and bookings disagree at the end of the campaign")
+        to_come = self._by_group(np.flatnonzero(has))
+        ledger = Ledger()
+        self.call_centre.audit.enter(ledger)
+        self.units.audit.enter(ledger)
+        ledger.equal(
+            "bookings",
+            "all groups",
+            self._made,
+            self._come_due + to_come,
+            lambda at: f"date {self._date(self._last)}, group {self._groups[at]}",
+        )
+        self.recorder.add("audit", ledger.rows())
 
     def _date(self, today: int) -> date:
         return self._first_day + timedelta(days=today)

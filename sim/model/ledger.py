@@ -25,7 +25,7 @@ class Law:
 
     left: str
     right: str
-    unit: Literal["min", "persons", "doses", "calls", "staff", "days"]
+    unit: Literal["min", "persons", "doses", "calls", "lines", "days"]
     relation: Literal["=", "<="] = "="
     tolerance: float = 0.0
     reason: str = WHOLE
@@ -49,14 +49,18 @@ LAWS: dict[str, Law] = {
     "time_in_state": _of_time("time in that state", "time in all", "<="),
     "times_in_states": _of_time("times in all states together", "time in all"),
     "utilisation": _of_time("work of those on duty", "time on duty", "<="),
-    "at_work": Law(
-        "at work at once", "on duty, or still at work when they went off", "staff", "<="
+    "beyond_duty": _of_time(
+        "work beyond the number on duty", "those who went off, times the longest service", "<="
     ),
+    "recorded": _of_time("sums in the tables", "times of the single people, summed"),
+    "lines": Law("most lines in use at once", "lines", "lines", "<="),
     # Calls
     "calls": Law("offered", "answered, abandoned, blocked or cut off", "calls"),
     "calls_by_agents": Law("answered", "taken by agents", "calls"),
     "calls_by_callers": Law("answered", "of which people got through", "calls"),
     "got_through": Law("people who got through", "calls answered", "persons", "<="),
+    "answers": Law("answered by hour", "answered by caller", "calls"),
+    "persons_answered": Law("callers with an answer", "callers whose day ended so", "persons"),
     "attempts": Law("offered", "attempts of callers", "calls"),
     "callers": Law("callers", "answered, given up, or calling again another day", "persons"),
     "in_time": Law("answered in time", "answered", "calls", "<="),
@@ -64,8 +68,9 @@ LAWS: dict[str, Law] = {
     "talks": _of_time("agents' time on calls", "times that callers spent with an agent"),
     # Doses
     "doses": Law("came in", "given, discarded, lost, and on hand in the end", "doses"),
-    "stock": Law("0", "on hand", "doses", "<="),
+    "stock": Law("missing where none is on hand", "none", "doses", "<="),
     "shipments": Law("received by the units", "sent by the store", "doses"),
+    "open": Law("sessions held", "open days", "days", "<="),
     "jabs": Law("given from stock", "people vaccinated", "doses"),
     "vials": Law("drawn from vials", "given or discarded", "doses"),
     # People
@@ -76,7 +81,7 @@ LAWS: dict[str, Law] = {
     "slots": Law("appointments", "slots", "persons", "<="),
     "reasons": Law("people by reason", "people of the group", "persons"),
     "causes": Law("people by cause", "people by the reason of that cause", "persons"),
-    "no_negative": Law("0", "people by reason", "persons", "<="),
+    "no_negative": Law("missing from a reason", "none", "persons", "<="),
     "vaccinated": Law("people vaccinated", "doses given until then", "persons"),
     "ceiling": Law(
         "vaccinated", "doses, slots, turns and intervals allow", "persons", "<=", 1e-6, CEILING

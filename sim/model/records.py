@@ -198,6 +198,18 @@ TABLES: dict[str, Table] = {
             ("waiting", "int64", "persons", "in the queue at that minute"),
             ("in_service", "int64", "persons", "being served (or seated) at that minute"),
         ),
+        _table(
+            "audit",
+            "one law (see sim.model.ledger.LAWS) and what it is about; times in minutes",
+            ("law", "category", "", "name of the law"),
+            ("what", "category", "", "queue, station, pool, vaccine or group that it is about"),
+            ("cases", "int64", "", "comparisons: sessions, days, places on a day, ..."),
+            ("left", "float64", "", "left side: over all cases or, of limits, of the closest"),
+            ("right", "float64", "", "right side"),
+            ("difference", "float64", "", "largest of one case; of limits: left less right"),
+            ("tolerance", "float64", "", "the greatest difference that passes"),
+            ("passed", "int64", "", "1 passed (a law that fails ends the run)"),
+        ),
     )
 }
 
@@ -235,6 +247,10 @@ CAUSES: dict[str, Cause] = {
     "no_dose_to_book": Cause("no_dose", N_("waits for an appointment; no dose is left for one")),
     "dose_too_late": Cause("no_dose", N_("has a later appointment; earlier doses are promised")),
     "no_dose_on_the_day": Cause("no_dose", N_("came to an appointment and found no dose")),
+    "dose_thrown_away": Cause(
+        "no_dose", N_("lacks a dose that was thrown away with an opened vial")
+    ),
+    "dose_elsewhere": Cause("no_dose", N_("found no dose; there were some elsewhere")),
     "no_slot_to_book": Cause("no_slot", N_("waits for an appointment; the slots are taken")),
     "slot_too_late": Cause("no_slot", N_("has a later appointment; earlier slots are taken")),
     "not_served": Cause("no_slot", N_("came; left the queue or was not served before closing")),

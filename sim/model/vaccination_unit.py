@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import IntEnum
 from typing import Any
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from sim.compilation import kernel
 from sim.engine.contract import Engine, PatientOutcome, StationKind, UnitSession, UnitSessionResult
-from sim.model.audit import check_sessions
+from sim.model.audit import SessionAudit
 from sim.model.capacity import open_by_day, slots_by_day
 from sim.model.order import order_by_place
 from sim.model.population import (
@@ -165,6 +166,7 @@ class VaccinationUnits:
         self._engine = engine
         self._recorder = recorder
         self._regimens = regimens
+        self.audit = SessionAudit(scenario)
         self._names = np.array(list(scenario.units))
         self._units = list(scenario.units.values())
         self._groups = list(scenario.groups)
@@ -234,7 +236,8 @@ class VaccinationUnits:
         visits, absent = self._visits(today, due, turn_day)
         sessions = self._sessions(today, visits, vials, per_vial)
         results = {n: self._engine.unit_session(session) for n, session in sessions.items()}
-        check_sessions(sessions.values(), results.values())
+        first_day = self._scenario.campaign.first_day
+        self.audit.note(first_day + timedelta(days=today), sessions, results)
         self.latest = Sessions(visits, sessions, results)
 
         opened, used, discarded = (np.zeros_like(vials) for _ in range(3))

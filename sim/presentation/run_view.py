@@ -9,6 +9,7 @@ from sim.experiment.replications import counted
 from sim.experiment.results import Run, RunError, command, settings_of
 from sim.experiment.settings import Precision
 from sim.experiment.verification import Verification
+from sim.presentation.audit_view import audit_line
 from sim.presentation.terminal import table
 
 
@@ -144,6 +145,7 @@ def verification_text(run: Run, found: Verification) -> str:
         if found.parts:
             same = found.parts - found.parts_with_other_bytes
             lines.append(f"Of {found.parts:,} files made again, {same:,} have the same bytes.")
+        lines.append(audit_line(run))
     else:
         lines = [
             f"Different: replication {difference.replication}, table {difference.table}, "
