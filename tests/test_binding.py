@@ -17,11 +17,12 @@ from typer.testing import CliRunner
 
 from sim.cli import app
 from sim.experiment.binding import CONSTRAINTS, Binding, binding_of
+from sim.experiment.feasibility import bindings, most_by
 from sim.experiment.runs import carry_out
 from sim.experiment.settings import RunSettings
 from sim.model.capacity import unit_slots
 from sim.model.records import CAUSES, REASONS
-from sim.scenario import Scenario, merge
+from sim.scenario import Delivery, Scenario, merge
 from sim.scenario_files import load_scenario
 
 REPLICATIONS = 2
@@ -217,6 +218,23 @@ def small() -> dict[str, Scenario]:
             deliveries=MANY,
             units={"hall": unit(30)},
         ),
+        # Five people come to each of four units and share a vial of ten: half of it is thrown away.
+        "thrown_away": campaign(
+            {"vaccines": {"az": {"doses_per_vial": 10, "open_vial_hours": 12.0}}},
+            groups={"early": crowd},
+            deliveries={"a": delivery(200)},
+            units={name: unit(5) for name in ("north", "east", "south", "west")},
+        ),
+        # A third vial is opened for the last person of eleven; people miss appointments.
+        "thrown_away_and_no_show": campaign(
+            {
+                "vaccines": {"az": {"doses_per_vial": 5, "extra_doses_per_vial": 1}},
+                "appointments": {"no_show": 0.1, "rebook_after_no_show": 0.5},
+            },
+            groups={"early": advance_group(180), "late": advance_group(60, turn=4)},
+            deliveries={"a": delivery(60), "b": delivery(40, 5)},
+            units={"town": unit(13), "village": unit(4)},
+        ),
         "turn_and_doses": campaign(
             groups={"early": advance_group(10), "late": advance_group(50, turn=15)}
         ),
@@ -247,6 +265,7 @@ def relaxations(scenario: Scenario) -> dict[str, dict[str, Any]]:
         },
         "closed": {"units": dict.fromkeys(scenario.units, every_day)},
         "doses": {"deliveries": {"more": more}},
+        "thrown_away": vials_of_one(scenario),
         "turn": of_groups(turn_from=first),
         "telephone": {"call_centre": {"lines": 500, "pools": agents}},
         "other_channels": {"other_channels": {"bookings_per_day": 100_000}},
@@ -271,6 +290,21 @@ def relaxations(scenario: Scenario) -> dict[str, dict[str, Any]]:
         "interval": {
             "regimens": {name: {"min_days": 1, "target_days": 1} for name in scenario.regimens}
         },
+    }
+
+
+def vials_of_one(scenario: Scenario) -> dict[str, Any]:
+    """As many usable doses, each in a vial of its own."""
+
+    def usable(parcel: Delivery) -> int:
+        vaccine = scenario.vaccines[parcel.vaccine]
+        vials = parcel.doses // vaccine.doses_per_vial
+        return vials * (vaccine.doses_per_vial + vaccine.extra_doses_per_vial)
+
+    single = {"doses_per_vial": 1, "extra_doses_per_vial": 0}
+    return {
+        "vaccines": dict.fromkeys(scenario.vaccines, single),
+        "deliveries": {n: {"doses": usable(parcel)} for n, parcel in scenario.deliveries.items()},
     }
 
 
@@ -303,6 +337,43 @@ def test_each_small_campaign_is_bound_by_what_it_is_named_after(name: str) -> No
 
 def test_relaxing_what_binds_together_raises_coverage() -> None:
     assert relaxed(small()["turn_and_doses"], "first", "turn", "doses") == [50] * REPLICATIONS
+
+
+def test_doses_thrown_away_are_named_and_who_could_fill_the_vials() -> None:
+    # 20 vials at 4 sessions of 5 people a day: 100 people have a dose by day 5, 100 doses are
+    # thrown away. With 10 slots a session more of each vial is used up.
+    scenario = small()["thrown_away"]
+    found = found_in(scenario)
+    assert periods(found.decisive_periods(), found) == [(0, "thrown_away")]
+    assert found.status["thrown_away"] == found.status["doses"] == "binding"
+    assert found.thrown_away == 100
+    assert found.status["slots"] == "fills"
+    assert found.status["telephone"] == found.status["turn"] == "idle"
+    assert min(relaxed(scenario, "first", "slots")) > 0
+    # where many want the same unit, not all of the 50 have their slot by day 9
+    assert relaxed(scenario, "first", "thrown_away")[0] == 50
+    assert min(relaxed(scenario, "first", "thrown_away")) > 0
+
+
+def test_the_ceiling_and_what_binds_agree_on_doses_thrown_away() -> None:
+    scenario, deadline = small()["thrown_away"], day(9)
+    assert most_by(scenario, "first", deadline) == 100 == coverage(run(scenario), "first")
+    worth = {b.kind: b.worth for b in bindings(scenario, "first", deadline)}
+    assert worth["slots"] == 1  # a sixth person shares the vial
+    assert worth["doses"] == 0.5  # a tenth of a vial for five
+
+
+def test_a_dose_that_lies_elsewhere_is_not_called_missing() -> None:
+    # Two units have ten doses each, but only one has appointments: ten of its twenty find none.
+    scenario = campaign(
+        {"supply": {"allocation": "equally"}},
+        groups={"early": advance_group(20)},
+        deliveries={"a": delivery(20)},
+        units={"open": unit(20), "shut": unit(0)},
+    )
+    found = found_in(scenario)
+    assert main(found)[1] == (1, "dose_elsewhere")
+    assert causes(scenario) == {"dose_elsewhere": 10}
 
 
 def test_for_full_vaccination_the_interval_binds_until_second_doses_fall_due() -> None:
@@ -450,6 +521,8 @@ def test_those_who_gave_up_are_told_from_those_still_trying() -> None:
 
 def test_doses_that_lack_for_an_appointment_and_on_the_day_are_told_apart() -> None:
     assert causes(small()["doses"]) == {"no_dose_to_book": 125}
+    # of the 150, 100 have a dose; as many were thrown away, more than the others lack
+    assert causes(small()["thrown_away"]) == {"dose_thrown_away": 50}
     # Announced doses that never come: 10 on day 1 find none; nobody else has an appointment.
     late = {"a": delivery(10, arrives=18, announced_arrival=day(1))}
     scenario = campaign(groups={"early": advance_group(10)}, deliveries=late)

@@ -18,12 +18,20 @@ unit is told from the records so:
 - Where nobody is ready although every slot is taken (or the unit closed), the second rule names
   the constraint, and the slots are needed *also*; so are doses where there are none: then neither
   is enough without the other.
+- What `doses` hold back is split: as many persons as there were doses in closed vials elsewhere
+  when somebody found none lacked a `dose_elsewhere`; of the others as many as doses had been thrown
+  away from opened vials so far lacked one that was `thrown_away`; the rest lacked `doses` that had
+  not come.
 
 What binds today need not matter *for the deadline*: if slots stay free later, for whatever reason,
 one more slot today only brings forward what is done anyway. So for each unit the last day up to the
 deadline is looked for on which a slot was free or could not be served (or the last dose of the
 province was given, or nobody was ready). Up to that day the constraint of that very day decides,
 because people and doses keep; from the next day on slots do, because they do not.
+
+Where doses are short and vials were opened in vain, whatever brings more people to a session may
+raise coverage although it is not what lacks, because it fills vials (status `fills`); not more than
+by the doses thrown away.
 
 For full vaccination the next person is one whose second dose is due; who is not due is held by the
 `interval`, and who has had no first dose by the lack of a `first_dose`.
@@ -45,17 +53,19 @@ from sim.experiment.results import Run
 from sim.experiment.statistics import mean_interval
 from sim.model.appointment_book import slots_of_doses
 from sim.model.capacity import slots_by_day
-from sim.model.records import CAUSES
+from sim.model.records import CAUSES, PROVINCE_STORE
 from sim.scenario import Scenario
 
 Tables = Mapping[str, pd.DataFrame]
 Array = NDArray[Any]
-Status = Literal["binding", "joint", "behind", "idle"]
+Status = Literal["binding", "joint", "fills", "behind", "idle"]
 
 CONSTRAINTS: dict[str, str] = {
     "slots": "every appointment taken",
     "closed": "units closed",
     "doses": "no dose left to promise",
+    "thrown_away": "the dose was thrown away with an opened vial",
+    "dose_elsewhere": "the dose lay at another unit or in the store",
     "no_show": "missed appointments",
     "queue": "came and not served in time",
     "later_appointment": "kept a later appointment",
@@ -69,14 +79,17 @@ CONSTRAINTS: dict[str, str] = {
     "nobody": "nobody left",
 }
 _K = {name: number for number, name in enumerate(CONSTRAINTS)}
-_NO_LEVERS = ("later_appointment", "nobody")
+_LACK_OF_DOSES = ("doses", "thrown_away", "dose_elsewhere")
+_NO_LEVERS = ("later_appointment", "dose_elsewhere", "nobody")
 _SECOND_DOSE_ONLY = ("interval", "first_dose")
 _NEGLIGIBLE = 0.005
-"""What decides for less than this share of days and units is not said to bind."""
+"""What decides for less than this share of days and units is not said to bind, and doses thrown
+away that are less than this share of those given are not said to matter."""
 
 STATUS: dict[Status, str] = {
     "binding": "more of it means more people vaccinated",
     "joint": "needed together with what binds",
+    "fills": "may help by filling opened vials, so that fewer doses are thrown away",
     "behind": "holds back people too, behind what binds: may help",
     "idle": "more of it changes nothing",
 }
@@ -103,6 +116,8 @@ class Binding:
     """those not vaccinated by the deadline: reason, cause, persons (mean), low, high"""
     failed_calls: dict[str, float]
     """calls in vain up to the deadline, by outcome (mean)"""
+    thrown_away: float
+    """doses left in opened vials and thrown away up to the deadline (mean)"""
 
     def main_by_day(self, column: Literal["share", "decisive"] = "share") -> pd.DataFrame:
         """date, constraint (that with the greatest share), share, also (what is needed too)."""
@@ -170,6 +185,7 @@ def binding_of(
         status=_status(sums, scope),
         causes=_causes(sums.causes, scenario.target),
         failed_calls={name: value / n for name, value in sums.failed_calls.items()},
+        thrown_away=sums.thrown_away / n,
     )
 
 
@@ -190,7 +206,12 @@ def main_of(rows: pd.DataFrame, column: str) -> pd.DataFrame:
     rows = rows.reset_index(drop=True)
     with_share = rows[rows[column] > 0]
     main = with_share.loc[with_share.groupby("date")[column].idxmax()]
-    often = rows[rows["also"] > 0.5].groupby("date")["constraint"].agg(", ".join)
+    often = rows[rows["also"] > 0.5]
+    often = often.merge(main[["date", "constraint"]], on="date", suffixes=("", "_main"))
+    same = (often["constraint"] == often["constraint_main"]) | (
+        (often["constraint"] == "doses") & often["constraint_main"].isin(_LACK_OF_DOSES)
+    )
+    often = often[~same].groupby("date")["constraint"].agg(", ".join)
     return pd.DataFrame(
         {
             "date": main["date"].to_numpy(),
@@ -240,6 +261,14 @@ class _Sums:
     """[days, constraints]"""
     behind: Array
     """[constraints] more than 0: may matter as well, behind what decides"""
+    held: Array
+    """[constraints] more than 0: held somebody back on some day up to the deadline"""
+    more_doses: Array
+    """[2] what more doses would cure of `decides` and of `decides_alone`"""
+    thrown_away: float
+    """doses thrown away up to the deadline"""
+    given: float
+    """doses given up to the deadline"""
     causes: pd.DataFrame
     """a row a replication, a column a cause"""
     failed_calls: dict[str, float]
@@ -254,6 +283,10 @@ class _Sums:
             self.decides_also + other.decides_also,
             self.persons + other.persons,
             self.behind + other.behind,
+            self.held + other.held,
+            self.more_doses + other.more_doses,
+            self.thrown_away + other.thrown_away,
+            self.given + other.given,
             pd.concat([self.causes, other.causes]),
             {name: n + other.failed_calls[name] for name, n in self.failed_calls.items()},
         )
@@ -268,10 +301,26 @@ def _sums(tables: Tables, scenario: Scenario, scope: Scope, last: date, deadline
     people = _second_dose(records) if second else _first_dose(records)
     lag = scenario.campaign.protected_after_days if scope == "full" else 0
     share, also, settled = _today(records, people)
-    decides, decides_also, behind = _for_deadline(
+    decides, decides_also, behind, index = _for_deadline(
         share, also, settled, records.dry(), people, until, lag
     )
-    alone = np.where(decides_also.any(axis=-1, keepdims=True), 0, decides)
+    more_doses: list[float] = []
+    needs_other = decides_also.sum(axis=-1, keepdims=True) > decides_also
+    needs_other[..., _K["thrown_away"]] = needs_other[..., _K["doses"]]
+    alone = np.where(needs_other, 0, decides)
+    # Doses for the store reach who lacks one, unless the units have been sent what they need.
+    sent = (scenario.supply.allocation == "by_bookings") & ~records.dry()[..., np.newaxis]
+    sent = np.take_along_axis(np.broadcast_to(sent, index.shape[:3]), index[..., 0], axis=1)
+    for values in (decides, alone):
+        lacking = values[..., [_K[name] for name in _LACK_OF_DOSES[1:]]].sum(axis=-1)
+        more_doses.append((np.where(sent, 0, lacking) + values[..., _K["doses"]]).sum())
+    persons = _persons(people, share)
+    held = (share + also)[:, : until + 1].sum(axis=(0, 1, 2)) + persons[:, : until + 1].sum(
+        axis=(0, 1)
+    )
+    held[_K["no_show"]] += records.count("daily", "no_shows")[:, : until + 1].sum()
+    if _vials_can_expire(scenario):  # then when people come within a session matters, too
+        held[[_K["slots"], _K["queue"]]] += 1
     return _Sums(
         records.replications,
         share.sum(axis=0),
@@ -279,8 +328,12 @@ def _sums(tables: Tables, scenario: Scenario, scope: Scope, last: date, deadline
         decides.sum(axis=0),
         alone.sum(axis=0),
         decides_also.sum(axis=0),
-        _persons(people, share).sum(axis=0),
+        persons.sum(axis=0),
         behind,
+        held,
+        np.array(more_doses),
+        float(records.count("stock", "wasted")[:, : until + 1].sum()),
+        float(records.count("stock", "administered")[:, : until + 1].sum()),
         _causes_by_replication(tables, scope),
         records.failed_calls(until),
     )
@@ -294,7 +347,9 @@ def _today(records: _Records, people: _People) -> tuple[Array, Array, Array]:
     found_none = records.count("daily", "no_dose", "unit") > 0
     not_reached = records.count("daily", "late", "unit") > 0
     dry = np.broadcast_to(records.dry()[..., np.newaxis], free.shape)
-    has_gone_dry = dry & ~_before(dry, False)
+    comes_tomorrow = np.zeros_like(records.dry())
+    comes_tomorrow[:, :-1] = records.count("stock", "delivered")[:, 1:] > 0
+    has_gone_dry = dry & ~_before(dry, False) & ~comes_tomorrow[..., np.newaxis]
     is_free = free > 0
     free_in_all = np.maximum(np.where(is_free, free, 0).sum(axis=2), 1)
     short = records.no_dose_to_promise() | (people.without_appointment & is_free.any(axis=2))
@@ -320,11 +375,12 @@ def _today(records: _Records, people: _People) -> tuple[Array, Array, Array]:
         part = np.where(full & (slots > 0), lost / np.maximum(slots, 1), 0)
         share[..., _K[name]] += part
         share[..., _K["slots"]] -= part
-    without_doses = full & found_none
+    without_doses = (~is_free | ~ready) & found_none
     without_staff = full & not_reached & ~found_none
     share[without_doses | without_staff] = 0
     share[..., _K["doses"]] += without_doses
     share[..., _K["queue"]] += without_staff
+    _split_lack_of_doses(share, records, people, without_doses, dry)
 
     also = np.zeros(share.shape, dtype=np.bool_)
     also[..., _K["slots"]] = ~is_free & ~ready & (slots > 0)
@@ -333,11 +389,33 @@ def _today(records: _Records, people: _People) -> tuple[Array, Array, Array]:
     return share, also, is_free | has_gone_dry | without_doses | without_staff | ~ready
 
 
+def _split_lack_of_doses(
+    share: Array, records: _Records, people: _People, without_doses: Array, dry: Array
+) -> None:
+    """Divide what doses hold back by where the doses are (in place)."""
+    lack = share[..., _K["doses"]].copy()
+    here = records.total("stock", "wasted", "place")
+    found_none = np.maximum(records.total("daily", "no_dose", "unit"), 1)
+    thrown_away = np.where(without_doses, np.minimum(here / found_none, 1), 0)
+    elsewhere = np.where(without_doses & ~dry, 1 - thrown_away, 0)
+    anywhere = here.sum(axis=-1) / np.maximum(people.ready, 1)
+    thrown_away += np.where(dry, np.minimum(anywhere[..., np.newaxis], 1 - thrown_away), 0)
+    share[..., _K["thrown_away"]] = lack * thrown_away
+    share[..., _K["dose_elsewhere"]] = lack * elsewhere
+    share[..., _K["doses"]] = lack * (1 - thrown_away - elsewhere)
+
+
+def _vials_can_expire(scenario: Scenario) -> bool:
+    """Whether some unit is open for longer than a vial may be."""
+    life = 60 * min(vaccine.open_vial_hours for vaccine in scenario.vaccines.values())
+    return any(unit.closes - unit.opens > life for unit in scenario.units.values())
+
+
 def _for_deadline(
     share: Array, also: Array, settled: Array, dry: Array, people: _People, until: int, lag: int
-) -> tuple[Array, Array, Array]:
+) -> tuple[Array, Array, Array, Array]:
     """What of it decides about coverage by the deadline, what is needed too (zero after the
-    deadline), and what may matter as well (more than 0), by constraint."""
+    deadline), and what may matter as well (more than 0), by constraint; and whose day decides."""
     days = np.arange(share.shape[1])
     counted = (days <= until - lag)[:, np.newaxis]
     decisive_day = np.where(settled & counted, days[:, np.newaxis], -1).max(axis=1)
@@ -358,19 +436,22 @@ def _for_deadline(
     day = decisive_day[replication, unit]
     shares = share[replication, day, unit]
     # Doses that are promised for later days would come to be used earlier.
-    promised_only = (shares[:, _K["doses"]] > 0) & ~dry[replication, day]
+    lack_doses = shares[:, [_K[name] for name in _LACK_OF_DOSES]].sum(axis=1) > 0
+    promised_only = lack_doses & ~dry[replication, day]
     lack_people = shares[:, [_K[name] for name in (*people.held, "nobody")]].sum(axis=1) > 0
     waiting = lack_people | promised_only
     for name, persons in people.held.items():
         behind[_K[name]] = persons[replication[waiting]].max(axis=1).sum()
     if promised_only.any():
         behind[[_K["slots"], _K["closed"], _K["queue"]]] = 1
-    return decides, decides_also, behind
+    return decides, decides_also, behind, index
 
 
 def _idle(share: Array, also: Array) -> Array:
     """Days and units with a slot and a dose for somebody who was not ready."""
-    supply = [_K[name] for name in ("slots", "closed", "doses", "queue", "later_appointment")]
+    supply = [
+        _K[name] for name in ("slots", "closed", *_LACK_OF_DOSES, "queue", "later_appointment")
+    ]
     return np.asarray((share[..., supply].sum(axis=-1) < 1) & ~also.any(axis=-1))
 
 
@@ -388,6 +469,12 @@ def _status(sums: _Sums, scope: Scope) -> dict[str, Status]:
         values.sum(axis=(0, 1)) for values in (sums.decides, sums.decides_alone, sums.decides_also)
     )
     least = _NEGLIGIBLE * decides.sum()
+    thrown_away = sums.thrown_away > _NEGLIGIBLE * sums.given
+    also[_K["thrown_away"]] = also[_K["doses"]] * thrown_away
+    behind = sums.behind.copy()
+    behind[_K["doses"]] += decides[[_K[name] for name in _LACK_OF_DOSES]].sum()
+    behind[_K["thrown_away"]] += sums.held[_K["thrown_away"]]
+    decides[_K["doses"]], alone[_K["doses"]] = sums.more_doses
     status: dict[str, Status] = {}
     for name, k in _K.items():
         if name in _NO_LEVERS or (name in _SECOND_DOSE_ONLY and scope == "first"):
@@ -397,7 +484,11 @@ def _status(sums: _Sums, scope: Scope) -> dict[str, Status]:
         elif decides[k] > least or also[k] > least:
             status[name] = "joint"
         else:
-            status[name] = "behind" if decides[k] + also[k] + sums.behind[k] > 0 else "idle"
+            status[name] = "behind" if decides[k] + also[k] + behind[k] > 0 else "idle"
+    if thrown_away and status["doses"] != "idle":
+        for name, each in status.items():
+            if each != "binding" and name not in _LACK_OF_DOSES and sums.held[_K[name]] > 0:
+                status[name] = "fills"
     return status
 
 
@@ -438,8 +529,10 @@ class _Records:
         )
 
     def count(self, table: str, column: str, by: str | None = None, **where: Any) -> Array:
-        """A column by replication, day and what `by` names (group or unit)."""
+        """A column by replication, day and what `by` names (group, unit or place: a unit)."""
         rows = self._tables[table]
+        if by == "place":
+            rows = rows[rows[by] != PROVINCE_STORE]
         for name, value in where.items():
             rows = rows[rows[name] == value]
         since = rows["date"] - pd.Timestamp(self.scenario.campaign.first_day)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.compilation import kernel
+from sim.model.dose_supply import apportion
 from sim.model.population import HeldBy, Population, Setback, Status
 from sim.model.records import CAUSES, REASONS
 from sim.model.regimens import Regimens
@@ -21,6 +22,10 @@ _GAVE_UP = _NUMBER["gave_up"]
 _STILL_TRYING = _NUMBER["still_trying"]
 _INTERVAL_NOT_OVER = _NUMBER["interval_not_over"]
 _NOT_YET_PROTECTED = _NUMBER["not_yet_protected"]
+_NO_DOSE_ON_THE_DAY = _NUMBER["no_dose_on_the_day"]
+_NO_DOSE_PROMISED = [_NUMBER["no_dose_to_book"], _NUMBER["dose_too_late"]]
+_DOSE_THROWN_AWAY = _NUMBER["dose_thrown_away"]
+_DOSE_ELSEWHERE = _NUMBER["dose_elsewhere"]
 _NOT_REGISTERED_YET = _NUMBER["not_registered"]
 _OTHER_CHANNEL_LIMIT = _NUMBER["other_channel_limit"]
 _NO_SETBACK, _NOTHING = int(Setback.NONE), int(HeldBy.NOTHING)
@@ -48,6 +53,30 @@ _REASON_OF_CAUSE = np.array(
 def reasons_of(causes: Int64Array) -> Int64Array:
     """People by reason (last axis) from people by cause."""
     return np.asarray(causes @ _REASON_OF_CAUSE)
+
+
+def split_lack_of_doses(causes: Int64Array, thrown_away: int, on_hand: int) -> None:
+    """Among those who lack a dose, tell apart those who lack one that was there (in place).
+
+    causes: as from `count_causes`; thrown_away: doses so far; on_hand: doses in closed vials, at
+    the units and in the store. As many people as doses were thrown away lack one of these: first
+    who came and found none; who waits for an appointment only where none is on hand, which could
+    be promised. As many as there are doses on hand found none while they were elsewhere.
+    """
+    for persons in causes:
+        wait = _NO_DOSE_PROMISED if on_hand == 0 else []
+        found_none = _move(persons, [_NO_DOSE_ON_THE_DAY], _DOSE_THROWN_AWAY, thrown_away)
+        _move(persons, wait, _DOSE_THROWN_AWAY, thrown_away - found_none)
+        _move(persons, [_NO_DOSE_ON_THE_DAY], _DOSE_ELSEWHERE, on_hand)
+
+
+def _move(persons: Int64Array, causes: list[int], to: int, most: int) -> int:
+    """Count up to so many persons under another cause, groups alike; returns their number."""
+    there = persons[:, causes]
+    moved = apportion(there.ravel().astype(np.float64), min(most, int(there.sum())))
+    persons[:, causes] -= moved.reshape(there.shape)
+    persons[:, to] += moved.reshape(there.shape).sum(axis=1)
+    return int(moved.sum())
 
 
 def count_causes(

@@ -13,10 +13,11 @@ from matplotlib.patches import Patch, Rectangle
 
 from sim.experiment.binding import CONSTRAINTS, Binding, main_of, runs_of
 from sim.experiment.results import Run
+from sim.language import _
 from sim.presentation import style
 from sim.presentation.binding_view import WHAT
 from sim.presentation.figures import date_axis, deadline_line, drawing, new_figure, x_of
-from sim.presentation.terminal import replications
+from sim.presentation.terminal import on, replications
 
 
 def pictures(run: Run, found: Binding) -> Iterator[tuple[str, Figure]]:
@@ -51,7 +52,11 @@ def calendar(run: Run, found: Binding) -> Figure:
         axes.set_yticks([])
     for axes, month in zip(panels.flat, months, strict=False):
         _sheet(axes, [d for d in days if (d.year, d.month) == month], today, decides, found)
-    _legend(figure, used, "upper half: that day; lower half: what decides about the deadline")
+    note = _(
+        "upper half: that day; lower half: what decides about the deadline, {day} (framed); "
+        "the rest of its month is shown, too"
+    )
+    _legend(figure, used, note.format(day=on(found.deadline)))
     return figure
 
 

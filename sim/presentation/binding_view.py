@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pandas as pd
@@ -17,6 +17,7 @@ from sim.experiment.binding import (
 )
 from sim.experiment.plan_arithmetic import capacity
 from sim.experiment.results import Run
+from sim.language import _
 from sim.model.records import CAUSES, REASONS
 from sim.presentation.terminal import count, on, percent, table
 
@@ -25,6 +26,8 @@ _HOLDS = {
     "slots": "the slots",
     "closed": "days on which units are closed",
     "doses": "doses",
+    "thrown_away": "doses thrown away with opened vials",
+    "dose_elsewhere": "doses that lie at another unit or in the store",
     "no_show": "missed appointments",
     "queue": "the staff on the day (people come and are not served)",
     "later_appointment": "appointments that stay on a later day",
@@ -73,7 +76,8 @@ def binding_lines(run: Run) -> str:
     parts = []
     for label, names in (
         ("more of this would help", _with_status(found, "binding")),
-        ("only all of these together", _with_status(found, "joint")),
+        ("only together with others", _with_status(found, "joint")),
+        ("may help by filling opened vials", _with_status(found, "fills")),
         ("not of this", _with_status(found, "idle")),
     ):
         if names:
@@ -82,8 +86,17 @@ def binding_lines(run: Run) -> str:
     lines = [sentence(found)]
     if text:
         lines.append(f"{text[:1].upper()}{text[1:]}.")
+    lines += _thrown_away(found)
     lines.append(f"Day by day: vaxsim binds {shlex.quote(str(run.folder))}")
     return "\n".join(lines)
+
+
+def _thrown_away(found: Binding) -> list[str]:
+    """How many doses were thrown away, where that holds people back."""
+    if found.status["thrown_away"] == "idle":
+        return []
+    words = _("Thrown away from opened vials by {day}: {doses} doses.")
+    return [words.format(day=on(found.deadline), doses=count(found.thrown_away))]
 
 
 def _with_status(found: Binding, status: Status) -> list[str]:
@@ -91,9 +104,15 @@ def _with_status(found: Binding, status: Status) -> list[str]:
 
 
 def _short(name: str) -> str:
-    return {"closed": "open days", "no_show": "kept appointments", "queue": "staff on the day"}.get(
-        name, name.replace("_", " ")
-    )
+    return _SHORT.get(name, name.replace("_", " "))
+
+
+_SHORT = {
+    "closed": "open days",
+    "thrown_away": "fewer doses thrown away",
+    "no_show": "kept appointments",
+    "queue": "staff on the day",
+}
 
 
 def binding_text(run: Run, found: Binding) -> str:
@@ -134,7 +153,15 @@ def _periods(found: Binding) -> list[str]:
                 CONSTRAINTS[row["constraint"]] + (f" (and {also})" if also else ""),
             )
         )
-    return ["Day by day: what held back the next person", *table(rows, "<<")]
+    return [
+        "Day by day: what held back the next person",
+        *table(rows, "<<"),
+        _(
+            "The first sentence follows from these days, unit by unit: up to the last day on which "
+            "a slot stayed free or could not be served, that day decides, because people and doses "
+            "keep; from then on the slots decide, because they do not."
+        ),
+    ]
 
 
 def _days(first: date, last: date) -> str:
@@ -150,7 +177,9 @@ def _months(found: Binding) -> list[str]:
     rows = [("", *(name.replace("_", " ") for name in names))]
     for month, rows_of_month in by_month:
         numbers = [int((rows_of_month["constraint"] == name).sum()) for name in names]
-        rows.append((f"{month:%B %Y}", *(str(n) if n else "–" for n in numbers)))
+        last = min(month.end_time.date(), found.deadline)
+        label = f"{month:%B %Y}" if last.month != (last + timedelta(1)).month else f"1 – {on(last)}"
+        rows.append((label, *(str(n) if n else "–" for n in numbers)))
     return ["Days of each month by what held back most", *table(rows, "<" + ">" * len(names))]
 
 
@@ -185,6 +214,7 @@ def _notes(run: Run, found: Binding) -> list[str]:
         in_all = sum(failed.values())
         parts = [f"{_FAILED[n]} {count(v)} ({percent(v / in_all)})" for n, v in failed.items()]
         lines.append("Calls in vain up to then: " + ", ".join(parts) + ".")
+    lines += _thrown_away(found)
     narrow = limiting_stations(run)
     lines.append(
         "The station that limits the slots: "
@@ -212,6 +242,7 @@ def binding_data(run: Run, found: Binding) -> dict[str, Any]:
         "by_day": _records(by_day),
         "causes": _records(found.causes),
         "failed_calls": found.failed_calls,
+        "thrown_away": found.thrown_away,
         "limiting_stations": dict(limiting_stations(run)),
     }
 

@@ -13,12 +13,14 @@ import pandas as pd
 from sim.experiment import feasibility
 from sim.experiment import plan_arithmetic as arithmetic
 from sim.experiment.coverage import SCOPES, Scope
+from sim.language import _
 from sim.presentation.terminal import (
     ceiling_line,
     ceiling_of_what,
     count,
     on,
     percent,
+    shared_vials,
     table,
     warnings,
 )
@@ -255,7 +257,22 @@ def _ceiling(scenario: Scenario) -> list[str]:
     return [
         f"At most, whatever the telephones ({ceiling_of_what(scenario)} alone)",
         *table([(text, f"{number:,}", percent(number / target)) for text, number in rows], "<>>"),
+        *_left_out(scenario),
     ]
+
+
+def _left_out(scenario: Scenario) -> list[str]:
+    """What the ceiling does not count of the doses thrown away."""
+    if not shared_vials(scenario):
+        return []
+    sentences = (
+        _("every session is taken to be full, and its vials to be shared by as many as can be"),
+        _(
+            "where fewer come, or a vial is open for too long, doses are thrown away and fewer "
+            "people are reached; then more slots or staff may help: after a run, vaxsim binds tells"
+        ),
+    )
+    return [f"  {sentence}" for sentence in sentences]
 
 
 def _worth(scenario: Scenario, scope: Scope) -> list[str]:
@@ -266,6 +283,7 @@ def _worth(scenario: Scenario, scope: Scope) -> list[str]:
         f"What more would bring: {_REACHED[scope]} by {on(scenario.campaign.deadline)}",
         *(f"  {binding.words}" for binding in found if binding.worth),
         *([f"  nobody: {', '.join(nothing)}"] if nothing else []),
+        *(["  " + _("if vials are shared as said above")] if shared_vials(scenario) else []),
     ]
 
 

@@ -55,6 +55,8 @@ CONSTRAINTS: dict[str, tuple[str, str, str]] = {
     "slots": ("S", YELLOW, ""),
     "closed": ("C", "#F4F4F4", "////"),
     "doses": ("D", ORANGE, ""),
+    "thrown_away": ("V", ORANGE, "////"),
+    "dose_elsewhere": ("E", ORANGE, "...."),
     "no_show": ("N", GREEN, ""),
     "queue": ("Q", GREEN, "xxxx"),
     "later_appointment": ("L", BLUE, ""),

@@ -149,11 +149,13 @@ def ceiling_line(scenario: Scenario) -> str:
     """The most that can be reached by the deadline, and what one more unit would change."""
     deadline, found = scenario.campaign.deadline, ceiling_of(scenario)
     first, full = found.first_by_deadline, found.full_by_deadline
+    left_out = _("Doses thrown away from opened vials come off that.")
     return (
         f"At most, whatever the telephones: {first:,} of {scenario.target:,} people "
         f"({percent(first / scenario.target)}) with a first dose by {on(deadline)}"
         f"{_held(scenario, 'first', first)}, {full:,} fully vaccinated"
         f"{_held(scenario, 'full', full)}."
+        + (f" {left_out}" if shared_vials(scenario) and full < scenario.target else "")
     )
 
 
@@ -163,6 +165,12 @@ def _held(scenario: Scenario, scope: Scope, most: int) -> str:
         return ""
     found = bindings(scenario, scope, scenario.campaign.deadline)
     return f" ({found[0].words})" if found[0].worth else ""
+
+
+def shared_vials(scenario: Scenario) -> bool:
+    """Whether people share vials, so that some of an opened one may be thrown away."""
+    vaccines = scenario.vaccines.values()
+    return any(v.doses_per_vial + v.extra_doses_per_vial > 1 for v in vaccines)
 
 
 def ceiling_of_what(scenario: Scenario) -> str:
