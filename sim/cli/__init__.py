@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import os
 import sys
@@ -89,6 +90,7 @@ def main() -> None:
     """Entry point of the command `vaxsim`."""
     # Nothing here multiplies large matrices, and OpenBLAS's threads take long to start
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    gc.set_threshold(100_000)  # while libraries load, looking for garbage takes a fifth of the time
     speak(_language_wanted(sys.argv[1:]))
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal without Unicode shows "?" and no traceback
