@@ -804,10 +804,7 @@ def find_staffing(
         "simulated": len(simulation.seen),
         "ruled_out": simulation.ruled_out,
         "may_be_passed_over": _resolution(question),
-        "caps": [
-            {"where": where, "what": what, "at_most": number}
-            for where, (what, number) in search.range.caps.items()
-        ],
+        "caps": _caps(search, chosen),
     }
     tables = {
         "staffing": _staffing_table(search, chosen),
@@ -816,6 +813,17 @@ def find_staffing(
         "curve": curve,
     }
     return answer, tables
+
+
+def _caps(search: _Search, chosen: Judged | None) -> list[dict[str, Any]]:
+    """What without a cost makes more staff useless, and whether the proposal has as many."""
+    staffing = chosen.staffing if chosen else ()
+    numbers = zip(search.levers.all, staffing, search.range.most, strict=False)
+    full = {lever.holder for lever, number, most in numbers if number == most}
+    return [
+        {"where": where, "what": what, "at_most": number, "reached": where in full}
+        for where, (what, number) in search.range.caps.items()
+    ]
 
 
 def _why_not(search: _Search) -> dict[str, Any]:
