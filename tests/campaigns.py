@@ -410,4 +410,15 @@ def random_campaign(seed: int) -> Scenario:
         },
         "units": units,
     }
+    # Drawn last: what a seed gave before these were there stays as it was.
+    data["call_centre"] |= {
+        "redial_after_busy_probability": one_of(None, probability()),
+        "reconnect_probability": one_of(0.0, 0.0, 0.3, 1.0),
+        "reconnect_delay_minutes": minutes(20.0),
+    }
+    data["unit_types"]["hall"]["walk_in_times"] = one_of(
+        None, [0.0] * 8 + [1.0, 5.0, 2.0] * 2 + [0.0] * 10
+    )
+    for station in stations.values():
+        station["walk_minutes"] = one_of(station.get("walk_minutes", 0.0), minutes(1.0))
     return Scenario.model_validate(data)
