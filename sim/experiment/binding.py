@@ -211,13 +211,13 @@ def main_of(rows: pd.DataFrame, column: str) -> pd.DataFrame:
     same = (often["constraint"] == often["constraint_main"]) | (
         (often["constraint"] == "doses") & often["constraint_main"].isin(_LACK_OF_DOSES)
     )
-    often = often[~same].groupby("date")["constraint"].agg(", ".join)
+    needed = often[~same].groupby("date")["constraint"].agg(", ".join)
     return pd.DataFrame(
         {
             "date": main["date"].to_numpy(),
             "constraint": main["constraint"].to_numpy(),
             "share": main[column].to_numpy(),
-            "also": [often.get(day, "") for day in main["date"]],
+            "also": [needed.get(day, "") for day in main["date"]],
         }
     )
 

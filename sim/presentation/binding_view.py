@@ -149,7 +149,7 @@ def _periods(found: Binding) -> list[str]:
         also = ", ".join(CONSTRAINTS[name] for name in row["also"].split(", ") if name)
         rows.append(
             (
-                _days(first, last),
+                _days(first, min(last, found.deadline)),
                 CONSTRAINTS[row["constraint"]] + (f" (and {also})" if also else ""),
             )
         )
