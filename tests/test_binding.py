@@ -22,6 +22,7 @@ from sim.experiment.runs import carry_out
 from sim.experiment.settings import RunSettings
 from sim.model.capacity import unit_slots
 from sim.model.records import CAUSES, REASONS
+from sim.presentation.binding_view import binding_lines
 from sim.scenario import Delivery, Scenario, merge
 from sim.scenario_files import load_scenario
 
@@ -546,6 +547,18 @@ def test_the_command_says_what_binds_and_draws_it(folder: Path) -> None:
     assert "from 1 August 2021 the slots." in result.output
     for name in ("binding", "binding_units"):
         assert (folder / "pictures" / f"{name}.png").is_file()
+
+
+def test_the_text_tells_doses_thrown_away_and_how_its_sentence_follows(tmp_path: Path) -> None:
+    scenario = small()["thrown_away"]
+    done, _ = carry_out(scenario, RunSettings(replications=1, workers=1), tmp_path / "run")
+    text = CliRunner().invoke(app, ["binds", str(done.folder)]).output
+    assert "throughout doses thrown away with opened vials." in text
+    assert "Thrown away from opened vials by 10 June 2021: 100 doses." in text
+    assert "The first sentence follows from these days" in text
+    assert "1 – 10 June 2021" in text  # not the whole month
+    assert "11 June" not in text
+    assert "may help by filling opened vials: slots" in binding_lines(done)
 
 
 def test_the_command_as_json(folder: Path) -> None:

@@ -95,6 +95,15 @@ def test_slots_are_those_of_the_model_and_walk_ins() -> None:
     assert slots["2021-06-06"] == 0  # a Sunday
 
 
+def test_what_the_ceiling_leaves_out_is_said_where_people_share_vials() -> None:
+    # `run` says it in the line that `check` begins with, unless everybody can be reached.
+    said = "where fewer come, or a vial is open for too long, doses are thrown away"
+    for vial, shared in ((10, True), (1, False)):
+        page = checked(f"vaccines.astrazeneca.doses_per_vial={vial}")
+        assert (said in page) == shared
+        assert ("Doses thrown away from opened vials come off that." in page) == shared
+
+
 # Languages ------------------------------------------------------------------------------------
 
 
