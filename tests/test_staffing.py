@@ -251,7 +251,7 @@ def answered():
     with Trials(goal.settings(RunSettings(workers=1))) as trials:
         answer, tables = find_staffing(trials, scenario, question)
         levers = Levers(scenario, question.costs)
-        box = list(itertools.product(range(4), range(1, 4)))
+        box = list(itertools.product(range(3), range(1, 4)))
         measured = trials.all_measures([(levers.scenario_with(s), range(10)) for s in box])
         fresh = trials.measures(
             levers.scenario_with(tuple(int(n) for n in tables["staffing"]["proposed"])),

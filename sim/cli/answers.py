@@ -52,9 +52,17 @@ Probability = Annotated[
 
 
 def carry_out(
-    plan: StudyPlan, find: Callable[[Trials], Finding], what: str, fresh: bool, as_json: bool
+    plan: StudyPlan,
+    find: Callable[[Trials], Finding],
+    what: str,
+    fresh: bool,
+    as_json: bool,
+    days: int | None = None,
 ) -> None:
-    """Make a study (or find it there), and print its answer; `what` it simulates, for the bar."""
+    """Make a study (or find it there), and print its answer.
+
+    `what` it simulates, and how many days of it if that is known, are for the progress.
+    """
     from sim.experiment.trials import Trials
     from sim.presentation.study_views import save_pictures, study_data, study_text
 
@@ -63,7 +71,7 @@ def carry_out(
     if made is None:
         with (
             plan.claimed(),
-            progress(what, None) as on_days,
+            progress(what, days) as on_days,
             Trials(plan.settings, on_days, say_compiling) as trials,
         ):
             answer, tables = find(trials)

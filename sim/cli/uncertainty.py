@@ -118,5 +118,12 @@ def risk(
         )
         settings.check_against(source.scenario)
         plan = StudyPlan("risk", source, settings, question.as_json(), out)
-        what = f"{replications:,} x {settings.days(source.scenario)} days"
-        carry_out(plan, lambda trials: find(question, settings, trials), what, fresh, as_json)
+        simulations, days = question.simulations, settings.days(source.scenario)
+        carry_out(
+            plan,
+            lambda trials: find(question, settings, trials),
+            f"{simulations:,} x {days} days",
+            fresh,
+            as_json,
+            simulations * days,
+        )

@@ -68,6 +68,11 @@ class Question:
                 f"confirm it; that takes at least {LEAST_REPLICATIONS}"
             )
 
+    @property
+    def simulations(self) -> int:
+        """Replications in all, those with punctual deliveries included."""
+        return self.replications + (ON_TIME if deliveries_vary(self.scenario) else 0)
+
     def settings(self, settings: RunSettings) -> RunSettings:
         """To the horizon for a coverage, whose day is sought; else to the goal's day."""
         return settings if self.goal.scope else self.goal.settings(settings)
