@@ -202,7 +202,10 @@ def plans(draw: st.DrawFn) -> dict[str, str]:
     people = draw(st.dictionaries(names, st.integers(1, 60), min_size=1, max_size=3))
     start = draw(st.dates(date(2015, 1, 1), date(2060, 1, 1)))
     deadline = start + timedelta(days=draw(st.integers(0, 40)))
-    booking = start - timedelta(days=draw(st.integers(0, 20)))
+    defaults = [fact.name for fact in FACTS if fact.default and fact.name != "vaccinated_before"]
+    unsaid = draw(st.sets(st.sampled_from(defaults)))
+    lead_days = 7 if "booking_from" in unsaid else draw(st.integers(0, 20))
+    booking = start - timedelta(days=lead_days)
     arrivals = draw(
         st.dictionaries(
             st.integers(0, (deadline - booking).days + 20), st.integers(1, 200), min_size=1,
@@ -238,10 +241,7 @@ def plans(draw: st.DrawFn) -> dict[str, str]:
         ),
         "call_hours": f"{call_opens:02d}:00-{draw(st.integers(max(call_opens, 5) + 1, 24)):02d}:00",
     }
-    defaults = [fact.name for fact in FACTS if fact.default and fact.name != "vaccinated_before"]
-    for name in draw(st.sets(st.sampled_from(defaults))):
-        del answers[name]
-    return answers
+    return {name: text for name, text in answers.items() if name not in unsaid}
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
