@@ -372,6 +372,7 @@ def test_an_impossible_goal_is_answered_in_words_and_in_json(tmp_path):
     shown = CliRunner().invoke(app, arguments)
     assert shown.exit_code == 0, shown.stderr
     assert "at most 519,000" in shown.stdout
+    assert "lets through" not in shown.stdout  # seats are not what binds: doses are
     again = CliRunner().invoke(app, [*arguments, "--json"])
     data = json.loads(again.stdout)
     assert data["answer"]["found"] is False

@@ -804,7 +804,7 @@ def find_staffing(
         "simulated": len(simulation.seen),
         "ruled_out": simulation.ruled_out,
         "may_be_passed_over": _resolution(question),
-        "caps": _caps(search, chosen),
+        "caps": _caps(search, chosen, why),
     }
     tables = {
         "staffing": _staffing_table(search, chosen),
@@ -815,14 +815,27 @@ def find_staffing(
     return answer, tables
 
 
-def _caps(search: _Search, chosen: Judged | None) -> list[dict[str, Any]]:
-    """What without a cost makes more staff useless, and whether the proposal has as many."""
+def _caps(
+    search: _Search, chosen: Judged | None, why: Mapping[str, Any] | None
+) -> list[dict[str, Any]]:
+    """What without a cost makes more staff useless, and whether that stands in the way.
+
+    In the way of a proposal that has as many; where nothing is enough, of everything but what the
+    ceiling says to be of no use.
+    """
     staffing = chosen.staffing if chosen else ()
     numbers = zip(search.levers.all, staffing, search.range.most, strict=False)
     full = {lever.holder for lever, number, most in numbers if number == most}
+
+    def in_the_way(where: str, what: str) -> bool:
+        if why is None:
+            return where in full
+        limited_by = why["limited_by"]
+        return not limited_by or (what != "lines" and any("slots" in kind for kind in limited_by))
+
     return [
-        {"where": where, "what": what, "at_most": number, "reached": where in full}
-        for where, (what, number) in search.range.caps.items()
+        {"where": where, "what": what, "at_most": n, "in_the_way": in_the_way(where, what)}
+        for where, (what, n) in search.range.caps.items()
     ]
 
 
@@ -835,13 +848,15 @@ def _why_not(search: _Search) -> dict[str, Any]:
     why: dict[str, Any] = {
         "most": {lever.key: n for lever, n in zip(levers.all, most, strict=True)},
         "limits": [],
+        "limited_by": [],
     }
     if goal.scope is not None:
         why["needed"] = goal.persons_needed(scenario)
         why["ceiling"] = most_by(scenario, goal.scope, goal.by)
         if why["ceiling"] < why["needed"]:
-            binding = bindings(scenario, goal.scope, goal.by)
-            why["limits"] = [limit.words for limit in binding if limit.worth > 0]
+            limits = [limit for limit in bindings(scenario, goal.scope, goal.by) if limit.worth > 0]
+            why["limits"] = [limit.words for limit in limits]
+            why["limited_by"] = [limit.kind for limit in limits]
     why["judged"] = max(
         ([judged.reached, judged.replications] for judged in search.judged),
         key=lambda found: found[0] / found[1],

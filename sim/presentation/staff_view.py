@@ -202,10 +202,7 @@ def _most_tried(study: Study) -> str:
 
 
 def _caps(study: Study) -> str:
-    """What has no cost, stays, and so limits of how many staff there is any use.
-
-    For a staffing that was found, only what stands in the way of more.
-    """
+    """What has no cost, stays, and so limits of how many staff there is any use."""
     texts = {
         "lines": _("  more agents in the pool {where} than the {n} telephone lines"),
         "slots_per_day": _("  more staff for appointments, {n} a day in each {where}, set by hand"),
@@ -216,7 +213,7 @@ def _caps(study: Study) -> str:
             where=cap["where"], what=cap["what"], n=count(cap["at_most"])
         )
         for cap in study.answer["caps"]
-        if cap["reached"] or not study.answer["found"]
+        if cap["in_the_way"]
     ]
     if not lines:
         return ""
