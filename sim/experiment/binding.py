@@ -473,7 +473,7 @@ def _status(sums: _Sums, scope: Scope) -> dict[str, Status]:
     also[_K["thrown_away"]] = also[_K["doses"]] * thrown_away
     behind = sums.behind.copy()
     behind[_K["doses"]] += decides[[_K[name] for name in _LACK_OF_DOSES]].sum()
-    behind[_K["thrown_away"]] += sums.held[_K["thrown_away"]]
+    behind[_K["thrown_away"]] += thrown_away * sums.held[_K["thrown_away"]]
     decides[_K["doses"]], alone[_K["doses"]] = sums.more_doses
     status: dict[str, Status] = {}
     for name, k in _K.items():
