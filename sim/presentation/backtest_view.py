@@ -12,12 +12,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sim.experiment.study import Study
+from sim.language import N_, _, named, short_date
 from sim.presentation import style
 from sim.presentation.figures import date_axis, new_figure, thousands, x_of
 from sim.presentation.terminal import on, table
 
-_NAMES = {"model": "model", "last_week": "last week's rate", "line": "straight line"}
-_DOSES = {"first": "first doses", "second": "second doses"}
+_NAMES = {"model": N_("model"), "last_week": N_("last week's rate"), "line": N_("straight line")}
+_DOSES = {"first": N_("first doses"), "second": N_("second doses")}
 
 
 def text(study: Study) -> str:
@@ -28,31 +29,38 @@ def text(study: Study) -> str:
 
 def _verdict(study: Study) -> list[str]:
     curves = study.answer["curves"]
-    beaten = [curve for curve in _DOSES if curves[curve]["beats_both"]]
-    if len(beaten) == len(_DOSES):
-        said = "The model predicts first and second doses better than both naive forecasts"
-    elif beaten:
-        (lost,) = set(_DOSES) - set(beaten)
-        said = (
-            f"The model predicts {_DOSES[beaten[0]]} better than both naive forecasts, but not "
-            f"{_DOSES[lost]}"
-        )
-    else:
-        said = "The model does not predict better than both naive forecasts"
-    errors = "; ".join(
-        f"{_DOSES[curve]}: mean absolute error {_count(found['mean_absolute_error']['model'])}, "
-        + ", ".join(
-            f"{_NAMES[name]} {_count(found['mean_absolute_error'][name])}"
-            for name in ("last_week", "line")
+    said = {
+        (True, True): _(
+            "The model predicts first and second doses better than both naive forecasts."
+        ),
+        (True, False): _(
+            "The model predicts first doses better than both naive forecasts, but not second doses."
+        ),
+        (False, True): _(
+            "The model predicts second doses better than both naive forecasts, but not first doses."
+        ),
+        (False, False): _("The model does not predict better than both naive forecasts."),
+    }
+    beaten = curves["first"]["beats_both"], curves["second"]["beats_both"]
+    errors = [
+        _(
+            "Mean absolute error, {doses}: {model}; last week's rate {last_week}, straight line "
+            "{line}."
+        ).format(
+            doses=_(_DOSES[curve]),
+            **{name: _count(error) for name, error in found["mean_absolute_error"].items()},
         )
         for curve, found in curves.items()
+    ]
+    inside = _(
+        "Observed days inside the {level} % band: {first} of {days} (first doses), {second} of "
+        "{days} (second doses)."
+    ).format(
+        level=f"{100 * study.answer['level']:.0f}",
+        days=study.answer["observed_days"],
+        **{curve: found["inside_band"] for curve, found in curves.items()},
     )
-    days = study.answer["observed_days"]
-    inside = ", ".join(
-        f"{found['inside_band']} of {days} ({_DOSES[curve]})" for curve, found in curves.items()
-    )
-    level = f"{100 * study.answer['level']:.0f} %"
-    return [f"{said}. {errors}. Observed days inside the {level} band: {inside}."]
+    return [" ".join([said[beaten], *errors, inside])]
 
 
 def _count(number: float) -> str:
@@ -65,25 +73,35 @@ def _signed(number: float) -> str:
 
 def _window(study: Study, name: str) -> str:
     first, last = (date.fromisoformat(day) for day in study.question[name].split(":"))
-    return f"{on(first)} to {on(last)}"
+    return _("{first} to {last}").format(first=on(first), last=on(last))
 
 
 def _fit(study: Study) -> list[str]:
     answer = study.answer
-    rows = [("fitted", "best", "plausible")]
+    rows = [(_("fitted"), _("best"), _("plausible"))]
     for name, found in answer["fitted"].items():
         times = "× " if found["relative"] else ""
         rows.append(
             (
                 name,
                 f"{times}{found['best']:,.4g}" if found["best"] < 1000 else _count(found["best"]),
-                f"{times}{_number(found['low'])} to {_number(found['high'])}",
+                times
+                + _("{low} to {high}").format(
+                    low=_number(found["low"]), high=_number(found["high"])
+                ),
             )
         )
     return [
-        f"Fitted to {_window(study, 'calibrate')}: root mean squared error "
-        f"{_count(answer['fit_error'])} doses; {answer['plausible_points']} plausible of "
-        f"{answer['points']} points, {answer['members']} members of the forecast",
+        _(
+            "Fitted to {days}: root mean squared error {error} doses; {plausible} plausible of "
+            "{points} points, {members} members of the forecast"
+        ).format(
+            days=_window(study, "calibrate"),
+            error=_count(answer["fit_error"]),
+            plausible=answer["plausible_points"],
+            points=answer["points"],
+            members=answer["members"],
+        ),
         *table(rows, "<>>"),
     ]
 
@@ -96,7 +114,17 @@ def _forecast(study: Study) -> list[str]:
     errors, forecast = study.table("errors"), study.table("forecast")
     days = sorted(errors["date"].unique())
     shown = [day for i, day in enumerate(days) if i % 7 == 0 or i == len(days) - 1]
-    rows = [("by the evening of", "doses", "observed", "model", "90 % band", "inside")]
+    level = f"{100 * study.answer['level']:.0f}"
+    rows = [
+        (
+            _("by the evening of"),
+            _("doses"),
+            _("observed"),
+            _("model"),
+            _("{level} % band").format(level=level),
+            _("inside"),
+        )
+    ]
     for curve, doses in _DOSES.items():
         observed = errors[errors["curve"] == curve].set_index("date")
         said = forecast[forecast["curve"] == curve].set_index("date")
@@ -105,47 +133,59 @@ def _forecast(study: Study) -> list[str]:
             rows.append(
                 (
                     on(pd.Timestamp(day).date()),
-                    doses,
+                    _(doses),
                     _count(observed.loc[day, "observed"]),
                     _count(at["model"]),
                     f"{_count(at['low'])} – {_count(at['high'])}",
-                    "yes" if observed.loc[day, "inside"] else "no",
+                    _("yes") if observed.loc[day, "inside"] else _("no"),
                 )
             )
-    return [f"Predicted for {_window(study, 'predict')}", *table(rows, "<<>>>>")]
+    heading = _("Predicted for {days}").format(days=_window(study, "predict"))
+    return [heading, *table(rows, "<<>>>>")]
 
 
 def _errors(study: Study) -> list[str]:
     rows: list[tuple[str, ...]] = [
-        ("doses", "days", "forecast", "mean error", "mean absolute", "percent")
+        (
+            _("doses"),
+            _("days"),
+            _("forecast"),
+            _("mean error"),
+            _("mean absolute"),
+            _("percent"),
+        )
     ]
     for curve, found in study.answer["curves"].items():
         for week in found["weeks"]:
             first, last = (date.fromisoformat(week[end]) for end in ("from", "to"))
-            span = f"{first.day} {first:%b} – {last.day} {last:%b} ({week['days']})"
+            span = f"{short_date(first)} – {short_date(last)} ({week['days']})"
             for i, (name, shown) in enumerate(_NAMES.items()):
                 rows.append(
                     (
-                        _DOSES[curve] if i == 0 else "",
+                        _(_DOSES[curve]) if i == 0 else "",
                         span if i == 0 else "",
-                        shown,
+                        _(shown),
                         _signed(week[name]["mean_error"]),
                         _count(week[name]["mean_absolute_error"]),
                         f"{week[name]['percent']:.1f} %",
                     )
                 )
     skills = [
-        f"{_DOSES[curve]}: "
-        + ", ".join(
-            f"{'–' if skill is None else f'{skill:.2f}'} of {_NAMES[name]}"
-            for name, skill in found["skill"].items()
+        _("{doses}: {last_week} of last week's rate, {line} of straight line").format(
+            doses=_(_DOSES[curve]),
+            **{
+                name: "–" if skill is None else f"{skill:.2f}"
+                for name, skill in found["skill"].items()
+            },
         )
         for curve, found in study.answer["curves"].items()
     ]
     return [
-        "Errors by week of the predicted days (observed days in brackets)",
+        _("Errors by week of the predicted days (observed days in brackets)"),
         *table(rows, "<<<>>>"),
-        f"Error of the model as a share of the naive ones: {'; '.join(skills)}",
+        _("Error of the model as a share of the naive ones: {shares}").format(
+            shares="; ".join(skills)
+        ),
     ]
 
 
@@ -160,8 +200,10 @@ def pictures(study: Study) -> Iterator[tuple[str, Figure]]:
     """Both curves: observed, fitted, predicted with the band, naive forecasts."""
     with mpl.rc_context(style.SETTINGS):
         figure = new_figure(
-            f"Fitted to {_window(study, 'calibrate')}, predicted {_window(study, 'predict')}",
-            study.scenario.title,
+            _("Fitted to {fitted}, predicted {predicted}").format(
+                fitted=_window(study, "calibrate"), predicted=_window(study, "predict")
+            ),
+            named(study.scenario.title),
             6.4,
         )
         upper, lower = figure.subplots(2, 1, sharex=True)
@@ -184,14 +226,14 @@ def _curve(axes: Axes, study: Study, curve: str) -> None:
     x = places(forecast)
     axes.fill_between(
         x, forecast["low"], forecast["high"], color=style.SKY_BLUE, alpha=0.3, lw=0,
-        label=f"{100 * study.answer['level']:.0f} % band",
+        label=_("{level} % band").format(level=f"{100 * study.answer['level']:.0f}"),
     )  # fmt: skip
-    axes.plot(x, forecast["model"], color=style.BLUE, lw=1.8, label="predicted")
-    axes.plot(places(fit), fit["fitted"], color=style.BLUE, lw=1.2, ls="--", label="fitted")
+    axes.plot(x, forecast["model"], color=style.BLUE, lw=1.8, label=_("predicted"))
+    axes.plot(places(fit), fit["fitted"], color=style.BLUE, lw=1.2, ls="--", label=_("fitted"))
     axes.plot(x, forecast["last_week"], color=style.ORANGE, lw=1.1, ls="-.",
-              label="last week's rate")  # fmt: skip
-    axes.plot(x, forecast["line"], color=style.GREY, lw=1.1, ls=":", label="straight line")
-    axes.plot(places(fit), fit["observed"], "o", color=style.BLACK, ms=3, label="observed")
+              label=_("last week's rate"))  # fmt: skip
+    axes.plot(x, forecast["line"], color=style.GREY, lw=1.1, ls=":", label=_("straight line"))
+    axes.plot(places(fit), fit["observed"], "o", color=style.BLACK, ms=3, label=_("observed"))
     axes.plot(places(errors), errors["observed"], "o", color=style.BLACK, ms=3, mfc="white")
-    axes.set_ylabel(_DOSES[curve])
+    axes.set_ylabel(_(_DOSES[curve]))
     axes.yaxis.set_major_formatter(thousands)

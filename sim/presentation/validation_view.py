@@ -8,21 +8,33 @@ from typing import Any
 from sim.experiment.validation import (
     CONFIDENCE,
     QUICK_WIDTH,
+    SMALL_PROBABILITY,
     WIDTH,
     WIDTH_OF_SMALL_PROBABILITY,
     JudgedCase,
     JudgedQuantity,
     Judgement,
 )
+from sim.language import N_, _
 from sim.presentation.terminal import table
 
-_VERDICTS = {"pass": "pass", "outside": "FAIL: outside", "too wide": "FAIL: too wide"}
+_VERDICTS = {
+    "pass": N_("pass"),
+    "outside": N_("FAIL: outside"),
+    "too wide": N_("FAIL: too wide"),
+}
 
 
 def validation_text(cases: Sequence[JudgedCase], quick: bool) -> str:
     """A line a quantity, under its case; and what they amount to."""
     rows: list[tuple[str, str, str, str, str]] = [
-        ("", "measured", f"{100 * CONFIDENCE:g} % interval", "exact", "verdict")
+        (
+            "",
+            _("measured"),
+            _("{level} % interval").format(level=f"{100 * CONFIDENCE:g}"),
+            _("exact"),
+            _("verdict"),
+        )
     ]
     headings: dict[int, str] = {}
     for case in cases:
@@ -30,8 +42,8 @@ def validation_text(cases: Sequence[JudgedCase], quick: bool) -> str:
         for judged in case.quantities:
             rows += [_row(judged, judgement) for judgement in judged.judgements]
         if case.engines_equal is not None:
-            equal = "pass" if case.engines_equal else "FAIL: engines differ"
-            rows.append(("first replication, reference engine", "", "", "equal", equal))
+            equal = _("pass") if case.engines_equal else _("FAIL: engines differ")
+            rows.append((_("first replication, reference engine"), "", "", _("equal"), equal))
     lines: list[str] = []
     for number, line in enumerate(table(rows, "<>>><")):
         lines += [headings[number]] if number in headings else []
@@ -46,10 +58,10 @@ def _row(judged: JudgedQuantity, judgement: Judgement) -> tuple[str, str, str, s
     if estimate.low is not None and estimate.high is not None:
         between = f"{_number(estimate.low)} – {_number(estimate.high)}"
         if estimate.low == estimate.high:
-            between = "the same in all"
-    verdict = _VERDICTS[judgement.verdict]
+            between = _("the same in all")
+    verdict = _(_VERDICTS[judgement.verdict])
     if judgement is not judged.judgements[-1]:
-        verdict = f"outside with seed {judgement.seed}; again:"
+        verdict = _("outside with seed {seed}; again:").format(seed=judgement.seed)
     return quantity.name, mean, between, _number(quantity.exact), verdict
 
 
@@ -64,33 +76,60 @@ def _summary(cases: Sequence[JudgedCase], quick: bool) -> list[str]:
     again = sum(len(q.judgements) > 1 for q in quantities)
     compared = [case for case in cases if case.engines_equal is not None]
     engine = cases[0].engine
-    width = f"{100 * WIDTH:g} % of the value (than {WIDTH_OF_SMALL_PROBABILITY:g} for " + (
-        "probabilities under 0.1)"
-    )
+    numbers = {
+        "passed": sum(q.passed for q in quantities),
+        "quantities": len(quantities),
+        "passed_cases": len(cases) - len(failed),
+        "cases": len(cases),
+    }
     lines = [
-        f"{len(quantities) - sum(not q.passed for q in quantities)} of {len(quantities)} "
-        f"quantities pass, in {len(cases) - len(failed)} of {len(cases)} cases"
-        + (f". FAILED: {', '.join(failed)}." if failed else "."),
-        f"Pass: the exact value is inside the interval, which is narrower than {width}.",
+        _(
+            "{passed} of {quantities} quantities pass, in {passed_cases} of {cases} cases. "
+            "FAILED: {failed}."
+        ).format(**numbers, failed=", ".join(failed))
+        if failed
+        else _(
+            "{passed} of {quantities} quantities pass, in {passed_cases} of {cases} cases."
+        ).format(**numbers),
+        _(
+            "Pass: the exact value is inside the interval, which is narrower than {width} % of the "
+            "value (than {least} for probabilities under {small})."
+        ).format(
+            width=f"{100 * WIDTH:g}",
+            least=f"{WIDTH_OF_SMALL_PROBABILITY:g}",
+            small=f"{SMALL_PROBABILITY:g}",
+        ),
     ]
     if quick:
         lines.append(
-            "This is the quick set: fewer replications, and intervals may be "
-            f"{QUICK_WIDTH:g} times as wide."
+            _(
+                "This is the quick set: fewer replications, and intervals may be {times} times as "
+                "wide."
+            ).format(times=f"{QUICK_WIDTH:g}")
         )
     lines.append(
-        f"Chance: of {len(quantities)} right quantities, {len(quantities) * (1 - CONFIDENCE):.1f} "
-        f"miss on average. Who misses is simulated again with the next seed ({again} here) and "
-        "fails if it misses again."
+        _(
+            "Chance: of {quantities} right quantities, {missed} miss on average. Who misses is "
+            "simulated again with the next seed ({again} here) and fails if it misses again."
+        ).format(
+            quantities=len(quantities),
+            missed=f"{len(quantities) * (1 - CONFIDENCE):.1f}",
+            again=again,
+        )
     )
     if compared:
-        equal = sum(bool(case.engines_equal) for case in compared)
         lines.append(
-            f"Engines: all replications are simulated by the {engine} engine, the first one by the "
-            f"reference engine, too: equal tables in {equal} of {len(compared)} cases."
+            _(
+                "Engines: all replications are simulated by the {engine} engine, the first one by "
+                "the reference engine, too: equal tables in {equal} of {compared} cases."
+            ).format(
+                engine=engine,
+                equal=sum(bool(case.engines_equal) for case in compared),
+                compared=len(compared),
+            )
         )
     else:
-        lines.append(f"Engine: {engine}.")
+        lines.append(_("Engine: {engine}.").format(engine=engine))
     return lines
 
 
@@ -138,6 +177,6 @@ def validation_data(cases: Sequence[JudgedCase]) -> dict[str, Any]:
 
 def cases_text(cases: Sequence[Any]) -> str:
     """The cases there are."""
-    rows = [("case", "queue", "exact values from", "scenario")]
+    rows = [(_("case"), _("queue"), _("exact values from"), _("scenario"))]
     rows += [(case.name, case.queue, case.source, case.file) for case in cases]
     return "\n".join(table(rows, "<<<<"))
