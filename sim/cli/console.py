@@ -116,6 +116,18 @@ def date_of(option: str, text: str | None) -> date | None:
         ) from None
 
 
+def document_suffix(out: Path | None, *suffixes: str) -> str:
+    """What kind of document is to be written; "" to standard output. Raises UserError."""
+    if out is None:
+        return ""
+    if out.suffix.lower() not in suffixes:
+        wanted = _("--out {file}: name a file that ends in {suffixes}")
+        raise UserError(wanted.format(file=out, suffixes=_(" or ").join(suffixes)))
+    if out.is_dir():
+        raise UserError(_("--out {file}: is a folder; name a file").format(file=out))
+    return out.suffix.lower()
+
+
 def print_pictures(paths: Sequence[Path]) -> None:
     """Say where pictures are."""
     shown = ", ".join(str(path) for path in paths if path.suffix == ".png")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sim.cli.console import UserError, errors_reported
+from sim.cli.console import document_suffix, errors_reported
 from sim.cli.options import Overrides, ScenarioFile
 from sim.language import N_, _
 
@@ -30,7 +30,7 @@ def describe(
 ) -> None:
     """Describe the model and a scenario by the STRESS-DES checklist, for a referee."""
     with errors_reported():
-        suffix = _suffix(out)
+        suffix = document_suffix(out, ".html", ".md")
         from sim.experiment.sources import put
         from sim.presentation.description import Described, description
         from sim.presentation.document import html
@@ -45,14 +45,3 @@ def describe(
         else:
             put(out, text.encode())
             print(_("Description: {file}").format(file=out))
-
-
-def _suffix(out: Path | None) -> str:
-    """What is to be written. Raises UserError if it cannot be."""
-    if out is None:
-        return ".md"
-    if out.suffix.lower() not in (".html", ".md"):
-        raise UserError(_("--out {file}: name a file that ends in .html or .md").format(file=out))
-    if out.is_dir():
-        raise UserError(_("--out {file}: is a folder; name a file").format(file=out))
-    return out.suffix.lower()

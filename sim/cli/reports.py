@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sim.cli.console import UserError, errors_reported, read_scenario_or_run
+from sim.cli.console import document_suffix, errors_reported, read_scenario_or_run
 from sim.language import N_, _, language
 
 
@@ -54,8 +54,5 @@ def _path(folder: Path, out: Path | None) -> Path:
     """Where the report goes. Raises UserError where it cannot."""
     if out is None:
         return folder.resolve().with_name(f"{folder.resolve().name}-report-{language()}.html")
-    if out.suffix.lower() not in (".html", ".htm"):
-        raise UserError(_("--out {file}: name a file that ends in .html").format(file=out))
-    if out.is_dir():
-        raise UserError(_("--out {file}: is a folder; name a file").format(file=out))
+    document_suffix(out, ".html")
     return out

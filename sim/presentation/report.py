@@ -29,7 +29,9 @@ from sim.experiment.results import (
 )
 from sim.experiment.statistics import quantile_band
 from sim.language import N_, _, named
+from sim.model.ledger import LAWS
 from sim.presentation import binding_view, terminal
+from sim.presentation.audit_view import audit_line
 from sim.presentation.document import (
     Block,
     Code,
@@ -282,12 +284,27 @@ def _validity(run: Run) -> list[Block]:
                 "bookings are conserved, and Little's law holds at every queue."
             )
         ),
+        Paragraph(audit_line(run)),
+        _audit(run),
         Table(_("What determines the numbers"), ["", ""], rows),
         Listing(
             "\n".join((command("verify", name), command("show", name))),
             _("To simulate it again and compare every number, and to see all measures"),
         ),
     ]
+
+
+def _audit(run: Run) -> Table:
+    """The laws, how often each was checked, and how often it held."""
+    found = run.table("audit", ["law", "cases", "passed"])
+    rows: list[list[Text]] = []
+    for law, group in found.groupby("law", sort=False):
+        said, checks, passed = LAWS[str(law)], len(group), int(group["passed"].sum())
+        sign = "=" if said.relation == "=" else "≤"
+        held = f"{passed:,} / {checks:,}"
+        rows.append([f"{said.left} {sign} {said.right}", count(group["cases"].sum()), held])
+    columns = [_("law"), _("cases"), _("passed")]
+    return Table(_("What was checked in every replication"), columns, rows, "<>>")
 
 
 # Sweeps, comparisons, studies -----------------------------------------------------------------
