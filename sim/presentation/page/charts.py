@@ -31,7 +31,7 @@ text{{font:{_SIZE}px system-ui,'Noto Sans Thai','Sarabun',sans-serif;fill:#26273
 .soft{{fill:#5b5d68}}.grid{{stroke:#dddfe4;stroke-width:1}}.axis{{stroke:#8c8c8c;stroke-width:1}}
 .halo{{paint-order:stroke;stroke:#fff;stroke-width:4px}}
 @media (prefers-color-scheme:dark){{text{{fill:#fafafa}}.soft{{fill:#b4b7c0}}
-.grid{{stroke:#3a3d46}}.halo{{stroke:#0e1117}}.dark{{filter:brightness(1.35)}}}}
+.grid{{stroke:#3a3d46}}.halo{{stroke:#0e1117}}.dark{{filter:brightness(1.15)}}}}
 </style>"""
 
 

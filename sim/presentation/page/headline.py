@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pandas as pd
 from numpy.typing import ArrayLike
 
 from sim.experiment.coverage import Scope
@@ -136,7 +137,7 @@ def _ceilings(found: Answered) -> list[Curve]:
 def _of_pinned(found: Answered, pinned: Answered) -> list[Curve]:
     """The pinned scenario's curves on the days of the other, which may begin elsewhere."""
     scenario, campaign = pinned.run.scenario, found.run.scenario.campaign
-    days = charts.days_between(campaign.first_day, campaign.horizon)
+    days = pd.date_range(campaign.first_day, campaign.horizon, freq="D")
     curves = []
     for scope, text in SCOPES.items():
         persons = pinned.run.coverage(scope).set_index("date")["persons"]
@@ -181,7 +182,7 @@ def reasons(found: Answered) -> str:
             cells = [(terminal.count(n), n / answer.target) for n in persons]
             rows.append((_(meaning), style.REASONS[name], cells))
     caption = terminal.who_and_why(answer).caption
-    heading = ["", *(_(text) for text in SCOPES.values())]
+    heading = [_(text) for text in SCOPES.values()]
     return markup.block(
         markup.bars(caption, heading, rows),
         language=language(),

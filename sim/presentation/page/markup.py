@@ -12,13 +12,12 @@ STYLE = """<style>
 .vx p{margin:.25rem 0 .5rem}
 .vx .verdict{font-size:1.25rem;line-height:1.45;padding:.6rem .9rem;border-left:.5rem solid;
   border-radius:.25rem;background:rgba(128,128,128,.10)}
-.vx .about{font-size:.9rem}
+.vx .about{font-size:.9rem;overflow-wrap:anywhere}
 .vx table{border-collapse:collapse;width:100%;font-size:.9rem;font-variant-numeric:tabular-nums}
 .vx caption{text-align:left;font-weight:600;padding:.4rem 0;caption-side:top;color:inherit}
 .vx th,.vx td{padding:.25rem .5rem;border-bottom:1px solid rgba(128,128,128,.35);
   text-align:left;vertical-align:top;font-weight:400}
 .vx thead th{font-weight:600;border-bottom:2px solid rgba(128,128,128,.6)}
-.vx th:first-child,.vx td:first-child,.vx .left{text-align:left}
 .vx .scroll{overflow-x:auto;max-width:100%}
 .vx .alert{padding:.6rem .9rem;border-left:.5rem solid #D55E00;background:rgba(213,94,0,.12);
   white-space:pre-wrap;overflow-wrap:anywhere;font-family:monospace;font-size:.9rem}
@@ -72,12 +71,15 @@ def bars(
     heading: Sequence[str],
     rows: Iterable[tuple[str, str, Sequence[tuple[str, float]]]],
 ) -> str:
-    """A table with a bar below each number: (name, colour, (text, share 0 ... 1) ...) a row."""
-    head = "".join(f'<th scope="col" class="left">{escape(text)}</th>' for text in heading)
+    """A table with a bar below each number: (name, colour, (text, share 0 ... 1) ...) a row.
+
+    `heading`: of the numbers.
+    """
+    head = "<td></td>" + "".join(f'<th scope="col">{escape(text)}</th>' for text in heading)
     lines = []
     for name, colour, cells in rows:
         columns = "".join(
-            f'<td class="left">{escape(text)}<br><span class="bar" aria-hidden="true" '
+            f'<td>{escape(text)}<br><span class="bar" aria-hidden="true" '
             f'style="width:{100 * share:.2f}%;background:{colour};'
             f'outline:1px solid rgba(128,128,128,.5)"></span></td>'
             for text, share in cells

@@ -70,8 +70,7 @@ def _desk(here: Serving) -> Desk:
     parameters = {key: st.query_params.get_all(key) for key in st.query_params}
     desk: Desk | None = st.session_state.get("desk")
     if desk is None or parameters != desk.address:
-        accept = st.context.headers.get("Accept-Language", "")
-        spoken = desk.state.language if desk else language_wanted(accept, here.language)
+        spoken = desk.state.language if desk else _language(here)
         offered = [*here.scenarios, *([IMPORTED] if desk and desk.upload else [])]
         state, wrong = state_in(parameters, offered, spoken)
         if desk is None:
@@ -80,6 +79,13 @@ def _desk(here: Serving) -> Desk:
         desk.take(state)
         desk.unknown = wrong
     return desk
+
+
+def _language(here: Serving) -> str:
+    """The language that the reader's browser asks for."""
+    own = getattr(st.context, "locale", None)  # not in every version of Streamlit
+    headers = st.context.headers
+    return language_wanted(own or headers.get("Accept-Language", ""), here.language)
 
 
 def _write_address(desk: Desk) -> None:
