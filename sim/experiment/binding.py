@@ -473,7 +473,6 @@ def _status(sums: _Sums, scope: Scope) -> dict[str, Status]:
     also[_K["thrown_away"]] = also[_K["doses"]] * thrown_away
     behind = sums.behind.copy()
     behind[_K["doses"]] += decides[[_K[name] for name in _LACK_OF_DOSES]].sum()
-    behind[_K["thrown_away"]] += thrown_away * sums.held[_K["thrown_away"]]
     decides[_K["doses"]], alone[_K["doses"]] = sums.more_doses
     status: dict[str, Status] = {}
     for name, k in _K.items():
@@ -486,6 +485,8 @@ def _status(sums: _Sums, scope: Scope) -> dict[str, Status]:
         else:
             status[name] = "behind" if decides[k] + also[k] + behind[k] > 0 else "idle"
     if thrown_away and status["doses"] != "idle":
+        if status["thrown_away"] == "idle":  # none had to go without yet
+            status["thrown_away"] = "behind"
         for name, each in status.items():
             if each != "binding" and name not in _LACK_OF_DOSES and sums.held[_K[name]] > 0:
                 status[name] = "fills"
