@@ -28,6 +28,8 @@ from pydantic import (
     model_validator,
 )
 
+from sim.language import _
+
 MINUTE_US = 60_000_000
 HOUR_US = 60 * MINUTE_US
 DAY_US = 24 * HOUR_US
@@ -55,7 +57,7 @@ def _time_of_day(value: object) -> object:
         hours, minutes = map(int, value.split(":"))
         if hours * 60 + minutes <= 24 * 60:
             return hours * 60 + minutes
-    raise ValueError('a time of day is written "HH:MM", from "00:00" to "24:00"')
+    raise ValueError(_('a time of day is written "HH:MM", from "00:00" to "24:00"'))
 
 
 TimeOfDay = Annotated[
@@ -185,7 +187,7 @@ class Uniform(_Distribution):
 
     def _contradictions(self) -> Iterator[tuple[str, str]]:
         if self.low > self.high:
-            yield "low", f"must not be above high, {self.high:g}"
+            yield "low", _("must not be above high, {high:g}").format(high=self.high)
 
     def _base(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
         return self.low + (self.high - self.low) * probabilities
@@ -218,9 +220,14 @@ class Triangular(_Distribution):
 
     def _contradictions(self) -> Iterator[tuple[str, str]]:
         if self.low >= self.high:
-            yield "low", f"must be below high, {self.high:g}"
+            yield "low", _("must be below high, {high:g}").format(high=self.high)
         elif not self.low <= self.mode <= self.high:
-            yield "mode", f"must lie between low and high, {self.low:g} and {self.high:g}"
+            yield (
+                "mode",
+                _("must lie between low and high, {low:g} and {high:g}").format(
+                    low=self.low, high=self.high
+                ),
+            )
 
     def _base(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
         width = self.high - self.low
@@ -246,7 +253,10 @@ class Normal(_Distribution):
     def _contradictions(self) -> Iterator[tuple[str, str]]:
         highest = self.mean_value + 5 * self.sd
         if self.minimum > highest:
-            yield "minimum", f"must not be more than 5 sd above the mean, {highest:g}"
+            yield (
+                "minimum",
+                _("must not be more than 5 sd above the mean, {highest:g}").format(highest=highest),
+            )
 
     def _base(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
         from scipy.special import ndtr, ndtri
@@ -374,7 +384,7 @@ class Opening(Part):
 
     def _contradictions(self) -> Iterator[tuple[str, str]]:
         if self.opens >= self.closes:
-            yield "opens", f"must be before closes, {_clock(self.closes)}"
+            yield "opens", _("must be before closes, {time}").format(time=_clock(self.closes))
 
     def is_open(self, day: date) -> bool:
         """Whether the calendar has it open on that date."""
@@ -395,7 +405,7 @@ class Shift(Part):
 
     def _contradictions(self) -> Iterator[tuple[str, str]]:
         if self.start >= self.end:
-            yield "start", f"must be before end, {_clock(self.end)}"
+            yield "start", _("must be before end, {time}").format(time=_clock(self.end))
 
 
 # The telephone ------------------------------------------------------------------------------
@@ -460,11 +470,11 @@ class CallCentre(Opening):
     def _contradictions(self) -> Iterator[tuple[str, str]]:
         yield from super()._contradictions()
         if self.first_day > self.last_day:
-            yield "first_day", f"must not be after last_day, {self.last_day}"
+            yield "first_day", _("must not be after last_day, {day}").format(day=self.last_day)
         if not any(self.weekday_calls):
-            yield "weekday_calls", "must not be 0 on every day"
+            yield "weekday_calls", _("must not be 0 on every day")
         if not any(_in_opening_hours(self.call_times, self)):
-            yield "call_times", "must not be 0 in every opening hour"
+            yield "call_times", _("must not be 0 in every opening hour")
 
     def takes_calls(self, day: date) -> bool:
         """Whether the centre is open on that date."""
@@ -485,7 +495,7 @@ class OtherChannels(Part):
 
     def _contradictions(self) -> Iterator[tuple[str, str]]:
         if self.first_day > self.last_day:
-            yield "first_day", f"must not be after last_day, {self.last_day}"
+            yield "first_day", _("must not be after last_day, {day}").format(day=self.last_day)
 
     def is_open(self, day: date) -> bool:
         """Whether bookings are taken on that date."""
@@ -521,7 +531,10 @@ class AlreadyVaccinated(Part):
 
     def _contradictions(self) -> Iterator[tuple[str, str]]:
         if self.first_dose_from > self.first_dose_to:
-            yield "first_dose_from", f"must not be after first_dose_to, {self.first_dose_to}"
+            yield (
+                "first_dose_from",
+                _("must not be after first_dose_to, {day}").format(day=self.first_dose_to),
+            )
 
 
 class Group(Part):
@@ -548,13 +561,18 @@ class Group(Part):
 
     def _contradictions(self) -> Iterator[tuple[str, str]]:
         if self.people and not self.first_calls and not self.booked_in_advance:
-            yield "first_calls", "must have at least one wave, or booked_in_advance = true"
+            yield "first_calls", _("must have at least one wave, or booked_in_advance = true")
         total = sum(wave.share for wave in self.first_calls)
         if self.first_calls and abs(total - 1) > 1e-9:
-            yield "first_calls", f"the shares must sum to 1, not {total:g}"
+            yield "first_calls", _("the shares must sum to 1, not {total:g}").format(total=total)
         before = sum(entry.people for entry in self.already_vaccinated)
         if before > self.people:
-            yield "already_vaccinated", f"{before:,} people are more than the {self.people:,} there"
+            yield (
+                "already_vaccinated",
+                _("{before:,} people are more than the {people:,} there").format(
+                    before=before, people=self.people
+                ),
+            )
 
 
 # Doses --------------------------------------------------------------------------------------
@@ -590,10 +608,13 @@ class Regimen(Part):
 
     def _contradictions(self) -> Iterator[tuple[str, str]]:
         if self.min_days > self.target_days:
-            yield "target_days", f"must not be below min_days, {self.min_days}"
+            yield (
+                "target_days",
+                _("must not be below min_days, {min_days}").format(min_days=self.min_days),
+            )
         begin, end = self.first_dose_from, self.first_dose_until
         if begin and end and begin > end:
-            yield "first_dose_from", f"must not be after first_dose_until, {end}"
+            yield "first_dose_from", _("must not be after first_dose_until, {day}").format(day=end)
 
     def begins_on(self, day: date) -> bool:
         """Whether a first dose on that date belongs to the regimen."""
@@ -699,11 +720,11 @@ class Station(Part):
 
     def _contradictions(self) -> Iterator[tuple[str, str]]:
         if self.kind == "vaccination" and self.share != 1:
-            yield "share", "must be 1: everybody visits the vaccination station"
+            yield "share", _("must be 1: everybody visits the vaccination station")
         if not self.staff and not any(shift.staff for shift in self.shifts):
-            yield "staff", "nobody works here: must be at least 1, at least in one of the shifts"
+            yield "staff", _("nobody works here: must be at least 1, at least in one of the shifts")
         if self.kind != "observation" and self.adverse_event_probability:
-            yield "adverse_event_probability", 'belongs to a station of kind = "observation"'
+            yield "adverse_event_probability", _('belongs to a station of kind = "observation"')
 
 
 class UnitType(Opening):
@@ -723,15 +744,17 @@ class UnitType(Opening):
     def _contradictions(self) -> Iterator[tuple[str, str]]:
         yield from super()._contradictions()
         if self.walk_in_times and not any(_in_opening_hours(self.walk_in_times, self)):
-            yield "walk_in_times", "must not be 0 in every opening hour"
+            yield "walk_in_times", _("must not be 0 in every opening hour")
         kinds = [station.kind for station in self.stations.values()]
         if kinds.count("vaccination") != 1:
             yield (
                 "stations",
-                f'exactly one must have kind = "vaccination", not {kinds.count("vaccination")}',
+                _('exactly one must have kind = "vaccination", not {number}').format(
+                    number=kinds.count("vaccination")
+                ),
             )
         elif "observation" in kinds[: kinds.index("vaccination")]:
-            yield "stations", "observation must come after vaccination"
+            yield "stations", _("observation must come after vaccination")
         for name, station in self.stations.items():
             if station.shifts and not any(
                 shift.staff and shift.start < self.closes and shift.end > self.opens
@@ -739,7 +762,9 @@ class UnitType(Opening):
             ):
                 yield (
                     f"stations.{name}.shifts",
-                    f"nobody works between {_clock(self.opens)} and {_clock(self.closes)}",
+                    _("nobody works between {opens} and {closes}").format(
+                        opens=_clock(self.opens), closes=_clock(self.closes)
+                    ),
                 )
 
 
@@ -783,20 +808,32 @@ class Campaign(Part):
     def _contradictions(self) -> Iterator[tuple[str, str]]:
         days = (self.horizon - self.first_day).days + 1
         if self.first_day > self.deadline:
-            yield "deadline", f"must not be before first_day, {self.first_day}"
+            yield "deadline", _("must not be before first_day, {day}").format(day=self.first_day)
         if self.deadline > self.horizon:
-            yield "horizon", f"must not be before the deadline, {self.deadline}"
+            yield "horizon", _("must not be before the deadline, {day}").format(day=self.deadline)
         elif days > 2000:
-            yield "horizon", f"is {days:,} days from first_day; at most 2,000 can be simulated"
+            yield (
+                "horizon",
+                _("is {days:,} days from first_day; at most 2,000 can be simulated").format(
+                    days=days
+                ),
+            )
         if not self.first_day <= self.vaccination_from <= self.horizon:
             yield (
                 "vaccination_from",
-                f"must lie between first_day and horizon, {self.first_day} and {self.horizon}",
+                _("must lie between first_day and horizon, {first_day} and {horizon}").format(
+                    first_day=self.first_day, horizon=self.horizon
+                ),
             )
         if self.horizon.year > 2200:
-            yield "horizon", "must not be after the year 2200"
+            yield "horizon", _("must not be after the year 2200")
         if self.vaccinated_before > self.population:
-            yield "vaccinated_before", f"must not exceed the population, {self.population:,}"
+            yield (
+                "vaccinated_before",
+                _("must not exceed the population, {population:,}").format(
+                    population=self.population
+                ),
+            )
 
 
 class Range(Part):
@@ -813,7 +850,7 @@ class Range(Part):
 
     def _contradictions(self) -> Iterator[tuple[str, str]]:
         if self.low >= self.high:
-            yield "low", f"must be below high, {self.high:g}"
+            yield "low", _("must be below high, {high:g}").format(high=self.high)
 
 
 class Scenario(Part):
@@ -852,27 +889,29 @@ class Scenario(Part):
         campaign, supply = self.campaign, self.supply
         needed = self.target + campaign.vaccinated_before
         if not self.target:
-            yield "groups", "must have people: all groups are empty"
+            yield "groups", _("must have people: all groups are empty")
         if needed > campaign.population:
             yield (
                 "campaign.population",
-                f"must be at least {needed:,}: the people of all groups and vaccinated_before",
+                _(
+                    "must be at least {needed:,}: the people of all groups and vaccinated_before"
+                ).format(needed=needed),
             )
         yield from _must_sum_to_one("districts", self.districts)
         for district, share in self.districts.items():
             if share and all(unit.district != district for unit in self.units.values()):
-                yield f"districts.{district}", "people live there, but no unit is there: add one"
+                yield f"districts.{district}", _("people live there, but no unit is there: add one")
         for name, group in self.groups.items():
             if group.turn_from > campaign.horizon:
                 yield (
                     f"groups.{name}.turn_from",
-                    f"must not be after campaign.horizon, {campaign.horizon}",
+                    _("must not be after campaign.horizon, {day}").format(day=campaign.horizon),
                 )
             for i, wave in enumerate(group.first_calls):
                 if wave.opens > campaign.horizon:
                     yield (
                         f"groups.{name}.first_calls.{i}.opens",
-                        f"must not be after campaign.horizon, {campaign.horizon}",
+                        _("must not be after campaign.horizon, {day}").format(day=campaign.horizon),
                     )
             for i, entry in enumerate(group.already_vaccinated):
                 path = f"groups.{name}.already_vaccinated.{i}"
@@ -882,12 +921,16 @@ class Scenario(Part):
                     if entry.doses > doses:
                         yield (
                             f"{path}.doses",
-                            f"must be 1: the regimen {entry.regimen} has one dose",
+                            _("must be 1: the regimen {regimen} has one dose").format(
+                                regimen=entry.regimen
+                            ),
                         )
                 if entry.first_dose_to >= campaign.first_day:
                     yield (
                         f"{path}.first_dose_to",
-                        f"must be before campaign.first_day, {campaign.first_day}",
+                        _("must be before campaign.first_day, {day}").format(
+                            day=campaign.first_day
+                        ),
                     )
         for name, regimen in self.regimens.items():
             yield from must_be_one_of(f"regimens.{name}.first", regimen.first, self.vaccines)
@@ -905,7 +948,12 @@ class Scenario(Part):
         for path, distribution in self._durations():
             least = _least(distribution)
             if least < 0:
-                yield path, f"a duration must not be negative, and this can be {least:g}"
+                yield (
+                    path,
+                    _("a duration must not be negative, and this can be {least:g}").format(
+                        least=least
+                    ),
+                )
 
     def _delivery_contradictions(self, path: str, delivery: Delivery) -> Iterator[tuple[str, str]]:
         first, last = self.campaign.first_day, self.campaign.horizon
@@ -915,22 +963,30 @@ class Scenario(Part):
             if day is not None and not first <= day <= last:
                 yield (
                     f"{path}.{key}",
-                    f"must lie between campaign.first_day and campaign.horizon, {first} and {last}",
+                    _(
+                        "must lie between campaign.first_day and campaign.horizon, {first} "
+                        "and {last}"
+                    ).format(first=first, last=last),
                 )
         if _least(delivery.delay_days) < 0:
-            yield f"{path}.delay_days", "must not be negative: say an earlier `arrives`"
+            yield f"{path}.delay_days", _("must not be negative: say an earlier `arrives`")
         days_left = (last - delivery.arrives).days
         if delivery.arrives <= last and _least(delivery.delay_days) >= days_left + 0.5:
             yield (
                 f"{path}.delay_days",
-                f"the doses can never come by campaign.horizon, {last}: with `arrives` on "
-                f"{delivery.arrives} the least delay must not exceed {days_left} days",
+                _(
+                    "the doses can never come by campaign.horizon, {day}: with `arrives` on "
+                    "{arrives} the least delay must not exceed {days_left} days"
+                ).format(day=last, arrives=delivery.arrives, days_left=days_left),
             )
         if (
             _least(delivery.fraction_delivered) < 0
             or _quantile(delivery.fraction_delivered, 1.0) > 10
         ):
-            yield f"{path}.fraction_delivered", "must lie between 0 and 10 (1 = all that was said)"
+            yield (
+                f"{path}.fraction_delivered",
+                _("must lie between 0 and 10 (1 = all that was said)"),
+            )
 
     def _durations(self) -> list[tuple[str, _Distribution]]:
         centre = self.call_centre
@@ -1021,12 +1077,15 @@ def _quantile(distribution: _Distribution, probability: float) -> float:
 def _must_sum_to_one(path: str, shares: Mapping[str, float]) -> Iterator[tuple[str, str]]:
     total = sum(shares.values())
     if abs(total - 1) > 1e-9:
-        yield path, f"the shares must sum to 1, not {total:g}"
+        yield path, _("the shares must sum to 1, not {total:g}").format(total=total)
 
 
 def must_be_one_of(path: str, name: str, known: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     """A contradiction at the path if the name is not known."""
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
-        meant = f"did you mean {near[0]!r}? " if near else ""
-        yield path, f"there is no {name!r}: {meant}choose one of {', '.join(known)}"
+        message = _("there is no {name!r}: choose one of {known}")
+        if near:
+            message = _("there is no {name!r}: did you mean {near!r}? choose one of {known}")
+        near_name = near[0] if near else ""
+        yield path, message.format(name=name, near=near_name, known=", ".join(known))

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from sim.language import N_, _
 from sim.scenario import (
     COLLECT_CONTRADICTIONS,
     ContradictionError,
@@ -141,7 +142,7 @@ def shown(value: Any) -> str:
     elif isinstance(value, date | time):
         text = value.isoformat()
     elif isinstance(value, int) and abs(value) > 10**40:
-        text = "an enormous number"
+        text = _("an enormous number")
     else:
         text = str(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
@@ -150,7 +151,7 @@ def shown(value: Any) -> str:
 def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.5) -> str:
     """ "; did you mean ...?" with the nearest known name, or "" if none is near."""
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
-    return f"; did you mean {near[0]}?" if near else ""
+    return _("; did you mean {name}?").format(name=near[0]) if near else ""
 
 
 _DISTRIBUTION_EXAMPLE = '{ distribution = "exponential", mean = 5.0 }'
@@ -160,53 +161,63 @@ def expected(node: Mapping[str, Any]) -> str:
     """In words, what the JSON Schema of a value allows."""
     choices = node.get("enum") or ([node["const"]] if "const" in node else None)
     if choices:
-        return f"one of {', '.join(map(shown, choices))}" if choices[1:] else shown(choices[0])
+        if len(choices) == 1:
+            return shown(choices[0])
+        return _("one of {choices}").format(choices=", ".join(map(shown, choices)))
     if "anyOf" in node:
         if any("oneOf" in alternative for alternative in node["anyOf"]):
-            return f"a finite number, or a distribution such as {_DISTRIBUTION_EXAMPLE}"
+            return _("a finite number, or a distribution such as {example}").format(
+                example=_DISTRIBUTION_EXAMPLE
+            )
         return expected(node["anyOf"][0])
     if "oneOf" in node:
-        return f"a distribution such as {_DISTRIBUTION_EXAMPLE}"
+        return _("a distribution such as {example}").format(example=_DISTRIBUTION_EXAMPLE)
     match node.get("type"):
         case "string":
             return _expected_text(node)
         case "integer":
-            return f"a whole number{_range(node)}"
+            return _in_range(_("a whole number"), node)
         case "number":
-            return f"a finite number{_range(node)}"
+            return _in_range(_("a finite number"), node)
         case "boolean":
-            return "true or false"
+            return _("true or false")
         case "array":
             return _expected_list(node)
         case _:
-            return "a table with at least one entry" if node.get("minProperties") else "a table"
+            not_empty = node.get("minProperties")
+            return _("a table with at least one entry") if not_empty else _("a table")
 
 
 def _expected_text(node: Mapping[str, Any]) -> str:
     if node.get("format") == "date":
-        return "a date such as 2021-06-01"
+        return _("a date such as 2021-06-01")
     pattern = node.get("pattern", "")
     if ":" in pattern:
-        return 'a time of day from "00:00" to "24:00"'
-    return "a name of small letters, digits and _" if pattern else "text in quotes"
+        return _('a time of day from "00:00" to "24:00"')
+    return _("a name of small letters, digits and _") if pattern else _("text in quotes")
 
 
 def _expected_list(node: Mapping[str, Any]) -> str:
     least, most = node.get("minItems", 0), node.get("maxItems")
     items = _resolved(node["items"])
-    each = f", each {expected(items)}" if items.get("type") != "object" else " of tables"
-    if least and least == most:
-        return f"a list of {least} values{each}"
-    return f"a list{f' of at least {least}' if least else ''}{each}"
+    if items.get("type") == "object":
+        text = _("a list of at least {least} of tables") if least else _("a list of tables")
+    elif least and least == most:
+        text = _("a list of {least} values, each {item}")
+    else:
+        text = _("a list of at least {least}, each {item}") if least else _("a list, each {item}")
+    return text.format(least=least, item=expected(items))
 
 
-def _range(node: Mapping[str, Any]) -> str:
+def _in_range(number: str, node: Mapping[str, Any]) -> str:
     least, most = node.get("minimum"), node.get("maximum")
     if least is not None and most is not None:
-        return f" between {least:,} and {most:,}"
-    if "exclusiveMinimum" in node:
-        return f" above {node['exclusiveMinimum']:,}"
-    return "" if least is None else f" that is at least {least:,}"
+        text = _("{number} between {least:,} and {most:,}")
+    elif "exclusiveMinimum" in node:
+        text, least = _("{number} above {least:,}"), node["exclusiveMinimum"]
+    else:
+        text = "{number}" if least is None else _("{number} that is at least {least:,}")
+    return text.format(number=number, least=least, most=most)
 
 
 # What may be where --------------------------------------------------------------------------
@@ -297,7 +308,7 @@ def describe(
 
 
 def _is_missing(problem: Problem) -> bool:
-    return problem.message.startswith(_MISSING)
+    return problem.message.startswith(_(_MISSING))
 
 
 def _cause(detail: ErrorDetails) -> object:
@@ -310,11 +321,13 @@ def _key(path: str) -> Key:
 
 def _incomplete(findings: Sequence[Finding]) -> list[Finding]:
     """Several tables missing at the top level become one finding: likely `extends` is."""
-    missing = [f for f in findings if len(f[0]) == 1 and f[1].startswith(_MISSING)]
+    missing = [f for f in findings if len(f[0]) == 1 and f[1].startswith(_(_MISSING))]
     if len(missing) < 3:
         return list(findings)
     names = ", ".join(str(path[0]) for path, _ in missing)
-    message = f'{names} are missing: give them, or say extends = "plan.toml" for what you leave out'
+    message = _(
+        '{names} are missing: give them, or say extends = "plan.toml" for what you leave out'
+    ).format(names=names)
     return [*(f for f in findings if f not in missing), ((), message)]
 
 
@@ -328,7 +341,10 @@ def _findings(detail: ErrorDetails, data: Mapping[str, Any]) -> Iterator[Finding
             yield (*path, *_key(below)), message
         return
     if detail["loc"][-1] == "[key]":
-        yield path, "a name has small letters, digits and _ (at most 60), and begins with a letter"
+        yield (
+            path,
+            _("a name has small letters, digits and _ (at most 60), and begins with a letter"),
+        )
         return
     if kind == "extra_forbidden":
         yield path, _unknown(path, data)
@@ -336,14 +352,16 @@ def _findings(detail: ErrorDetails, data: Mapping[str, Any]) -> Iterator[Finding
     if kind.startswith("union_tag"):
         path = (*path, "distribution")
     node = schema_node(path, data)
-    right = f"must be {expected(node)}" if node is not None else detail["msg"]
+    allowed = detail["msg"] if node is None else expected(node)
+    right = detail["msg"] if node is None else _("must be {what}").format(what=allowed)
     if kind in ("missing", "union_tag_not_found"):
-        about = f" ({node['description']})" if node and "description" in node else ""
-        yield path, f"{_MISSING}: it {right}{about}{_misspelt_entry(path[:-1], data)}"
+        about = f" ({_(node['description'])})" if node and "description" in node else ""
+        it_must_be = right if node is None else _("it must be {what}").format(what=allowed)
+        yield path, f"{_(_MISSING)}: {it_must_be}{about}{_misspelt_entry(path[:-1], data)}"
         return
     found = entry(data, path)
     if kind in ("too_short", "too_long") and isinstance(found, list):
-        right += f"; it has {len(found)}"
+        right += _("; it has {n}").format(n=len(found))
     if isinstance(found, str) and node is not None:
         right += did_you_mean(found, map(str, node.get("enum", [])))
     yield path, right
@@ -370,8 +388,8 @@ def _path_in(data: Any, location: Sequence[str | int]) -> Key:
     return tuple(path)
 
 
-_UNKNOWN = "is no known key"
-_MISSING = "is missing"
+_UNKNOWN = N_("is no known key")
+_MISSING = N_("is missing")
 
 
 def _unknown(path: Key, data: Mapping[str, Any]) -> str:
@@ -380,7 +398,7 @@ def _unknown(path: Key, data: Mapping[str, Any]) -> str:
     if len(path) == 1:
         known += ["extends", "remove"]
     near = did_you_mean(str(path[-1]), known)
-    return _UNKNOWN + (near or f": known here are {', '.join(known)}")
+    return _(_UNKNOWN) + (near or _(": known here are {keys}").format(keys=", ".join(known)))
 
 
 def _once_at_the_type(
@@ -398,17 +416,17 @@ def _once_at_the_type(
         if not _has(data, path) and any(_same(finding, at_type, message) for finding in findings):
             continue
         has_type = isinstance(kind, str) and isinstance(types.get(kind), Mapping)
-        if has_type or path[2] in ("type", "district") or not message.startswith(_MISSING):
+        if has_type or path[2] in ("type", "district") or not message.startswith(_(_MISSING)):
             yield path, message
         elif isinstance(kind, str):
             type_path = ("units", path[1], "type")
-            for _, problem in must_be_one_of("", kind, types):
+            for _path, problem in must_be_one_of("", kind, types):
                 yield type_path, problem
 
 
 def _same(finding: Finding, path: Key, message: str) -> bool:
     """Whether it is the same finding; units and their types know different keys."""
-    unknown = message.startswith(_UNKNOWN) and finding[1].startswith(_UNKNOWN)
+    unknown = message.startswith(_(_UNKNOWN)) and finding[1].startswith(_(_UNKNOWN))
     return finding[0] == path and (finding[1] == message or unknown)
 
 
@@ -437,7 +455,8 @@ def _also_set(
                 layer, there = _origin(other, data, layers)
                 if layers.index(layer) > level:
                     line = f":{layer.lines[there]}" if there in layer.lines else ""
-                    return f" ({name} is set in {layer.name}{line})"
+                    place = f"{layer.name}{line}"
+                    return " " + _("({key} is set in {place})").format(key=name, place=place)
     return ""
 
 

@@ -24,6 +24,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from sim.language import N_, _
 from sim.scenario import Range, Scenario, dotted, merge, with_inherited_units
 from sim.scenario_errors import (
     Layer,
@@ -38,7 +39,7 @@ from sim.scenario_errors import (
 )
 
 LARGEST_FILE_BYTES = 1_000_000
-SET_BY_OPTION = "set by --set"
+SET_BY_OPTION = N_("set by --set")
 """Source of a value that an override sets."""
 _NO_SOURCE = "; no source given"
 ABOUT_ITSELF = ("title", "description", "sources", "ranges", "not_varied")
@@ -209,13 +210,19 @@ def read_layers(path: str | Path | Upload) -> list[Layer]:
         top = layers[0]
         asked_by = Problem(top.name, top.lines.get(("extends",)), "extends", shown(extends), "")
         if not isinstance(extends, str):
-            raise ScenarioError([asked_by.saying("must be the path of another file, in quotes")])
+            raise ScenarioError([asked_by.saying(_("must be the path of another file, in quotes"))])
         below = Path(top.name).parent / extends
         layers.insert(0, _read(below, asked_by))
         if os.path.realpath(below) in seen:
             names = [layer.name for layer in reversed(layers)]
             raise ScenarioError(
-                [asked_by.saying(f"the files extend each other in a circle: {' -> '.join(names)}")]
+                [
+                    asked_by.saying(
+                        _("the files extend each other in a circle: {names}").format(
+                            names=" -> ".join(names)
+                        )
+                    )
+                ]
             )
         seen.append(os.path.realpath(below))
     return layers
@@ -232,7 +239,9 @@ def _read_upload(upload: Upload) -> list[Layer]:
     beside = {path.name: path for path in upload.beside}
     if isinstance(extends, str) and extends in beside:
         return [*read_layers(beside[extends]), top]
-    message = f"a file that is sent can extend one of {', '.join(beside)}, or no other"
+    message = _("a file that is sent can extend one of {names}, or no other").format(
+        names=", ".join(beside)
+    )
     line = top.lines.get(("extends",))
     raise ScenarioError([Problem(top.name, line, "extends", shown(extends), message)])
 
@@ -247,17 +256,17 @@ def _read(path: Path, asked_by: Problem | None) -> Layer:
 
     try:
         if path.is_dir():
-            raise problem("is a folder: name a .toml file in it")
+            raise problem(_("is a folder: name a .toml file in it"))
         if path.exists() and not path.is_file():
-            raise problem("is not an ordinary file")
+            raise problem(_("is not an ordinary file"))
         with path.open("rb") as file:
             content = file.read(LARGEST_FILE_BYTES + 1)
     except FileNotFoundError:
         names = [p.name for p in path.parent.glob("*.toml")] if path.parent.is_dir() else []
-        raise problem(f"does not exist{did_you_mean(path.name, names)}") from None
+        raise problem(_("does not exist") + did_you_mean(path.name, names)) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise problem(f"cannot be read: {reason}") from None
+        raise problem(_("cannot be read: {reason}").format(reason=reason)) from None
     return _layer(content, str(path), problem)
 
 
@@ -265,13 +274,17 @@ def _layer(content: bytes, name: str, problem: Callable[[str], ScenarioError]) -
     """What a file with this content says."""
     if len(content) > LARGEST_FILE_BYTES:
         raise problem(
-            f"is larger than {LARGEST_FILE_BYTES // 1_000_000} MB: a scenario is a small text file"
+            _("is larger than {mb} MB: a scenario is a small text file").format(
+                mb=LARGEST_FILE_BYTES // 1_000_000
+            )
         )
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise problem(f"is not UTF-8 text (line {line}): save it as UTF-8") from None
+        raise problem(
+            _("is not UTF-8 text (line {line}): save it as UTF-8").format(line=line)
+        ) from None
     return Layer(name, _parsed(text, name), text)
 
 
@@ -280,38 +293,40 @@ def _parsed(text: str, name: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except RecursionError:
         raise ScenarioError(
-            [Problem(name, None, "", None, "brackets are nested too deeply")]
+            [Problem(name, None, "", None, _("brackets are nested too deeply"))]
         ) from None
     except ValueError as error:  # TOMLDecodeError, or an integer of thousands of digits
         message = str(error)
     found = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", message, re.DOTALL)
     lines = text.splitlines() or [""]
     what, line, column = (
-        (found[1], int(found[2]), f"column {found[3]}: ")
+        (found[1], int(found[2]), _("column {column}: ").format(column=found[3]))
         if found
         else (message.replace(" (at end of document)", ""), len(lines), "")
     )
     excerpt = lines[min(line, len(lines)) - 1].strip()
     hint = next((hint for start, hint in _TOML_HINTS if what.startswith(start)), "")
-    raise ScenarioError(
-        [Problem(name, line, excerpt[:80], None, f"{column}not valid TOML: {what}{hint}")]
-    )
+    wrong = _("not valid TOML: {what}").format(what=what) + (_(hint) if hint else "")
+    raise ScenarioError([Problem(name, line, excerpt[:80], None, f"{column}{wrong}")])
 
 
 _TOML_HINTS = [
-    ("Invalid value", ': text needs quotes, a time too ("08:00"); a date is written 2021-06-01'),
-    ("Expected newline", ': one `key = value` a line; a time needs quotes ("08:00")'),
-    ("Expected '='", ": write key = value, and table names in [brackets]"),
-    ("Expected ']'", ": a closing bracket is missing"),
-    ("Cannot overwrite", ": the same key is given twice; remove one"),
-    ("Duplicate inline", ": the same key is given twice; remove one"),
-    ("Cannot declare", ": the same table is given twice; join the two"),
-    ("Unclosed array", ": a comma or the closing ] is missing"),
-    ("Unclosed inline", ": the closing } is missing"),
-    ("Unterminated", ": a closing quote is missing"),
-    ("Illegal character '\\n'", ": a closing quote is missing"),
-    ("Invalid date", ": there is no such day or time"),
-    ("Exceeds the limit", ": the number is too long"),
+    (
+        "Invalid value",
+        N_(': text needs quotes, a time too ("08:00"); a date is written 2021-06-01'),
+    ),
+    ("Expected newline", N_(': one `key = value` a line; a time needs quotes ("08:00")')),
+    ("Expected '='", N_(": write key = value, and table names in [brackets]")),
+    ("Expected ']'", N_(": a closing bracket is missing")),
+    ("Cannot overwrite", N_(": the same key is given twice; remove one")),
+    ("Duplicate inline", N_(": the same key is given twice; remove one")),
+    ("Cannot declare", N_(": the same table is given twice; join the two")),
+    ("Unclosed array", N_(": a comma or the closing ] is missing")),
+    ("Unclosed inline", N_(": the closing } is missing")),
+    ("Unterminated", N_(": a closing quote is missing")),
+    ("Illegal character '\\n'", N_(": a closing quote is missing")),
+    ("Invalid date", N_(": there is no such day or time")),
+    ("Exceeds the limit", N_(": the number is too long")),
 ]
 
 
@@ -321,11 +336,11 @@ def _remove(data: dict[str, Any], layer: Layer) -> list[Problem]:
     wanted = layer.data.get("remove", [])
     if not isinstance(wanted, list) or not all(isinstance(text, str) for text in wanted):
         line = layer.lines.get(("remove",))
-        message = 'must be a list of dotted paths, such as ["call_centre.pools.burmese"]'
+        message = _('must be a list of dotted paths, such as ["call_centre.pools.burmese"]')
         return [Problem(layer.name, line, "remove", shown(wanted), message)]
     if wanted and "extends" not in layer.data:
         line = layer.lines.get(("remove",))
-        message = "nothing can be removed where no other file is extended: leave it out"
+        message = _("nothing can be removed where no other file is extended: leave it out")
         return [Problem(layer.name, line, "remove", shown(wanted), message)]
     for i, text in enumerate(wanted):
         path = split_key(text)
@@ -335,10 +350,8 @@ def _remove(data: dict[str, Any], layer: Layer) -> list[Problem]:
             continue
         line = layer.lines.get(("remove", i))
         known = [dotted((*path[:-1], key)) for key in table] if isinstance(table, dict) else []
-        message = (
-            "the file that this one extends has no such entry of a table"
-            f"{did_you_mean(text, known)}"
-        )
+        message = _("the file that this one extends has no such entry of a table")
+        message += did_you_mean(text, known)
         problems.append(Problem(layer.name, line, f"remove.{i}", shown(text), message))
     return problems
 
@@ -360,7 +373,7 @@ def _override(text: str, data: Mapping[str, Any]) -> Layer | Problem:
     key, equals, written = text.partition("=")
     path = split_key(key)
     if not equals or not path:
-        return Problem(name, None, "", None, "write --set dotted.path=value")
+        return Problem(name, None, "", None, _("write --set dotted.path=value"))
     inherited = with_inherited_units(data)
     unknown = _unknown_path(path, inherited)
     if unknown:
@@ -368,10 +381,13 @@ def _override(text: str, data: Mapping[str, Any]) -> Layer | Problem:
     value = parsed_value(written.strip())
     there = entry(inherited, path)
     if _is_empty(value) and isinstance(there, Mapping):
-        message = "an empty table changes nothing: set single values in it"
+        message = _("an empty table changes nothing: set single values in it")
         if there:
             removed = dotted((*path, next(iter(there))))
-            message += f', or take entries away by remove = ["{removed}"] in a file that extends'
+            message = _(
+                "an empty table changes nothing: set single values in it, or take entries away by "
+                'remove = ["{entry}"] in a file that extends'
+            ).format(entry=removed)
         return Problem(name, None, "", None, message)
     settings = _nested(inherited, path, value)
     if path[0] not in ABOUT_ITSELF and isinstance(data.get("sources", {}), Mapping):
@@ -401,10 +417,10 @@ def schema_at(data: Mapping[str, Any], key: str, name: str) -> Mapping[str, Any]
     Raises ScenarioError, in which `name` says who asked, if nothing can be set there.
     """
     path, inherited = split_key(key), with_inherited_units(data)
-    unknown = _unknown_path(path, inherited) if path else "write a dotted path"
+    unknown = _unknown_path(path, inherited) if path else _("write a dotted path")
     node = schema_node(path, inherited)
     if unknown or node is None:
-        message = unknown or f"there is no {key}"
+        message = unknown or _("there is no {key}").format(key=key)
         raise ScenarioError([Problem(name, None, "", None, message)])
     return node
 
@@ -432,18 +448,23 @@ def _unknown_path(path: tuple[str, ...], data: Mapping[str, Any]) -> str | None:
         node = schema_node(path[:i], data) or {}
         if isinstance(here, list):
             if not key.isdecimal() or int(key) >= len(here):
-                return f"{before} is a list of {len(here)}: its items are 0 to {len(here) - 1}"
+                return _("{list} is a list of {n}: its items are 0 to {last}").format(
+                    list=before, n=len(here), last=len(here) - 1
+                )
             here = here[int(key)]
             continue
         if here is not None and not isinstance(here, Mapping):
-            return f"{before} is {shown(here)}, not a table: set it whole"
+            return _("{key} is {value}, not a table: set it whole").format(
+                key=before, value=shown(here)
+            )
         fixed = node.get("properties")
         known = list(fixed or here or ())
         is_new_entry = fixed is None and i == len(path) - 1
         if key not in known and not is_new_entry:
             near = [dotted((*path[:i], name)) for name in known]
-            return f"there is no {dotted(path[: i + 1])}" + (
-                did_you_mean(dotted(path[: i + 1]), near) or f": choose one of {', '.join(near)}"
+            return _("there is no {key}").format(key=dotted(path[: i + 1])) + (
+                did_you_mean(dotted(path[: i + 1]), near)
+                or _(": choose one of {keys}").format(keys=", ".join(near))
             )
         here = here.get(key) if here else None
     return None
@@ -549,11 +570,13 @@ def _idle_patterns(layer: Layer, data: Mapping[str, Any]) -> Iterator[Problem]:
         if any(_matches(keys, path) for path in paths):
             continue
         line = layer.lines.get((table, pattern))
-        near = did_you_mean(pattern, map(dotted, paths)) or ": a value's dotted path is meant"
+        near = did_you_mean(pattern, map(dotted, paths)) or _(": a value's dotted path is meant")
         if isinstance(entry(whole, keys), Mapping):
-            near = f"; did you mean {pattern}.*, or {pattern}.** with the tables in it?"
+            near = _("; did you mean {key}.*, or {key}.** with the tables in it?").format(
+                key=pattern
+            )
         key = dotted((table, pattern))
-        yield Problem(layer.name, line, key, None, f"matches no value{near}")
+        yield Problem(layer.name, line, key, None, _("matches no value") + near)
 
 
 def _own_patterns(layer: Layer) -> Iterator[tuple[str, str]]:
@@ -706,20 +729,24 @@ def _wrong_ranges(layers: Sequence[Layer], data: Mapping[str, Any]) -> Iterator[
 def _outside(found: Varied) -> str:
     low, high = found.range.low, found.range.high
     if found.range.relative:
-        right = "the ends are multiples of the value: low must not be above 1, nor high below 1"
+        right = _("the ends are multiples of the value: low must not be above 1, nor high below 1")
         return "" if low <= 1 <= high else right
     for path, value in found.values.items():
         if not low <= value <= high:
-            return f"{path} = {shown(value)} must lie in its range, between {low:g} and {high:g}"
+            return _("{key} = {value} must lie in its range, between {low:g} and {high:g}").format(
+                key=path, value=shown(value), low=low, high=high
+            )
         if found.whole and (low % 1 or high % 1):
-            return f"{path} is a whole number, so must be the ends of its range"
+            return _("{path} is a whole number, so must be the ends of its range").format(path=path)
     return ""
 
 
 def _of_no_number(pattern: str, data: Mapping[str, Any]) -> str:
     for path, value in leaf_values(_world(data)):
         if _matches(tuple(pattern.split(".")), split_key(path)) and not _is_number(value):
-            return f"{path} = {shown(value)} is no number: only numbers can have a range"
+            return _("{key} = {value} is no number: only numbers can have a range").format(
+                key=path, value=shown(value)
+            )
     return ""
 
 
