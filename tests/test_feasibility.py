@@ -641,5 +641,7 @@ def test_full_vaccinations_above_the_ceiling_are_named() -> None:
         },
         deliveries={"only": delivery(20)},
     )
-    with pytest.raises(AuditError, match=r"ceiling \(fully vaccinated\), date .*: expected at most"):
+    with pytest.raises(
+        AuditError, match=r"ceiling \(fully vaccinated\), date .*: expected at most"
+    ):
         check_conservation(tables, slower)
