@@ -178,7 +178,7 @@ def test_whole_numbers_are_shared_out_by_largest_remainders() -> None:
         ("agents<=nan", "agents<=nan: the bound must be a number"),
         ("agents<=", "agents<=: the bound must be a number"),
         ("agents<=-1", "agents<=-1: the bound must be at least 2, the smallest change in agents"),
-        ("agents<=1", "smallest step is 2 agents"),
+        ("agents<=1", "agents<=1: the bound must be at least 2"),
         ("interval", "none matters to the goal"),
         (" , ", "no lever is named"),
     ],
