@@ -7,6 +7,7 @@ without an error, in every test.
 
 from __future__ import annotations
 
+import http.client
 import json
 import re
 import shutil
@@ -336,6 +337,23 @@ def test_two_tabs_do_not_disturb_each_other(reader: Any, url: str, browser: Any)
     assert "desk.agents=3" in reader.inner_text("#answer")
     assert "desk.agents=6" in other.inner_text("#answer")
     other.close()
+
+
+def test_a_foreign_page_cannot_connect(url: str) -> None:
+    """The handshake of a WebSocket that another site's page would make is refused."""
+    address, port = url.removeprefix("http://").split(":")
+    for origin, status in (("http://evil.example", 403), (url, 101)):
+        connection = http.client.HTTPConnection(address, int(port), timeout=20)
+        headers = {
+            "Connection": "Upgrade",
+            "Upgrade": "websocket",
+            "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Key": "x3JJHMbDL1EzLkh9GBhXDw==",
+            "Origin": origin,
+        }
+        connection.request("GET", "/_stcore/stream", headers=headers)
+        assert connection.getresponse().status == status
+        connection.close()
 
 
 def test_the_scenario_of_these_tests_is_the_small_one() -> None:

@@ -96,8 +96,10 @@ def _get_ready() -> None:
 
     when_compiling(say_compiling)
     scenarios = serving().scenarios
-    name = next(iter(scenarios))
+    name, *others = scenarios
     answered(name, scenarios.load(Choice(name)), DEFAULT_SEED)
+    for name in others:
+        scenarios.title(name)
 
 
 def _need_streamlit() -> None:
@@ -158,8 +160,12 @@ _COLOURS = {
 
 def _run_server(script: Path, address: str, port: int) -> None:
     """Serve until Ctrl-C or SIGTERM."""
-    from streamlit import config
+    from streamlit import config, net_util
     from streamlit.web import bootstrap
+
+    # To judge whether a foreign page may connect, Streamlit would ask a server outside for this
+    # machine's address: nothing is asked of the outside here
+    net_util.get_external_ip = lambda: None
 
     options = {
         "server.address": address,

@@ -141,12 +141,25 @@ class Scenarios:
             raise ScenarioError([Problem("", None, "groups", None, message)])
         return found
 
+    def title(self, name: str) -> str:
+        """The title of one of them; its name where it cannot be read."""
+        path = self.files[name]
+        return _title(path, path.stat().st_mtime_ns if path.is_file() else 0)
+
     def upload(self, name: str, content: bytes) -> Upload:
         """A reader's own file, which can extend those that are offered."""
         return Upload(name, content, tuple(self.files.values()))
 
     def _stamps(self) -> tuple[int, ...]:
         return tuple(file.stat().st_mtime_ns for file in self.files.values() if file.is_file())
+
+
+@lru_cache(maxsize=256)
+def _title(file: Path, stamp: int) -> str:
+    try:
+        return load_scenario(file).title or file.stem
+    except ScenarioError:
+        return file.stem
 
 
 @lru_cache(maxsize=32)

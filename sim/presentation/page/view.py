@@ -171,10 +171,7 @@ def _seed(text: str, before: int) -> int:
 def _title(desk: Desk, name: str) -> str:
     if name == IMPORTED and desk.upload is not None:
         return desk.upload.name
-    try:
-        return named(desk.scenarios.load(Choice(name)).title)
-    except ScenarioError:
-        return name
+    return named(desk.scenarios.title(name))
 
 
 # The answer -----------------------------------------------------------------------------------
