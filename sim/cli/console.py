@@ -75,10 +75,10 @@ def with_precision(
     """The settings with a number of replications or a precision."""
     if precision and replications is not None:
         raise UserError(
-            "--precision finds the number of replications: give it or --replications, not both"
+            _("--precision finds the number of replications: give it or --replications, not both")
         )
     if most is not None and not precision:
-        raise UserError("--max-replications limits --precision, which is not given")
+        raise UserError(_("--max-replications limits --precision, which is not given"))
     if precision:
         return replace(base, precision=Precision.of(precision, most))
     if replications is not None:
@@ -90,11 +90,13 @@ def scheduler_address(executor: ExecutorName, scheduler: str | None) -> str | No
     """The address of the scheduler that does the work; None: this machine does it."""
     if executor == ExecutorName.dask and scheduler is None:
         raise UserError(
-            "--executor dask needs --scheduler ADDRESS, as `dask scheduler` prints it: for "
-            "example tcp://127.0.0.1:8786"
+            _(
+                "--executor dask needs --scheduler ADDRESS, as `dask scheduler` prints "
+                "it: for example tcp://127.0.0.1:8786"
+            )
         )
     if executor == ExecutorName.local and scheduler is not None:
-        raise UserError("--scheduler needs --executor dask")
+        raise UserError(_("--scheduler needs --executor dask"))
     return scheduler
 
 
@@ -102,8 +104,9 @@ def amount_of_work(settings: RunSettings, world: Scenario) -> tuple[str, int | N
     """What there is to simulate, in words and in days (None: nobody knows)."""
     days = settings.days(world)
     if settings.precision:
-        return f"{days} days until precise enough", None
-    return f"{settings.replications:,} x {days} days", days * settings.replications
+        return _("{days} days until precise enough").format(days=days), None
+    text = _("{n:,} x {days} days").format(n=settings.replications, days=days)
+    return text, days * settings.replications
 
 
 def date_of(option: str, text: str | None) -> date | None:
@@ -112,7 +115,9 @@ def date_of(option: str, text: str | None) -> date | None:
         return None if text is None else date.fromisoformat(text)
     except ValueError:
         raise UserError(
-            f"{option} {text}: not a date; write it as YYYY-MM-DD, for example 2021-08-14"
+            _("{option} {text}: not a date; write it as YYYY-MM-DD, for example 2021-08-14").format(
+                option=option, text=text
+            )
         ) from None
 
 
@@ -135,7 +140,11 @@ def print_pictures(paths: Sequence[Path]) -> None:
     from sim.presentation import figures, fonts
 
     if figures.language_is_missing():
-        say(f"the pictures are in English: no font can write Thai (Debian has {fonts.ADVICE})")
+        say(
+            _("the pictures are in English: no font can write Thai (Debian has {package})").format(
+                package=fonts.ADVICE
+            )
+        )
 
 
 def print_json(data: dict[str, Any]) -> None:
@@ -242,10 +251,17 @@ def _bar(text: str, total: int | None) -> Iterator[Callable[[int], None]]:
     known: list[ProgressColumn] = [
         TextColumn("{task.percentage:3.0f} %"),
         TimeRemainingColumn(),
-        TextColumn("left"),
+        TextColumn(_("left")),
     ]
-    unknown: list[ProgressColumn] = [TextColumn("{task.completed:,.0f} days"), TimeElapsedColumn()]
-    columns = (TextColumn(f"Simulating {text}"), BarColumn(), *(known if total else unknown))
+    unknown: list[ProgressColumn] = [
+        TextColumn(_("{days} days").format(days="{task.completed:,.0f}")),
+        TimeElapsedColumn(),
+    ]
+    columns = (
+        TextColumn(_("Simulating {what}").format(what=text)),
+        BarColumn(),
+        *(known if total else unknown),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=total)
         begun = False
@@ -275,7 +291,7 @@ def errors_reported() -> Iterator[None]:
         raise typer.Exit(0) from None
     except (Exception, KeyboardInterrupt) as error:
         if _interrupted or isinstance(error, KeyboardInterrupt):
-            say("; ".join(["interrupted", *(_notes(error) or ["nothing was kept"])]))
+            say("; ".join([_("interrupted"), *(_notes(error) or [_("nothing was kept")])]))
             raise typer.Exit(128 + (_interrupted or signal.SIGINT)) from None
         code, message = _explain(error)
         say("\n".join([message, *_notes(error)]))
@@ -298,9 +314,11 @@ def _explain(error: Exception) -> tuple[int, str]:
 
     if isinstance(error, AuditError):
         return 3, (
-            f"the audit failed, so there is no result: {error}\n"
-            "Something in the simulated campaign does not add up: an error in vaxsim itself. "
-            f"Please report it with the scenario file; {TRACEBACK}=1 shows where it happened."
+            _(
+                "the audit failed, so there is no result: {error}\nSomething in the "
+                "simulated campaign does not add up: an error in vaxsim itself. Please "
+                "report it with the scenario file; {variable}=1 shows where it happened."
+            ).format(error=error, variable=TRACEBACK)
         )
     if isinstance(error, UserError | ScenarioError | SettingsError | RunError | ClusterError):
         return 2, str(error)
@@ -310,20 +328,24 @@ def _explain(error: Exception) -> tuple[int, str]:
         import tempfile
 
         return 2, (
-            f"{error.strerror}, perhaps for temporary files in {tempfile.gettempdir()} "
-            "(the environment variable TMPDIR names another folder)"
+            _(
+                "{reason}, perhaps for temporary files in {folder} (the environment "
+                "variable TMPDIR names another folder)"
+            ).format(reason=error.strerror, folder=tempfile.gettempdir())
         )
     if isinstance(error, MemoryError):
-        return 1, "not enough memory: try fewer --workers"
+        return 1, _("not enough memory: try fewer --workers")
     return 1, (
-        f"an error in vaxsim itself: {type(error).__name__}: {error}\n"
-        f"Please report it with the scenario file; {TRACEBACK}=1 shows where it happened."
+        _(
+            "an error in vaxsim itself: {kind}: {error}\nPlease report it with the "
+            "scenario file; {variable}=1 shows where it happened."
+        ).format(kind=type(error).__name__, error=error, variable=TRACEBACK)
     )
 
 
 def say_compiling() -> None:
     """Say that compiling takes a while."""
-    say("compiling, for up to a minute; later runs find it done")
+    say(_("compiling, for up to a minute; later runs find it done"))
 
 
 def say(message: str) -> None:

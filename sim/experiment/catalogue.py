@@ -21,6 +21,7 @@ from sim.experiment.results import (
 from sim.experiment.run_writer import being_written, kept_replications
 from sim.experiment.study import open_study
 from sim.experiment.sweep import read_sweep
+from sim.language import _
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ _KINDS: dict[str, Callable[[Path], RunState | StudyState]] = {
 def results_in(folder: Path) -> Iterator[RunState | StudyState | RunError]:
     """Runs and studies in a folder, by name; an error for each that cannot be read."""
     if not folder.is_dir():
-        raise RunError(f"there is no folder {folder}")
+        raise RunError(_("there is no folder {folder}").format(folder=folder))
     for path in sorted(folder.iterdir()):
         for manifest, state in _KINDS.items():
             try:
@@ -154,7 +155,9 @@ def results_in(folder: Path) -> Iterator[RunState | StudyState | RunError]:
             except RunError as error:
                 yield error
             except (KeyError, TypeError, ValueError, StopIteration):
-                yield RunError(f"{path / manifest} is damaged")
+                yield RunError(_("{path} is damaged").format(path=path / manifest))
             except OSError as error:
-                yield RunError(f"{path} cannot be read: {error.strerror}")
+                yield RunError(
+                    _("{path} cannot be read: {reason}").format(path=path, reason=error.strerror)
+                )
                 break

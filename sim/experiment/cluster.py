@@ -17,6 +17,7 @@ from sim.experiment.crews import AHEAD, ClusterError, OnDays, WorkersLostError
 from sim.experiment.packing import Packed, pack
 from sim.experiment.replications import Task, replicate
 from sim.experiment.settings import RunSettings
+from sim.language import _
 from sim.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -54,8 +55,10 @@ class Cluster:
             elif type(error).__name__ == "KilledWorker":
                 packed.set_exception(
                     WorkersLostError(
-                        f"workers of {self._address} have ended again and again, perhaps for want "
-                        f"of memory, while at work on replication {task.replication}"
+                        _(
+                            "workers of {address} have ended again and again, perhaps for want of "
+                            "memory, while at work on replication {replication}"
+                        ).format(address=self._address, replication=task.replication)
                     )
                 )
             else:
@@ -77,7 +80,7 @@ class Cluster:
         self._on_days(days)
 
     def _gone(self) -> ClusterError:
-        return ClusterError(f"the scheduler {self._address} has gone")
+        return ClusterError(_("the scheduler {address} has gone").format(address=self._address))
 
     def close(self) -> None:
         """Cancel what is not done, and leave."""
@@ -90,7 +93,7 @@ def _connected(address: str) -> Client:
         from distributed import Client
     except ImportError:
         raise ClusterError(
-            "--executor dask needs dask.distributed: pip install 'vaxsim[cluster]'"
+            _("--executor dask needs dask.distributed: pip install 'vaxsim[cluster]'")
         ) from None
     for name in [
         name for name in logging.root.manager.loggerDict if name.startswith("distributed")
@@ -100,10 +103,12 @@ def _connected(address: str) -> Client:
         asyncio.run(_greet(address))
         return Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:  # TimeoutError is an OSError
-        reason = str(error) if isinstance(error, ValueError) else "no answer"
+        reason = str(error) if isinstance(error, ValueError) else _("no answer")
         raise ClusterError(
-            f"--scheduler {address} cannot be reached ({reason}); "
-            "it should be like tcp://127.0.0.1:8786, as `dask scheduler` prints it"
+            _(
+                "--scheduler {address} cannot be reached ({reason}); it should be like "
+                "tcp://127.0.0.1:8786, as `dask scheduler` prints it"
+            ).format(address=address, reason=reason)
         ) from None
 
 
@@ -122,17 +127,25 @@ def _checked(client: Client, address: str) -> int:
         client.wait_for_workers(1, timeout=CONNECT_SECONDS)
     except TimeoutError:
         raise ClusterError(
-            f"the scheduler {address} has no workers: start some with `dask worker {address}`"
+            _(
+                "the scheduler {address} has no workers: start some with `dask worker {address}`"
+            ).format(address=address)
         ) from None
     try:
         versions: dict[str, str] = client.run(_version)
     except Exception as error:
         raise ClusterError(
-            f"the workers of {address} cannot import vaxsim ({error}): install it there too"
+            _(
+                "the workers of {address} cannot import vaxsim ({error}): install it there too"
+            ).format(address=address, error=error)
         ) from None
     for worker, version in versions.items():
         if version != __version__:
-            raise ClusterError(f"worker {worker} has vaxsim {version}, not {__version__}")
+            raise ClusterError(
+                _("worker {worker} has vaxsim {version}, not {this_version}").format(
+                    worker=worker, version=version, this_version=__version__
+                )
+            )
     threads: dict[str, int] = client.nthreads()
     return sum(threads.values())
 

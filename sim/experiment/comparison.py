@@ -46,6 +46,7 @@ from sim.experiment.statistics import (
     mean_interval,
     paired_difference,
 )
+from sim.language import _
 from sim.model.records import REASONS
 from sim.scenario import Scenario, dotted
 from sim.scenario_errors import shown
@@ -204,25 +205,30 @@ def comparison(runs: Mapping[str, Run], replications: int | None = None) -> Comp
 def check_comparable(settings: Mapping[str, RunSettings], replications: int | None = None) -> None:
     """Raise SettingsError for runs that do not have the same people on the same days."""
     if len(settings) < 2:
-        raise SettingsError("a comparison needs two scenarios or more")
+        raise SettingsError(_("a comparison needs two scenarios or more"))
     base, first = next(iter(settings.items()))
     for name, each in settings.items():
         if each.seed != first.seed:
             raise SettingsError(
-                f"{base} has seed {first.seed} and {name} has seed {each.seed}: only with one seed "
-                "do the same people have the same luck; simulate one of them again with the seed "
-                "of the other"
+                _(
+                    "{base} has seed {base_seed} and {name} has seed {seed}: only with one "
+                    "seed do the same people have the same luck; simulate one of them again "
+                    "with the seed of the other"
+                ).format(base=base, base_seed=first.seed, name=name, seed=each.seed)
             )
         if each.until != first.until:
-            ends = [s.until.isoformat() if s.until else "the horizon" for s in (first, each)]
+            ends = [s.until.isoformat() if s.until else _("the horizon") for s in (first, each)]
             raise SettingsError(
-                f"{base} is simulated to {ends[0]} and {name} to {ends[1]}: simulate one of them "
-                "again with the --until of the other"
+                _(
+                    "{base} is simulated to {base_end} and {name} to {end}: simulate one of "
+                    "them again with the --until of the other"
+                ).format(base=base, base_end=ends[0], name=name, end=ends[1])
             )
         if replications is not None and each.replications < replications:
             raise SettingsError(
-                f"{name} has {counted(each.replications)}, fewer than the {replications:,} "
-                "to be compared"
+                _("{name} has {replications}, fewer than the {wanted:,} to be compared").format(
+                    name=name, replications=counted(each.replications), wanted=replications
+                )
             )
 
 
@@ -287,8 +293,10 @@ def side_of(path: str | Path, overrides: Sequence[str] = ()) -> Run | Source:
         return Source.of(path, overrides)
     if overrides:
         raise SettingsError(
-            f"--set changes scenarios that are to be run, and {path} is a finished run: "
-            "give its scenario file instead"
+            _(
+                "--set changes scenarios that are to be run, and {path} is a finished "
+                "run: give its scenario file instead"
+            ).format(path=path)
         )
     return open_run(path)
 
@@ -309,10 +317,18 @@ def settings_for(
     like = runs[0].settings if runs else RunSettings()
     for run in runs:
         if seed not in (None, run.settings.seed):
-            raise SettingsError(f"{run.folder} has seed {run.settings.seed} and not {seed}")
+            raise SettingsError(
+                _("{folder} has seed {seed} and not {wanted}").format(
+                    folder=run.folder, seed=run.settings.seed, wanted=seed
+                )
+            )
         if until not in (None, run.settings.until):
-            end = run.settings.until or "the horizon"
-            raise SettingsError(f"{run.folder} is simulated to {end} and not to {until}")
+            end = run.settings.until or _("the horizon")
+            raise SettingsError(
+                _("{folder} is simulated to {end} and not to {until}").format(
+                    folder=run.folder, end=end, until=until
+                )
+            )
     return RunSettings(
         like.seed if seed is None else seed,
         engine=engine,
@@ -344,7 +360,11 @@ def plan_comparison(
             wanted.check_against(side.scenario)
             folder = root / default_folder(side.name, side.scenario, wanted)
             if any(isinstance(each, Order) and each.folder == folder for each in named.values()):
-                raise SettingsError(f"{side.name} is given twice: a comparison needs two scenarios")
+                raise SettingsError(
+                    _("{name} is given twice: a comparison needs two scenarios").format(
+                        name=side.name
+                    )
+                )
             named[_new(name, named)] = Order(side.scenario, wanted, folder, side.data)
         else:
             named[_new(name, named)] = side
@@ -387,7 +407,7 @@ def read_comparison(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         found = None
     if not isinstance(found, dict) or not isinstance(found.get("runs"), dict):
-        raise RunError(f"{path} is damaged: remove it, or name another --out")
+        raise RunError(_("{path} is damaged: remove it, or name another --out").format(path=path))
     return found
 
 
@@ -404,7 +424,11 @@ def open_comparison(folder: Path) -> Comparison:
         places = [place, folder / "runs" / place.name, folder.parent / place.name]
         run = open_run(next((path for path in places if path.is_dir()), place))
         if {**identity, "replications": 0} != {**_identity_of(run), "replications": 0}:
-            raise RunError(f"{run.folder} is another run than the one compared in {folder}")
+            raise RunError(
+                _("{run} is another run than the one compared in {folder}").format(
+                    run=run.folder, folder=folder
+                )
+            )
         runs[name] = run
     return comparison(runs, manifest["replications"])
 
@@ -417,7 +441,11 @@ def _check_comparison_folder(folder: Path, identity: Mapping[str, Any]) -> None:
     found = read_comparison(folder)
     # as text, since the order of the runs matters
     if json_text({key: found.get(key) for key in identity}) != json_text(identity):
-        raise RunError(f"{folder} holds another comparison: name another folder with --out")
+        raise RunError(
+            _("{folder} holds another comparison: name another folder with --out").format(
+                folder=folder
+            )
+        )
 
 
 # What changed ---------------------------------------------------------------------------------

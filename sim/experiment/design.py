@@ -24,6 +24,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from sim.experiment.settings import DEFAULT_MAX_POINTS, SettingsError
+from sim.language import _
 from sim.scenario_files import parsed_value, schema_at
 
 DESIGNS = ("grid", "lhs", "sobol")
@@ -96,8 +97,10 @@ def read_factor(text: str, data: Mapping[str, Any]) -> Factor:
     path, equals, values = text.partition("=")
     if not (equals and path.strip() and values.strip()):
         raise DesignError(
-            f"--vary {text}: write PATH=VALUES, for example call_centre.lines=60:120:20 "
-            "or call_centre.lines=60,90"
+            _(
+                "--vary {text}: write PATH=VALUES, for example "
+                "call_centre.lines=60:120:20 or call_centre.lines=60,90"
+            ).format(text=text)
         )
     return factor(path.strip(), values.strip(), data)
 
@@ -132,11 +135,11 @@ def _kinds(node: Mapping[str, Any]) -> Iterator[str]:
 
 def _with_levels(path: str, levels: Sequence[Any]) -> Factor:
     if not levels:
-        raise DesignError(f"--vary {path}: no values are given")
+        raise DesignError(_("--vary {path}: no values are given").format(path=path))
     texts = [toml(level) for level in levels]
     if len(set(texts)) < len(texts):
         twice = next(text for text in texts if texts.count(text) > 1)
-        raise DesignError(f"--vary {path}: {twice} is given twice")
+        raise DesignError(_("--vary {path}: {twice} is given twice").format(path=path, twice=twice))
     return Factor(path, tuple(levels))
 
 
@@ -155,7 +158,11 @@ def _split(path: str, text: str) -> list[str]:
         else:
             items[-1] += sign
     if not all(item.strip() for item in items):
-        raise DesignError(f"--vary {path}={text}: a value is missing beside a comma")
+        raise DesignError(
+            _("--vary {path}={text}: a value is missing beside a comma").format(
+                path=path, text=text
+            )
+        )
     return [item.strip() for item in items]
 
 
@@ -169,13 +176,23 @@ def _numbers(path: str, text: str, integer: bool) -> Factor:
     if len(numbers) not in (2, 3) or not all(
         number.is_finite() and abs(number.adjusted()) <= 30 for number in numbers
     ):
-        raise DesignError(f"{name}: a range is FIRST:LAST:STEP, for example 20:120:20")
+        raise DesignError(
+            _("{what}: a range is FIRST:LAST:STEP, for example 20:120:20").format(what=name)
+        )
     if len(numbers) == 2:
         low, high = numbers
         if low >= high:
-            raise DesignError(f"{name}: the range is empty, {low} is not below {high}")
+            raise DesignError(
+                _("{what}: the range is empty, {low} is not below {high}").format(
+                    what=name, low=low, high=high
+                )
+            )
         if integer and (low % 1 or high % 1):
-            raise DesignError(f"{name}: {path} is a whole number, so must be the ends of its range")
+            raise DesignError(
+                _("{what}: {path} is a whole number, so must be the ends of its range").format(
+                    what=name, path=path
+                )
+            )
         return Factor(path, low=float(low), high=float(high), integer=integer)
     first, last, step = numbers
     levels = [first + step * i for i in range(_count(name, first, last, step))]
@@ -190,7 +207,9 @@ def _dates(path: str, text: str) -> Factor:
         (step,) = (int(part) for part in parts[2:])
     except ValueError:
         raise DesignError(
-            f"{name}: a range of dates is FIRST:LAST:DAYS, for example 2021-06-01:2021-06-29:7"
+            _(
+                "{what}: a range of dates is FIRST:LAST:DAYS, for example 2021-06-01:2021-06-29:7"
+            ).format(what=name)
         ) from None
     number = _count(name, Decimal(0), Decimal((last - first).days), Decimal(step))
     return Factor(path, tuple(first + timedelta(days=step * i) for i in range(number)))
@@ -199,14 +218,20 @@ def _dates(path: str, text: str) -> Factor:
 def _count(name: str, first: Decimal, last: Decimal, step: Decimal) -> int:
     """Number of values of a stepped range."""
     if step == 0:
-        raise DesignError(f"{name}: with a step of 0 the range never ends")
+        raise DesignError(_("{what}: with a step of 0 the range never ends").format(what=name))
     if (last - first) * step < 0:
         raise DesignError(
-            f"{name}: the range is empty, its last value is not reached with a step of {step}"
+            _(
+                "{what}: the range is empty, its last value is not reached with a step of {step}"
+            ).format(what=name, step=step)
         )
     number = math.floor((last - first) / step) + 1
     if number > _LARGEST_RANGE:
-        raise DesignError(f"{name}: a range of {number:,} values is too long: take a larger step")
+        raise DesignError(
+            _("{what}: a range of {number:,} values is too long: take a larger step").format(
+                what=name, number=number
+            )
+        )
     return number
 
 
@@ -237,27 +262,35 @@ def make_design(
     Raises DesignError where the design cannot be, or has more than `max_points` points.
     """
     if kind not in DESIGNS:
-        raise DesignError(f"--design must be one of {', '.join(DESIGNS)}, not {kind}")
+        raise DesignError(
+            _("--design must be one of {designs}, not {kind}").format(
+                designs=", ".join(DESIGNS), kind=kind
+            )
+        )
     if not factors:
-        raise DesignError("a sweep needs a factor: name one or more with --vary PATH=VALUES")
+        raise DesignError(_("a sweep needs a factor: name one or more with --vary PATH=VALUES"))
     paths = [factor.path for factor in factors]
     for path in paths:
         if paths.count(path) > 1:
-            raise DesignError(f"--vary {path} is given twice: give all its values at once")
+            raise DesignError(
+                _("--vary {path} is given twice: give all its values at once").format(path=path)
+            )
     if kind == "grid":
         if points is not None:
             raise DesignError(
-                "--points is for --design lhs or sobol; a grid has every combination of values"
+                _("--points is for --design lhs or sobol; a grid has every combination of values")
             )
         for factor in factors:
             if factor.is_range:
                 raise DesignError(
-                    f"--vary {factor.path}={factor.low:g}:{factor.high:g}: a grid needs a step "
-                    "(FIRST:LAST:STEP); --design lhs or sobol takes the whole range"
+                    _(
+                        "--vary {path}={low:g}:{high:g}: a grid needs a step (FIRST:LAST:STEP); "
+                        "--design lhs or sobol takes the whole range"
+                    ).format(path=factor.path, low=factor.low, high=factor.high)
                 )
         sizes = [len(factor.levels) for factor in factors]
         product = " x ".join(f"{size:,}" for size in sizes)
-        what = f"the grid of {product}" if sizes[1:] else "the grid"
+        what = _("the grid of {product}").format(product=product) if sizes[1:] else _("the grid")
         _check_size(what, math.prod(sizes), max_points)
         chosen = tuple(itertools.product(*(factor.levels for factor in factors)))
     else:
@@ -275,16 +308,18 @@ def _drawn(
     """Points of the unit cube: one row a point."""
     number = POINTS_PER_FACTOR * dimensions if points is None else points
     if number < 1:
-        raise DesignError(f"--points must be at least 1, not {number}")
+        raise DesignError(_("--points must be at least 1, not {number}").format(number=number))
     if kind == "sobol":
         power = math.ceil(math.log2(number))
         if points is not None and points != 2**power:
             raise DesignError(
-                f"--points {points:,}: a Sobol' design is balanced for 2, 4, 8, 16, ... points; "
-                f"take {2**power:,}"
+                _(
+                    "--points {points:,}: a Sobol' design is balanced for 2, 4, 8, 16, ... "
+                    "points; take {better:,}"
+                ).format(points=points, better=2**power)
             )
         number = 2**power
-    _check_size("the design", number, max_points)
+    _check_size(_("the design"), number, max_points)
     from scipy.stats import qmc
 
     if kind == "lhs":
@@ -295,6 +330,9 @@ def _drawn(
 def _check_size(what: str, number: int, max_points: int) -> None:
     if number > max_points:
         raise DesignError(
-            f"{what} has {number:,} points, more than the {max_points:,} allowed: take fewer "
-            f"values, a --design with fewer --points, or allow them with --max-points {number}"
+            _(
+                "{what} has {number:,} points, more than the {max_points:,} allowed: "
+                "take fewer values, a --design with fewer --points, or allow them with "
+                "--max-points {number}"
+            ).format(what=what, number=number, max_points=max_points)
         )

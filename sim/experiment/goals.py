@@ -20,6 +20,7 @@ from typing import Literal
 from sim.experiment.coverage import Scope
 from sim.experiment.measures import known_measures, measure
 from sim.experiment.settings import RunSettings, SettingsError
+from sim.language import N_, _
 from sim.scenario import Scenario
 from sim.scenario_errors import did_you_mean
 
@@ -34,7 +35,7 @@ _FORM = re.compile(
     r"\s*(?P<measure>\w+)\s*(?P<comparison>>=|<=)\s*(?P<amount>[^\s%]+)\s*(?P<percent>%?)"
     r"(?:\s+by\s+(?P<by>\S+))?\s*"
 )
-_EXAMPLE = "write it as first_dose>=0.9 by 2021-08-14"
+_EXAMPLE = N_("write it as first_dose>=0.9 by 2021-08-14")
 
 
 class GoalError(SettingsError):
@@ -117,13 +118,19 @@ def read_goal(text: str, scenario: Scenario) -> Goal:
     """The goal that a text says. Raises GoalError with what would be right."""
     found = _FORM.fullmatch(text)
     if found is None:
-        raise GoalError(f"goal {text!r}: {_EXAMPLE}")
+        raise GoalError(_("goal {text!r}: {example}").format(text=text, example=_(_EXAMPLE)))
     name = found["measure"]
     known = [*COVERAGES, *known_measures(scenario)]
     if name not in known:
         raise GoalError(
-            f"goal {text!r}: there is no measure {name!r}{did_you_mean(name, known) or '.'} "
-            f"Measures: {', '.join(known)}"
+            _(
+                "goal {text!r}: there is no measure {name!r}{suggestion} Measures: {measures}"
+            ).format(
+                text=text,
+                name=name,
+                suggestion=did_you_mean(name, known) or ".",
+                measures=", ".join(known),
+            )
         )
     try:
         number = found["amount"].replace(",", "")
@@ -131,26 +138,44 @@ def read_goal(text: str, scenario: Scenario) -> Goal:
     except ValueError:
         amount = math.nan
     if not math.isfinite(amount):
-        raise GoalError(f"goal {text!r}: {found['amount']} is no number; {_EXAMPLE}")
+        raise GoalError(
+            _("goal {text!r}: {amount} is no number; {example}").format(
+                text=text, amount=found["amount"], example=_(_EXAMPLE)
+            )
+        )
     if name in COVERAGES and not 0 < amount <= 1:
         raise GoalError(
-            f"goal {text!r}: a coverage is a share above 0 and up to 1 (or 100%), not {amount:g}"
+            _(
+                "goal {text!r}: a coverage is a share above 0 and up to 1 (or 100%), not {amount:g}"
+            ).format(text=text, amount=amount)
         )
     comparison: Literal[">=", "<="] = ">=" if found["comparison"] == ">=" else "<="
     if name in COVERAGES and comparison == "<=":
-        raise GoalError(f"goal {text!r}: a coverage is to be reached: write {name}>={amount:g}")
+        raise GoalError(
+            _("goal {text!r}: a coverage is to be reached: write {name}>={amount:g}").format(
+                text=text, name=name, amount=amount
+            )
+        )
     campaign = scenario.campaign
     try:
         by = date.fromisoformat(found["by"]) if found["by"] else campaign.deadline
     except ValueError:
-        raise GoalError(f"goal {text!r}: {found['by']} is no date; {_EXAMPLE}") from None
+        raise GoalError(
+            _("goal {text!r}: {date} is no date; {example}").format(
+                text=text, date=found["by"], example=_(_EXAMPLE)
+            )
+        ) from None
     if not campaign.first_day <= by <= campaign.horizon:
         raise GoalError(
-            f"goal {text!r}: the date must lie between the campaign's first day "
-            f"({campaign.first_day}) and its horizon ({campaign.horizon})"
+            _(
+                "goal {text!r}: the date must lie between the campaign's first day "
+                "({first_day}) and its horizon ({horizon})"
+            ).format(text=text, first_day=campaign.first_day, horizon=campaign.horizon)
         )
     if name.endswith("_by_deadline") and by < campaign.deadline:
         raise GoalError(
-            f"goal {text!r}: {name} is not known before the deadline ({campaign.deadline})"
+            _("goal {text!r}: {name} is not known before the deadline ({deadline})").format(
+                text=text, name=name, deadline=campaign.deadline
+            )
         )
     return Goal(name, comparison, amount, by)

@@ -32,6 +32,7 @@ from sim.experiment.measures import estimates
 from sim.experiment.packing import TABLE_NAMES, frame_of, table_in
 from sim.experiment.settings import DEFAULT_REPLICATIONS, Precision, RunSettings
 from sim.experiment.statistics import Estimate
+from sim.language import _
 from sim.scenario import Scenario
 from sim.scenario_files import ScenarioError, scenario_from_data
 
@@ -151,7 +152,11 @@ class Run:
     def parts(self, name: str, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
         """A table part by part, each with all rows of at most 50 replications."""
         if name not in TABLE_NAMES:
-            raise RunError(f"there is no table {name!r}; a run has {', '.join(TABLE_NAMES)}")
+            raise RunError(
+                _("there is no table {name!r}; a run has {tables}").format(
+                    name=name, tables=", ".join(TABLE_NAMES)
+                )
+            )
         for part in self.manifest["parts"][name]:
             content = check_part(self.folder, part)
             yield frame_of(table_in(content, list(columns) if columns else None))
@@ -192,15 +197,29 @@ STUDY_MANIFEST = "study.json"
 def check_is_run(folder: Path) -> None:
     """Raise RunError for a folder that holds no run, finished or not."""
     if not folder.is_dir():
-        raise RunError(f"{folder} is no run: there is no such folder")
+        raise RunError(_("{folder} is no run: there is no such folder").format(folder=folder))
     if (folder / SWEEP_MANIFEST).is_file():
-        raise RunError(f"{folder} is no run but a sweep: its runs are in {folder / 'points'}")
+        raise RunError(
+            _("{folder} is no run but a sweep: its runs are in {points}").format(
+                folder=folder, points=folder / "points"
+            )
+        )
     if (folder / COMPARISON_MANIFEST).is_file():
-        raise RunError(f"{folder} is no run but a comparison: {COMPARISON_MANIFEST} names its runs")
+        raise RunError(
+            _("{folder} is no run but a comparison: {manifest} names its runs").format(
+                folder=folder, manifest=COMPARISON_MANIFEST
+            )
+        )
     if (folder / STUDY_MANIFEST).is_file():
-        raise RunError(f"{folder} is no run but a study: {command('show', folder)} shows it")
+        raise RunError(
+            _("{folder} is no run but a study: {command} shows it").format(
+                folder=folder, command=command("show", folder)
+            )
+        )
     if not (folder / MANIFEST).is_file():
-        raise RunError(f"{folder} is no run: it has no {MANIFEST}")
+        raise RunError(
+            _("{folder} is no run: it has no {manifest}").format(folder=folder, manifest=MANIFEST)
+        )
 
 
 def open_run(folder: str | Path) -> Run:
@@ -209,25 +228,41 @@ def open_run(folder: str | Path) -> Run:
     check_is_run(folder)
     manifest = read_manifest(folder)
     if not manifest.get("complete"):
-        raise RunError(f"{folder} holds an unfinished run: {command('run', folder)} finishes it")
+        raise RunError(
+            _("{folder} holds an unfinished run: {command} finishes it").format(
+                folder=folder, command=command("run", folder)
+            )
+        )
     for part in (part for parts in manifest["parts"].values() for part in parts):
         path = folder / part["file"]
         if not path.is_file():
-            raise RunError(f"{folder} is damaged: {part['file']} is missing")
+            raise RunError(
+                _("{folder} is damaged: {file} is missing").format(folder=folder, file=part["file"])
+            )
         if path.stat().st_size != part["bytes"]:
             raise RunError(
-                f"{folder} is damaged: {part['file']} has {path.stat().st_size:,} bytes "
-                f"instead of {part['bytes']:,}"
+                _("{folder} is damaged: {file} has {bytes:,} bytes instead of {expected:,}").format(
+                    folder=folder,
+                    file=part["file"],
+                    bytes=path.stat().st_size,
+                    expected=part["bytes"],
+                )
             )
     run = Run(folder, manifest)
     try:
-        _ = run.scenario, run.settings
+        run.scenario, run.settings  # noqa: B018 (read and checked)
     except (ScenarioError, ValueError) as error:
-        raise RunError(f"{folder} is damaged: its scenario cannot be used: {error}") from None
+        raise RunError(
+            _("{folder} is damaged: its scenario cannot be used: {error}").format(
+                folder=folder, error=error
+            )
+        ) from None
     edited = scenario_digest(run.scenario) != manifest["scenario_sha256"]
     if edited and manifest["vaxsim"] == __version__:  # another may resolve it otherwise
         raise RunError(
-            f"{folder} is damaged: the scenario in {MANIFEST} is not the one that was run"
+            _("{folder} is damaged: the scenario in {manifest} is not the one that was run").format(
+                folder=folder, manifest=MANIFEST
+            )
         )
     return run
 
@@ -250,11 +285,15 @@ def check_part(folder: Path, part: Mapping[str, Any]) -> bytes:
     try:
         content: bytes = path.read_bytes()
     except OSError as error:
-        raise RunError(f"{path} cannot be read: {error.strerror}") from None
+        raise RunError(
+            _("{path} cannot be read: {reason}").format(path=path, reason=error.strerror)
+        ) from None
     if hashlib.sha256(content).hexdigest() != part["sha256"]:
         raise RunError(
-            f"{path} is damaged: its content is not what the manifest says. "
-            "Simulate the run again with --fresh"
+            _(
+                "{path} is damaged: its content is not what the manifest says. Simulate "
+                "the run again with --fresh"
+            ).format(path=path)
         )
     return content
 
@@ -264,29 +303,52 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except OSError as error:
-        raise RunError(f"{folder / MANIFEST} cannot be read: {error.strerror}") from None
+        raise RunError(
+            _("{path} cannot be read: {reason}").format(
+                path=folder / MANIFEST, reason=error.strerror
+            )
+        ) from None
     except ValueError:
-        raise RunError(f"{folder / MANIFEST} is damaged: it is not JSON") from None
+        raise RunError(
+            _("{path} is damaged: it is not JSON").format(path=folder / MANIFEST)
+        ) from None
     if not isinstance(manifest, dict) or "format" not in manifest:
-        raise RunError(f"{folder / MANIFEST} is not the manifest of a vaxsim run")
+        raise RunError(
+            _("{path} is not the manifest of a vaxsim run").format(path=folder / MANIFEST)
+        )
     if manifest["format"] != FORMAT:
         raise RunError(
-            f"{folder} was written in format {manifest['format']} by vaxsim "
-            f"{manifest.get('vaxsim', '?')}; vaxsim {__version__} reads format {FORMAT}"
+            _(
+                "{folder} was written in format {written} by vaxsim {version}; vaxsim "
+                "{this_version} reads format {format}"
+            ).format(
+                folder=folder,
+                written=manifest["format"],
+                version=manifest.get("vaxsim", "?"),
+                this_version=__version__,
+                format=FORMAT,
+            )
         )
     missing = set(_NEEDED) - set(manifest)
     if missing:
-        raise RunError(f"{folder / MANIFEST} is damaged: without {', '.join(sorted(missing))}")
+        raise RunError(
+            _("{path} is damaged: without {keys}").format(
+                path=folder / MANIFEST, keys=", ".join(sorted(missing))
+            )
+        )
     untold = [name for name in TABLE_NAMES if not _tells_parts(manifest["parts"], name)]
     if untold:
         raise RunError(
-            f"{folder / MANIFEST} is damaged, or of another vaxsim: it does not tell the parts of "
-            f"{', '.join(untold)}"
+            _(
+                "{path} is damaged, or of another vaxsim: it does not tell the parts of {parts}"
+            ).format(path=folder / MANIFEST, parts=", ".join(untold))
         )
     try:
         settings_of(manifest)
     except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise RunError(f"{folder / MANIFEST} is damaged: {error}") from None
+        raise RunError(
+            _("{path} is damaged: {error}").format(path=folder / MANIFEST, error=error)
+        ) from None
     return manifest
 
 

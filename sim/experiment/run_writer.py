@@ -40,6 +40,7 @@ from sim.experiment.results import (
     scenario_data,
 )
 from sim.experiment.settings import RunSettings
+from sim.language import _, ngettext
 from sim.scenario import Scenario
 
 _UNFINISHED = "unfinished"
@@ -72,18 +73,29 @@ def finished_run(
         ):
             return None
         if not folder.is_dir():
-            raise RunError(f"{folder} is a file: name a folder for the results with --out")
+            raise RunError(
+                _("{folder} is a file: name a folder for the results with --out").format(
+                    folder=folder
+                )
+            )
     except OSError as error:
-        raise RunError(f"{folder} cannot be used: {error.strerror}") from None
+        raise RunError(
+            _("{folder} cannot be used: {reason}").format(folder=folder, reason=error.strerror)
+        ) from None
     if not (folder / MANIFEST).is_file():
-        raise RunError(f"{folder} holds other files: name a new folder for the results with --out")
+        raise RunError(
+            _("{folder} holds other files: name a new folder for the results with --out").format(
+                folder=folder
+            )
+        )
     found = read_manifest(folder)
     differing = _differences(found, identity(scenario, settings), fresh)
     if differing:
-        hint = " (--fresh replaces it)" if set(differing) == {"vaxsim"} else ""
+        hint = " " + _("(--fresh replaces it)") if set(differing) == {"vaxsim"} else ""
         raise RunError(
-            f"{folder} holds another run ({'; '.join(differing.values())}): "
-            f"name another folder with --out{hint}"
+            _(
+                "{folder} holds another run ({differences}): name another folder with --out{hint}"
+            ).format(folder=folder, differences="; ".join(differing.values()), hint=hint)
         )
     if fresh or not found["complete"]:
         return None
@@ -104,11 +116,13 @@ def _differences(
         differing = [key for key in differing if key != "vaxsim"]
     words = {}
     for key in differing:
-        words[key] = f"{key} {found.get(key)} and not {wanted[key]}"
+        words[key] = _("{key} {found} and not {asked}").format(
+            key=key, found=found.get(key), asked=wanted[key]
+        )
         if key == "scenario_sha256":
-            words[key] = "another scenario"
+            words[key] = _("another scenario")
         if key == "precision":
-            words[key] = "another --precision or --max-replications"
+            words[key] = _("another --precision or --max-replications")
     return words
 
 
@@ -154,8 +168,9 @@ class RunWriter:
         except OSError as error:
             self._release()
             raise RunError(
-                f"{self._folder} cannot be written: {error.strerror}. "
-                "Name another folder with --out"
+                _("{folder} cannot be written: {reason}. Name another folder with --out").format(
+                    folder=self._folder, reason=error.strerror
+                )
             ) from None
         return self
 
@@ -248,7 +263,9 @@ class RunWriter:
         except OSError as error:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
-            raise RunError(f"{path} cannot be written: {error.strerror}") from None
+            raise RunError(
+                _("{path} cannot be written: {reason}").format(path=path, reason=error.strerror)
+            ) from None
 
     # Beginning and end --------------------------------------------------------------------------
 
@@ -269,7 +286,11 @@ class RunWriter:
         """Take over what is there; notice what is damaged."""
         found = read_manifest(self._folder)
         if _differences(found, self._identity, fresh=False):
-            raise RunError(f"another process has just made another run in {self._folder}")
+            raise RunError(
+                _("another process has just made another run in {folder}").format(
+                    folder=self._folder
+                )
+            )
         self._manifest = found
         for parts in found["parts"].values():
             for part in parts:
@@ -280,7 +301,7 @@ class RunWriter:
             self._manifest["continued_with"] = [*others, here]
             self._write_manifest()
         for path in sorted((self._folder / _UNFINISHED).glob("*")):
-            number, _, digest = path.name.partition("-")
+            number, _dash, digest = path.name.partition("-")
             content = path.read_bytes()
             next_one = number.isdecimal() and int(number) == self.there
             if next_one and hashlib.sha256(content).hexdigest()[:16] == digest:
@@ -323,9 +344,12 @@ def measures_in(packed: Packed) -> dict[str, float]:
 
 def unfinished_text(folder: Path, there: int, settings: RunSettings) -> str:
     """How far an unfinished run is, in words."""
-    of = counted(there, None if settings.precision else settings.replications)
-    kept = "are" if of.endswith("s") else "is"
-    return f"{of} {kept} kept in {folder}; the same command goes on from there"
+    of = None if settings.precision else settings.replications
+    return ngettext(
+        "{replications} is kept in {folder}; the same command goes on from there",
+        "{replications} are kept in {folder}; the same command goes on from there",
+        there if of is None else of,
+    ).format(replications=counted(there, of), folder=folder)
 
 
 def kept_replications(folder: Path) -> int:
@@ -358,7 +382,7 @@ def locked(folder: Path) -> Any:
     if _try_lock(lock) and path.exists() and os.path.samestat(os.fstat(lock.fileno()), path.stat()):
         return lock
     lock.close()
-    raise RunError(f"another process is writing into {folder}")
+    raise RunError(_("another process is writing into {folder}").format(folder=folder))
 
 
 def _try_lock(file: Any) -> bool:

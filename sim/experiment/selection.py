@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.language import _
+
 Floats = NDArray[np.float64]
 
 
@@ -106,7 +108,11 @@ def select_best(
     `first` replications estimate variances; no alternative gets more than `most`.
     """
     if indifference <= 0:
-        raise ValueError(f"the indifference must be above zero, not {indifference:g}")
+        raise ValueError(
+            _("the indifference must be above zero, not {indifference:g}").format(
+                indifference=indifference
+            )
+        )
     if alternatives == 1:
         return Selection(0, True, (0,))
     left = list(range(alternatives))

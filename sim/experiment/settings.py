@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
+from sim.language import _
+
 if TYPE_CHECKING:
     from sim.scenario import Scenario
 
@@ -43,13 +45,17 @@ class Precision:
         for name, share in self.measures:
             if not 0 < share < 1:
                 raise SettingsError(
-                    f"precision of {name} must lie between 0 and 100 %, not at {100 * share:g} %"
+                    _(
+                        "precision of {name} must lie between 0 and 100 %, not at {percent:g} %"
+                    ).format(name=name, percent=100 * share)
                 )
         if not self.measures:
-            raise SettingsError("precision: of which measure?")
+            raise SettingsError(_("precision: of which measure?"))
         if not 3 <= self.at_most <= 10**6:
             raise SettingsError(
-                f"with a precision, at most 3 to 1,000,000 replications, not {self.at_most:,}"
+                _("with a precision, at most 3 to 1,000,000 replications, not {n:,}").format(
+                    n=self.at_most
+                )
             )
 
     @classmethod
@@ -63,7 +69,7 @@ class Precision:
                 share = float(number.encode("ascii")) / (100 if number != value.strip() else 1)
             except ValueError:
                 raise SettingsError(
-                    f"precision {text!r}: write it as 0.5% or MEASURE=0.5%"
+                    _("precision {text!r}: write it as 0.5% or MEASURE=0.5%").format(text=text)
                 ) from None
             for measure in (name.strip(),) if equals else DEFAULT_PRECISION_OF:
                 found[measure] = share
@@ -89,27 +95,37 @@ class RunSettings:
     def __post_init__(self) -> None:
         """Raise SettingsError for settings that no scenario allows."""
         if not 0 <= self.seed < 2**64:
-            raise SettingsError(f"seed must be between 0 and 2**64 - 1, not {self.seed}")
+            raise SettingsError(
+                _("seed must be between 0 and 2**64 - 1, not {seed}").format(seed=self.seed)
+            )
         if not 1 <= self.replications <= 10**6:
             raise SettingsError(
-                f"replications must be between 1 and 1,000,000, not {self.replications:,}"
+                _("replications must be between 1 and 1,000,000, not {n:,}").format(
+                    n=self.replications
+                )
             )
         if self.workers is not None and self.workers < 1:
-            raise SettingsError(f"workers must be at least 1, not {self.workers}")
+            raise SettingsError(_("workers must be at least 1, not {n}").format(n=self.workers))
 
     def check_against(self, scenario: Scenario) -> None:
         """Raise SettingsError for an unknown engine, or `until` outside the scenario's days."""
         from sim.engine import ENGINES
 
         if self.engine not in ENGINES:
-            raise SettingsError(f"engine must be one of {', '.join(ENGINES)}, not {self.engine!r}")
-        for name, _ in self.precision.measures if self.precision else ():
+            raise SettingsError(
+                _("engine must be one of {engines}, not {engine!r}").format(
+                    engines=", ".join(ENGINES), engine=self.engine
+                )
+            )
+        for name, _half_width in self.precision.measures if self.precision else ():
             _check_measure(name, scenario)
         campaign = scenario.campaign
         if self.until is not None and not campaign.first_day <= self.until <= campaign.horizon:
             raise SettingsError(
-                f"until must lie between the campaign's first day ({campaign.first_day}) and its "
-                f"horizon ({campaign.horizon}), not on {self.until}"
+                _(
+                    "until must lie between the campaign's first day ({first_day}) and its "
+                    "horizon ({horizon}), not on {day}"
+                ).format(first_day=campaign.first_day, horizon=campaign.horizon, day=self.until)
             )
 
     def days(self, scenario: Scenario) -> int:
@@ -134,7 +150,11 @@ def _check_measure(name: str, scenario: Scenario) -> None:
 
     known = known_measures(scenario)
     if name not in known:
-        raise SettingsError(f"precision: there is no measure {name!r}{did_you_mean(name, known)}")
+        raise SettingsError(
+            _("precision: there is no measure {name!r}{suggestion}").format(
+                name=name, suggestion=did_you_mean(name, known)
+            )
+        )
 
 
 def available_cores() -> int:

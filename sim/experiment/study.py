@@ -29,6 +29,7 @@ from sim.experiment.results import STUDY_MANIFEST, RunError, json_text, scenario
 from sim.experiment.run_writer import environment, locked
 from sim.experiment.settings import RunSettings
 from sim.experiment.sources import Source, check_folder, put, put_table, read_table
+from sim.language import _
 from sim.scenario import Scenario
 from sim.scenario_files import scenario_from_data
 
@@ -86,17 +87,31 @@ def open_study(folder: str | Path) -> Study:
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise RunError(f"{folder} is no study: it has no {STUDY_MANIFEST}") from None
+        raise RunError(
+            _("{folder} is no study: it has no {manifest}").format(
+                folder=folder, manifest=STUDY_MANIFEST
+            )
+        ) from None
     except OSError as error:
-        raise RunError(f"{path} cannot be read: {error.strerror}") from None
+        raise RunError(
+            _("{path} cannot be read: {reason}").format(path=path, reason=error.strerror)
+        ) from None
     except ValueError:
-        raise RunError(f"{path} is damaged: it is not JSON") from None
+        raise RunError(_("{path} is damaged: it is not JSON").format(path=path)) from None
     if not isinstance(manifest, dict) or not {"format", "kind", "answer"} <= set(manifest):
-        raise RunError(f"{path} is not the manifest of a study")
+        raise RunError(_("{path} is not the manifest of a study").format(path=path))
     if manifest["format"] != FORMAT:
         raise RunError(
-            f"{folder} was written in format {manifest['format']} by vaxsim "
-            f"{manifest.get('vaxsim', '?')}; vaxsim {__version__} reads format {FORMAT}"
+            _(
+                "{folder} was written in format {written} by vaxsim {version}; vaxsim "
+                "{this_version} reads format {format}"
+            ).format(
+                folder=folder,
+                written=manifest["format"],
+                version=manifest.get("vaxsim", "?"),
+                this_version=__version__,
+                format=FORMAT,
+            )
         )
     return Study(Path(folder), manifest)
 
@@ -146,13 +161,20 @@ class StudyPlan:
         if fresh:
             differing = [key for key in differing if key != "vaxsim"]
         if differing:
-            words = {"scenario_sha256": "another scenario", "question": "another question"}
+            words = {"scenario_sha256": _("another scenario"), "question": _("another question")}
             what = "; ".join(
-                words.get(key, f"{key} {there.manifest.get(key)} and not {asked[key]}")
+                words.get(
+                    key,
+                    _("{key} {found} and not {asked}").format(
+                        key=key, found=there.manifest.get(key), asked=asked[key]
+                    ),
+                )
                 for key in differing
             )
             raise RunError(
-                f"{self.folder} holds another study ({what}): name another folder with --out"
+                _("{folder} holds another study ({what}): name another folder with --out").format(
+                    folder=self.folder, what=what
+                )
             )
         return None if fresh else there
 
@@ -172,7 +194,9 @@ class StudyPlan:
             lock = locked(self.folder)
         except OSError as error:
             raise RunError(
-                f"{self.folder} cannot be written: {error.strerror}. Name another folder with --out"
+                _("{folder} cannot be written: {reason}. Name another folder with --out").format(
+                    folder=self.folder, reason=error.strerror
+                )
             ) from None
         try:
             yield

@@ -42,6 +42,7 @@ from sim.experiment.results import (
 from sim.experiment.runs import Order, carry_out_all
 from sim.experiment.settings import Precision, RunSettings, SettingsError
 from sim.experiment.sources import Source, check_folder, put, put_table, read_table
+from sim.language import _
 from sim.scenario import Scenario
 from sim.scenario_errors import ScenarioError, did_you_mean
 from sim.scenario_files import file_data, scenario_from_data
@@ -120,9 +121,13 @@ class Sweep:
         Raises RunError for an unknown measure.
         """
         if name not in self.measures:
-            raise RunError(f"there is no measure {name!r}{did_you_mean(name, self.measures)}")
+            raise RunError(
+                _("there is no measure {name!r}{suggestion}").format(
+                    name=name, suggestion=did_you_mean(name, self.measures)
+                )
+            )
         rows = []
-        for _, values in self.replications.groupby("point", sort=True)[name]:
+        for _point, values in self.replications.groupby("point", sort=True)[name]:
             found = estimate(name, values)
             numbers = (found.mean, found.low, found.high)
             rows.append((*(math.nan if x is None else x for x in numbers), found.n))
@@ -132,7 +137,11 @@ class Sweep:
     def run(self, point: int) -> Run:
         """The run of a point, with all its tables."""
         if point not in self.points.index:
-            raise RunError(f"there is no point {point}: the sweep has 0 to {len(self.points) - 1}")
+            raise RunError(
+                _("there is no point {point}: the sweep has 0 to {last}").format(
+                    point=point, last=len(self.points) - 1
+                )
+            )
         return open_run(_point_folder(self.folder, point))
 
     def _table(self, name: str) -> pd.DataFrame:
@@ -143,10 +152,18 @@ def open_sweep(folder: str | Path) -> Sweep:
     """A finished sweep from its folder. Raises RunError where there is none."""
     folder = Path(folder)
     if not (folder / SWEEP_MANIFEST).is_file():
-        raise RunError(f"{folder} is no sweep: it has no {SWEEP_MANIFEST}")
+        raise RunError(
+            _("{folder} is no sweep: it has no {manifest}").format(
+                folder=folder, manifest=SWEEP_MANIFEST
+            )
+        )
     manifest = read_sweep(folder)
     if not manifest["complete"]:
-        raise RunError(f"{folder} holds an unfinished sweep: give its command again to finish it")
+        raise RunError(
+            _("{folder} holds an unfinished sweep: give its command again to finish it").format(
+                folder=folder
+            )
+        )
     return Sweep(folder, manifest)
 
 
@@ -156,15 +173,25 @@ def read_sweep(folder: Path) -> dict[str, Any]:
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise RunError(f"{path} cannot be read: {error.strerror}") from None
+        raise RunError(
+            _("{path} cannot be read: {reason}").format(path=path, reason=error.strerror)
+        ) from None
     except ValueError:
-        raise RunError(f"{path} is damaged: it is not JSON") from None
+        raise RunError(_("{path} is damaged: it is not JSON").format(path=path)) from None
     if not isinstance(manifest, dict) or not {"format", "complete"} <= set(manifest):
-        raise RunError(f"{path} is not the manifest of a sweep")
+        raise RunError(_("{path} is not the manifest of a sweep").format(path=path))
     if manifest["format"] != FORMAT:
         raise RunError(
-            f"{folder} was written in format {manifest['format']} by vaxsim "
-            f"{manifest.get('vaxsim', '?')}; vaxsim {__version__} reads format {FORMAT}"
+            _(
+                "{folder} was written in format {written} by vaxsim {version}; vaxsim "
+                "{this_version} reads format {format}"
+            ).format(
+                folder=folder,
+                written=manifest["format"],
+                version=manifest.get("vaxsim", "?"),
+                this_version=__version__,
+                format=FORMAT,
+            )
         )
     return manifest
 
@@ -225,8 +252,10 @@ class SweepPlan:
             finished = sum((order.folder / "manifest.json").is_file() for order in self.orders)
             if finished:
                 error.add_note(
-                    f"points of the sweep begun or done: {finished:,} of {len(self.orders):,}; "
-                    "the same command goes on from there"
+                    _(
+                        "points of the sweep begun or done: {finished:,} of {points:,}; the same "
+                        "command goes on from there"
+                    ).format(finished=finished, points=len(self.orders))
                 )
             if not started and not any(self.folder.glob("points/*")):
                 (self.folder / SWEEP_MANIFEST).unlink(missing_ok=True)
@@ -234,12 +263,12 @@ class SweepPlan:
                     if folder.is_dir() and not any(folder.iterdir()):
                         folder.rmdir()
             raise
-        tables = self._tables([run for run, _ in made])
+        tables = self._tables([run for run, _seconds in made])
         manifest["tables"] = {name: put_table(self.folder, name, t) for name, t in tables.items()}
         if self.settings.precision:
             manifest["imprecise"] = [
                 point
-                for point, (run, _) in enumerate(made)
+                for point, (run, _seconds) in enumerate(made)
                 if run.manifest["precision_reached_with"] is None
             ]
         manifest["complete"] = True
@@ -252,17 +281,23 @@ class SweepPlan:
             differing = [key for key in differing if key != "vaxsim"]
         if differing:
             words = {
-                "scenario_sha256": "another scenario",
-                "design": "other points",
-                "precision": "another --precision or --max-replications",
+                "scenario_sha256": _("another scenario"),
+                "design": _("other points"),
+                "precision": _("another --precision or --max-replications"),
             }
             what = (
-                words.get(key, f"{key} {found.get(key)} and not {self.identity[key]}")
+                words.get(
+                    key,
+                    _("{key} {found} and not {asked}").format(
+                        key=key, found=found.get(key), asked=self.identity[key]
+                    ),
+                )
                 for key in differing
             )
             raise RunError(
-                f"{self.folder} holds another sweep ({'; '.join(what)}): "
-                "name another folder with --out"
+                _("{folder} holds another sweep ({what}): name another folder with --out").format(
+                    folder=self.folder, what="; ".join(what)
+                )
             )
 
     def _tables(self, runs: Sequence[Run]) -> dict[str, pd.DataFrame]:
@@ -295,13 +330,14 @@ def plan_sweep(
         except (ScenarioError, SettingsError) as error:
             values = ", ".join(f"{path} = {v}" for path, v in _plain(design.values(point)).items())
             problems.append(
-                f"point {point} ({values}) cannot be:\n  " + f"{error}".replace("\n", "\n  ")
+                _("point {point} ({values}) cannot be:").format(point=point, values=values)
+                + f"\n{error}".replace("\n", "\n  ")
             )
     if problems:
         more = len(problems) - _PROBLEMS_SHOWN
         raise SettingsError(
             "\n".join(problems[:_PROBLEMS_SHOWN])
-            + (f"\nand {more:,} more points" if more > 0 else "")
+            + ("\n" + _("and {more:,} more points").format(more=more) if more > 0 else "")
         )
     folder = out or _default_folder(source, design, settings)
     orders = tuple(

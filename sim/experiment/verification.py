@@ -16,6 +16,7 @@ from sim.experiment.results import REPLICATIONS_PER_PART, Run, check_part
 from sim.experiment.run_writer import environment, part_of
 from sim.experiment.settings import SettingsError
 from sim.experiment.work import do_work
+from sim.language import _
 
 
 @dataclass(frozen=True)
@@ -69,18 +70,26 @@ def chosen_replications(text: str | None, replications: int) -> list[int]:
         numbers = [int(number) for number in text.split(",") if number.strip()]
     except ValueError:
         raise SettingsError(
-            f"replications {text!r}: write their numbers as 0,3,7 or how many as 3"
+            _("replications {text!r}: write their numbers as 0,3,7 or how many as 3").format(
+                text=text
+            )
         ) from None
     if "," in text:
         wrong = [number for number in numbers if not 0 <= number < replications]
         if wrong or not numbers:
             raise SettingsError(
-                f"replications {text!r}: the run has replications 0 to {replications - 1}"
+                _("replications {text!r}: the run has replications 0 to {last}").format(
+                    text=text, last=replications - 1
+                )
             )
         return sorted(set(numbers))
     n = numbers[0] if numbers else 0
     if not 1 <= n <= replications:
-        raise SettingsError(f"replications: 1 to {replications:,} can be verified, not {n:,}")
+        raise SettingsError(
+            _("replications: 1 to {replications:,} can be verified, not {n:,}").format(
+                replications=replications, n=n
+            )
+        )
     return sorted({round(k * (replications - 1) / max(n - 1, 1)) for k in range(n)})
 
 

@@ -24,6 +24,7 @@ from sim.experiment.crews import (
 from sim.experiment.packing import Packed
 from sim.experiment.replications import Task
 from sim.experiment.settings import available_cores
+from sim.language import _
 
 TaskT = TypeVar("TaskT", bound=Task)
 
@@ -142,8 +143,10 @@ def _note_loss(given: deque[_Given[TaskT]]) -> None:
             each.losses += 1
     if given[0].losses > LOSSES_ALLOWED:
         raise WorkersLostError(
-            f"replication {given[0].task.replication} has ended its worker {given[0].losses} "
-            "times, perhaps for want of memory: try fewer --workers"
+            _(
+                "replication {replication} has ended its worker {losses} times, perhaps "
+                "for want of memory: try fewer --workers"
+            ).format(replication=given[0].task.replication, losses=given[0].losses)
         )
 
 
