@@ -30,6 +30,7 @@ from sim.cli.options import (
     Workers,
 )
 from sim.experiment.settings import DEFAULT_SEED, RunSettings
+from sim.language import _
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,7 +86,7 @@ def carry_out(
     if pictures:
         print_pictures(pictures)
     if there_before:
-        print("This study had been made before; --fresh makes it again.")
+        print(_("This study had been made before; --fresh makes it again."))
 
 
 def goal(

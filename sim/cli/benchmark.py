@@ -11,6 +11,7 @@ import typer
 
 from sim.cli.console import UserError, errors_reported, print_json, read_scenario, say
 from sim.cli.options import Json
+from sim.language import _
 
 
 def bench(
@@ -37,15 +38,19 @@ def bench(
         from sim.experiment.benchmark import SECTIONS, Benchmark, machine
         from sim.presentation.benchmark_table import benchmark_data, benchmark_text
 
-        world, _ = read_scenario(scenario, None)
+        world, _raw = read_scenario(scenario, None)
         for section in only or []:
             if section not in SECTIONS:
-                raise UserError(f"--only {section}: choose from {', '.join(SECTIONS)}")
+                raise UserError(
+                    _("--only {section}: choose from {sections}").format(
+                        section=section, sections=", ".join(SECTIONS)
+                    )
+                )
         here, figures = machine(), []
         for figure in Benchmark(world, scenario, quick, _sizes(growth)).figures(only or []):
             figures.append(figure)
             if sys.stderr.isatty():
-                say(f"{figure.what}: measured")
+                say(_("{what}: measured").format(what=figure.what))
         if as_json:
             print_json(benchmark_data(figures, here))
         else:
@@ -56,5 +61,9 @@ def _sizes(text: str) -> list[int]:
     """Whole numbers from 1 to 100, in order."""
     numbers = [int(part) for part in text.split(",") if re.fullmatch("[0-9]{1,3}", part.strip())]
     if len(numbers) != text.count(",") + 1 or not all(1 <= n <= 100 for n in numbers):
-        raise UserError(f"--growth {text}: write whole numbers from 1 to 100, such as 1,3,10")
+        raise UserError(
+            _("--growth {text}: write whole numbers from 1 to 100, such as 1,3,10").format(
+                text=text
+            )
+        )
     return sorted(set(numbers))

@@ -27,6 +27,7 @@ from sim.cli.options import (
     Workers,
     folder_named,
 )
+from sim.language import _
 
 
 def show(
@@ -63,7 +64,11 @@ def show(
             raise RunError("\n".join(damage))
         done = open_run(folder) if state.complete else None
         if audit and done is None:
-            raise RunError(f"{folder} is not finished: what is audited is a finished run")
+            raise RunError(
+                _("{folder} is not finished: what is audited is a finished run").format(
+                    folder=folder
+                )
+            )
         if audit and done and not as_json:
             print(audit_text(done))
             return

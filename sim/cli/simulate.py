@@ -49,6 +49,7 @@ from sim.experiment.settings import (
     RunSettings,
 )
 from sim.experiment.worker_start import start_loading_workers
+from sim.language import _
 
 if TYPE_CHECKING:
     from sim.scenario import Scenario
@@ -137,7 +138,7 @@ def run(
                 print(precision_text(result))
             print(audit_line(result))
             if not simulated:
-                print("This run had been made before; --fresh makes it again.")
+                print(_("This run had been made before; --fresh makes it again."))
 
 
 def _ceiling_line(world: Scenario) -> str:
@@ -209,8 +210,10 @@ def sweep(
         measures = sweep_view.chosen_measures(measure, source.scenario)
         spanned = sweep_view.chosen_axes(axes and axes.split(","), chosen)
         plan = plan_sweep(source, chosen, settings, out)
-        times = "until precise enough" if settings.precision else f"x {settings.replications:,}"
-        amount = f"{len(plan.orders):,} points {times}"
+        amount = _("{points:,} points x {n:,}")
+        if settings.precision:
+            amount = _("{points:,} points until precise enough")
+        amount = amount.format(points=len(plan.orders), n=settings.replications)
         with progress(amount, None if settings.precision else plan.days) as on_days:
             found, simulated = plan.carry_out(fresh, on_days, say_compiling)
         pictures = save_figures(
@@ -228,7 +231,7 @@ def sweep(
             print(sweep_view.sweep_text(found, measures))
             print_pictures(pictures)
             if not simulated:
-                print("This sweep had been made before; --fresh makes it again.")
+                print(_("This sweep had been made before; --fresh makes it again."))
 
 
 def compare(
@@ -277,7 +280,9 @@ def compare(
             scheduler_address(executor, scheduler),
         )  # fmt: skip
         plan = plan_comparison(sides, settings, replications, out)
-        amount = f"{len(plan.orders):,} scenarios x {plan.replications:,}"
+        amount = _("{scenarios:,} scenarios x {n:,}").format(
+            scenarios=len(plan.orders), n=plan.replications
+        )
         with progress(amount, plan.days) as on_days:
             found = plan.carry_out(fresh, on_days, say_compiling)
         pictures = save_figures(comparison_view.pictures(found), plan.folder / "pictures")
@@ -291,5 +296,5 @@ def compare(
             )
         else:
             print(comparison_view.comparison_text(found))
-            print(f"\nResults: {plan.folder}")
+            print("\n" + _("Results: {folder}").format(folder=plan.folder))
             print_pictures(pictures)

@@ -24,6 +24,7 @@ from sim.cli.options import (
     Workers,
 )
 from sim.experiment.settings import DEFAULT_ENGINE, DEFAULT_SEED, RunSettings
+from sim.language import _
 
 
 def sensitivity(
@@ -73,7 +74,7 @@ def sensitivity(
         settings.check_against(world)
         question = make_question(source.data, measures, samples, replications, seed)
         plan = StudyPlan("sensitivity", source, settings, question.as_json(), out)
-        what = f"{len(question.factors)} numbers within their ranges"
+        what = _("{n} numbers within their ranges").format(n=len(question.factors))
         carry_out(plan, lambda trials: find(question, trials), what, fresh, as_json)
 
 
@@ -122,7 +123,7 @@ def risk(
         carry_out(
             plan,
             lambda trials: find(question, settings, trials),
-            f"{simulations:,} x {days} days",
+            _("{n:,} x {days} days").format(n=simulations, days=days),
             fresh,
             as_json,
             simulations * days,

@@ -32,6 +32,7 @@ from sim.cli.options import (
     Workers,
 )
 from sim.experiment.settings import DEFAULT_ENGINE, DEFAULT_SEED, RunSettings
+from sim.language import _
 
 if TYPE_CHECKING:
     from sim.experiment.validation import Case
@@ -90,11 +91,13 @@ def validate(
             return
         if not (scenarios / "textbook.toml").is_file():
             raise UserError(
-                f"{scenarios} has no textbook.toml: name the folder scenarios/validation of the "
-                "project with --scenarios"
+                _(
+                    "{folder} has no textbook.toml: name the folder scenarios/validation of "
+                    "the project with --scenarios"
+                ).format(folder=scenarios)
             )
         settings = RunSettings(seed=seed, workers=workers)
-        with progress(f"{len(cases)} cases", None) as on_days:
+        with progress(_("{n} cases").format(n=len(cases)), None) as on_days:
             judged = simulate(
                 cases, scenarios, settings, engine.value, quick, replications, on_days,
                 say_compiling,
@@ -167,7 +170,7 @@ def backtest(
         carry_out(
             plan,
             lambda trials: find(question, seed, trials),
-            "fits and forecasts",
+            _("fits and forecasts"),
             fresh,
             as_json,
         )
@@ -181,6 +184,10 @@ def _chosen(names: list[str]) -> list[Case]:
     cases = {case.name: case for case in all_cases()}
     for name in names:
         if name not in cases:
-            near = did_you_mean(name, cases) or "; --list shows all"
-            raise UserError(f"--case {name}: there is no such case{near}")
+            near = did_you_mean(name, cases) or _("; --list shows all")
+            raise UserError(
+                _("--case {name}: there is no such case{suggestion}").format(
+                    name=name, suggestion=near
+                )
+            )
     return [cases[name] for name in dict.fromkeys(names)] if names else list(cases.values())

@@ -38,6 +38,7 @@ from sim.experiment.run_speed import (
     memory_bytes,
 )
 from sim.experiment.settings import DEFAULT_REPLICATIONS, available_cores
+from sim.language import _
 from sim.scenario import CallCentre, Scenario
 
 QUICK_GROWTH = (1, 3)
@@ -149,7 +150,7 @@ def cost_of(
         try:
             return process.submit(_cost, scenario, engine, times, repetitions, warm_up).result()
         except BrokenProcessPool:
-            raise MemoryError("the process was ended, probably for want of memory") from None
+            raise MemoryError(_("the process was ended, probably for want of memory")) from None
 
 
 def _cost(
@@ -210,27 +211,31 @@ def _replication(plan: Benchmark) -> Iterator[Figure]:
     """One replication, and its parts; the reference beside it."""
     name, people = "replication", plan.scenario.target
     cost = cost_of(plan.scenario, repetitions=5)
-    yield Figure(name, "one replication, one core (median of 5)", cost.seconds, "s", 0.5)
+    yield Figure(name, _("one replication, one core (median of 5)"), cost.seconds, "s", 0.5)
     calls_us = 1e6 * cost.calls_s / max(cost.attempts, 1)
-    yield Figure(name, f"a call attempt (of {cost.attempts:,}), inputs included", calls_us, "µs")
+    yield Figure(
+        name,
+        _("a call attempt (of {attempts:,}), inputs included").format(attempts=cost.attempts),
+        calls_us,
+        "µs",
+    )
     for what, number, limit in (
-        ("a patient at a station", cost.station_visits, 0.5),
-        ("a patient", cost.patients, None),
+        (_("a patient at a station (of {n:,}), statistics included"), cost.station_visits, 0.5),
+        (_("a patient (of {n:,}), statistics included"), cost.patients, None),
     ):
         value = 1e6 * cost.sessions_s / max(number, 1)
-        what = f"{what} (of {number:,}), statistics included"
-        yield Figure(name, what, value, "µs", limit)
+        yield Figure(name, what.format(n=number), value, "µs", limit)
     rest = cost.seconds - cost.call_engine_s - cost.sessions_s
-    what = f"everything else, a person (of {people:,})"
+    what = _("everything else, a person (of {people:,})").format(people=people)
     yield Figure(name, what, 1e6 * rest / people, "µs", 0.5)
     once = cost_of(plan.scenario, warm_up=False)
-    yield Figure(name, "peak memory of one replication", once.peak_bytes / MB, "MB", 500)
+    yield Figure(name, _("peak memory of one replication"), once.peak_bytes / MB, "MB", 500)
     if not plan.quick:
         reference = cost_of(plan.scenario, "reference")
-        yield Figure(name, "reference engine: one replication", reference.seconds, "s")
+        yield Figure(name, _("reference engine: one replication"), reference.seconds, "s")
         ratio = reference.seconds / cost.seconds
-        yield Figure(name, "reference over compiled", ratio, "times", 150, at_least=True)
-        what = "reference engine: peak memory"
+        yield Figure(name, _("reference over compiled"), ratio, "times", 150, at_least=True)
+        what = _("reference engine: peak memory")
         yield Figure(name, what, reference.peak_bytes / MB, "MB")
 
 
@@ -261,7 +266,9 @@ def overwhelmed(scenario: Scenario) -> Scenario:
 def _telephones(plan: Benchmark) -> Iterator[Figure]:
     """A call centre that is called many times for every call it can answer."""
     cost = cost_of(overwhelmed(plan.scenario))
-    what = f"a call attempt (of {cost.attempts:,}), inputs included: {OVERWHELMED_AGENTS} agents"
+    what = _("a call attempt (of {attempts:,}), inputs included: {agents} agents").format(
+        attempts=cost.attempts, agents=OVERWHELMED_AGENTS
+    )
     yield Figure("telephones", what, 1e6 * cost.calls_s / max(cost.attempts, 1), "µs", 0.1)
 
 
@@ -277,18 +284,22 @@ def _growth(plan: Benchmark) -> Iterator[Figure]:
         try:
             costs = [cost_of(plan.scenario, times=times) for _ in range(processes)]
         except MemoryError as error:
-            yield Figure(name, f"{label}: one replication", None, "s", note=str(error))
+            yield Figure(
+                name, _("{label}: one replication").format(label=label), None, "s", note=str(error)
+            )
             continue
         seconds = statistics.median(cost.seconds for cost in costs)
         peak = max(cost.peak_bytes for cost in costs)
         a_person = 1e6 * seconds / people
-        yield Figure(name, f"{label}: one replication", seconds, "s")
-        yield Figure(name, f"{label}: peak memory", peak / MB, "MB")
+        yield Figure(name, _("{label}: one replication").format(label=label), seconds, "s")
+        yield Figure(name, _("{label}: peak memory").format(label=label), peak / MB, "MB")
         if smallest is None:
             smallest = a_person
-            yield Figure(name, f"{label}: a person", a_person, "µs")
+            yield Figure(name, _("{label}: a person").format(label=label), a_person, "µs")
         else:
-            yield Figure(name, f"{label}: a person", a_person, "µs", 1.5 * smallest)
+            yield Figure(
+                name, _("{label}: a person").format(label=label), a_person, "µs", 1.5 * smallest
+            )
 
 
 def _experiments(plan: Benchmark) -> Iterator[Figure]:
@@ -296,22 +307,34 @@ def _experiments(plan: Benchmark) -> Iterator[Figure]:
     name, cores = "experiments", available_cores()
     one = cost_of_run(plan.scenario, 4 if plan.quick else 11, 1)
     every = plan.run_on_all_cores
-    yield Figure(name, "replications a minute, one core", one.per_minute, "")
-    yield Figure(name, f"replications a minute, all {cores} cores", every.per_minute, "")
+    yield Figure(name, _("replications a minute, one core"), one.per_minute, "")
+    yield Figure(
+        name,
+        _("replications a minute, all {cores} cores").format(cores=cores),
+        every.per_minute,
+        "",
+    )
     if cores > 1:
         efficiency = every.per_minute / (cores * one.per_minute)
-        what = f"efficiency on {cores} cores, start-up apart"
+        what = _("efficiency on {cores} cores, start-up apart").format(cores=cores)
         yield Figure(name, what, efficiency, "", 0.9, at_least=True)
-        what = f"{cores} processes that share nothing: efficiency (processor time)"
+        what = _("{cores} processes that share nothing: efficiency (processor time)").format(
+            cores=cores
+        )
         yield Figure(name, what, _efficiency_apart(plan, cores), "")
-    what = "1,000 replications (extrapolated from that rate)"
+    what = _("1,000 replications (extrapolated from that rate)")
     yield Figure(name, what, 1000 / every.per_minute, "min", 10)
-    yield Figure(name, f"start-up, until {cores} workers simulate", every.start_up_s, "s")
-    what = "checked, measured, packed, written: a replication"
+    yield Figure(
+        name,
+        _("start-up, until {cores} workers simulate").format(cores=cores),
+        every.start_up_s,
+        "s",
+    )
+    what = _("checked, measured, packed, written: a replication")
     yield Figure(name, what, 1000 * (one.seconds - one.simulating_s), "ms")
-    what = "collecting process: processor time a replication"
+    what = _("collecting process: processor time a replication")
     yield Figure(name, what, 1000 * every.parent_s, "ms")
-    yield Figure(name, "on disk, a replication", every.disk_bytes / 1000, "kB")
+    yield Figure(name, _("on disk, a replication"), every.disk_bytes / 1000, "kB")
     yield from _parent_memory(name, every)
 
 
@@ -326,10 +349,10 @@ def _efficiency_apart(plan: Benchmark, processes: int) -> float:
 
 def _parent_memory(name: str, run: RunCost) -> Iterator[Figure]:
     """The collecting process once the first part is surely written, and at the end."""
-    what = "collecting process: memory after {:,} replications"
+    what = _("collecting process: memory after {:,} replications")
     memory = dict(run.parent_memory)
     if not memory:
-        yield Figure(name, what.format(0), None, "MB", note="the system does not tell")
+        yield Figure(name, what.format(0), None, "MB", note=_("the system does not tell"))
         return
     written = REPLICATIONS_PER_PART + AHEAD * available_cores()
     early = next((n for n in sorted(memory) if n > written), None)
@@ -343,16 +366,16 @@ def _parent_memory(name: str, run: RunCost) -> Iterator[Figure]:
 def _cluster(plan: Benchmark) -> Iterator[Figure]:
     """The same on a dask scheduler with a worker a core, on this machine."""
     name, cores = "cluster", available_cores()
-    what = f"replications a minute, {cores} dask workers on this machine"
+    what = _("replications a minute, {cores} dask workers on this machine").format(cores=cores)
     if not cluster_installed():
-        yield Figure(name, what, None, "", note="needs the extra cluster")
+        yield Figure(name, what, None, "", note=_("needs the extra cluster"))
         return
     with dask_cluster(cores) as address:
         n = 5 * cores if plan.quick else REPLICATIONS_PER_PART
         cost = cost_of_run(plan.scenario, n, cores, address)
     yield Figure(name, what, cost.per_minute, "")
     share = cost.per_minute / plan.run_on_all_cores.per_minute
-    yield Figure(name, "dask's rate over that of this machine alone", share, "")
+    yield Figure(name, _("dask's rate over that of this machine alone"), share, "")
 
 
 def _commands(plan: Benchmark) -> Iterator[Figure]:
@@ -360,12 +383,14 @@ def _commands(plan: Benchmark) -> Iterator[Figure]:
     name = "commands"
     _command("--help")
     showing = statistics.median(_command("--help") for _ in range(5))
-    yield Figure(name, "vaxsim --help (median of 5)", showing, "s", 0.4)
+    yield Figure(name, _("vaxsim --help (median of 5)"), showing, "s", 0.4)
     with tempfile.TemporaryDirectory() as folder:
         run = ("run", str(plan.file.resolve()), "--out")
         _command(*run, f"{folder}/before", "--replications", "1")
         running = statistics.median(_command(*run, f"{folder}/{i}") for i in range(3))
-    what = f"vaxsim run {plan.file.name}: {DEFAULT_REPLICATIONS} replications (median of 3)"
+    what = _("vaxsim run {file}: {replications} replications (median of 3)").format(
+        file=plan.file.name, replications=DEFAULT_REPLICATIONS
+    )
     yield Figure(name, what, running, "s", 4)
 
 
@@ -374,7 +399,7 @@ def _first_run(plan: Benchmark) -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         run = ("run", str(plan.file.resolve()), "--out", folder + "/run", "--replications", "1")
         seconds = _command(*run, NUMBA_CACHE_DIR=folder)
-    what = f"vaxsim run {plan.file.name} --replications 1, nothing compiled yet"
+    what = _("vaxsim run {file} --replications 1, nothing compiled yet").format(file=plan.file.name)
     yield Figure("first_run", what, seconds, "s", 60)
 
 

@@ -7,18 +7,17 @@ from dataclasses import asdict
 from typing import Any
 
 from sim.experiment.benchmark import Figure
+from sim.language import _
 from sim.presentation.terminal import table
 
 
 def benchmark_text(figures: Sequence[Figure], machine: Mapping[str, Any]) -> str:
     """A row a figure: what, how much, the target and whether it is met."""
-    rows = [("", "", "", "target", "")]
+    rows = [("", "", "", _("target"), "")]
     rows += [(f.what, _number(f.value), f.unit, _target(f), _verdict(f)) for f in figures]
-    load = f"{machine['load']} on {machine['cores']} cores"
+    load = _("Load of the machine at the start: {load} on {cores} cores. {versions}")
     versions = ", ".join(f"{name} {machine[name]}" for name in ("python", "numpy", "numba"))
-    return "\n".join(
-        [*table(rows, "<><><"), f"Load of the machine at the start: {load}. {versions}"]
-    )
+    return "\n".join([*table(rows, "<><><"), load.format(**{**machine, "versions": versions})])
 
 
 def benchmark_data(figures: Sequence[Figure], machine: Mapping[str, Any]) -> dict[str, Any]:
@@ -36,10 +35,11 @@ def _number(value: float | None) -> str:
 def _target(figure: Figure) -> str:
     if figure.limit is None:
         return ""
-    return f"{'at least' if figure.at_least else 'at most'} {_number(figure.limit)}"
+    text = _("at least {number}") if figure.at_least else _("at most {number}")
+    return text.format(number=_number(figure.limit))
 
 
 def _verdict(figure: Figure) -> str:
     if figure.met is None:
         return figure.note
-    return "met" if figure.met else "missed"
+    return _("met") if figure.met else _("missed")

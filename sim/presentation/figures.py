@@ -60,7 +60,9 @@ def save_figures(figures: Iterable[tuple[str, Figure]], folder: Path) -> list[Pa
                     figure.savefig(path, metadata=metadata)
                 saved.append(path)
     except OSError as error:
-        raise RunError(f"{folder} cannot be written: {error.strerror}") from None
+        raise RunError(
+            _("{folder} cannot be written: {reason}").format(folder=folder, reason=error.strerror)
+        ) from None
     return saved
 
 

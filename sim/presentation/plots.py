@@ -345,5 +345,7 @@ def _dark(colour: str) -> bool:
 def _check_unit(run: Run, unit: str) -> None:
     if unit not in run.scenario.units:
         raise RunError(
-            f"there is no unit {unit!r} in this run: choose one of {', '.join(run.scenario.units)}"
+            _("there is no unit {unit!r} in this run: choose one of {units}").format(
+                unit=unit, units=", ".join(run.scenario.units)
+            )
         )

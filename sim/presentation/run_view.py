@@ -9,6 +9,7 @@ from sim.experiment.replications import counted
 from sim.experiment.results import Run, RunError, command, settings_of
 from sim.experiment.settings import Precision
 from sim.experiment.verification import Verification
+from sim.language import N_, _, named
 from sim.presentation.audit_view import audit_line
 from sim.presentation.terminal import table
 
@@ -21,24 +22,33 @@ def precision_text(run: Run) -> str | None:
     made, reached = run.settings.replications, run.manifest["precision_reached_with"]
     wanted = precision_words(precision)
     if reached is None:
-        return f"Precision ({wanted}): not reached with {counted(made)}."
-    return f"Precision ({wanted}): reached with {counted(reached)}, and kept up to all {made:,}."
+        return _("Precision ({precision}): not reached with {replications}.").format(
+            precision=wanted, replications=counted(made)
+        )
+    return _(
+        "Precision ({precision}): reached with {replications}, and kept up to all {made:,}."
+    ).format(precision=wanted, replications=counted(reached), made=made)
 
 
 def precision_words(precision: Precision) -> str:
     """Which measures, how precise."""
-    return ", ".join(f"{name} to {100 * share:g} %" for name, share in precision.measures)
+    return ", ".join(
+        _("{measure} to {percent:g} %").format(measure=name, percent=100 * share)
+        for name, share in precision.measures
+    )
 
 
 def standing(state: RunState | StudyState) -> str:
     """Finished, being written, or how far."""
     if state.complete:
-        return "finished"
+        return _("finished")
     if isinstance(state, StudyState):
-        there = f"{state.points_there:,} of {state.points:,} points"
+        there = _("{there:,} of {points:,} points").format(
+            there=state.points_there, points=state.points
+        )
     else:
         there = counted(state.there, state.wanted)
-    return there + (", being simulated now" if state.being_written else "")
+    return _("{there}, being simulated now").format(there=there) if state.being_written else there
 
 
 def state_text(state: RunState) -> str:
@@ -47,30 +57,36 @@ def state_text(state: RunState) -> str:
     settings = settings_of(manifest)
     libraries = ", ".join(f"{k} {v}" for k, v in manifest.get("libraries", {}).items())
     rows = [
-        ("title", manifest["title"]),
-        ("run", f"{state.folder}  ({standing(state)})"),
-        ("scenario", manifest["scenario_sha256"][:8]),
-        ("seed", str(settings.seed)),
-        ("engine", settings.engine),
-        ("begun", str(manifest.get("created_at", "?"))),
-        ("made with", f"vaxsim {manifest['vaxsim']}, Python {manifest.get('python', '?')}"),
+        (_("title"), named(manifest["title"])),
+        (_("run"), f"{state.folder}  ({standing(state)})"),
+        (_("scenario"), manifest["scenario_sha256"][:8]),
+        (_("seed"), str(settings.seed)),
+        (_("engine"), settings.engine),
+        (_("begun"), str(manifest.get("created_at", "?"))),
+        (
+            _("made with"),
+            f"vaxsim {manifest['vaxsim']}, Python {manifest.get('python', '?')}",
+        ),
         ("", libraries),
-        ("on", str(manifest.get("platform", "?"))),
-        ("tables", f"{state.bytes / 1e6:,.1f} MB"),
+        (_("on"), str(manifest.get("platform", "?"))),
+        (_("tables"), f"{state.bytes / 1e6:,.1f} MB"),
     ]
     if settings.until:
-        rows.insert(4, ("until", str(settings.until)))
+        rows.insert(4, (_("until"), str(settings.until)))
     lines = table(rows, "<<")
     if not state.complete and not state.being_written:
-        missing = "The precision asked for is not reached yet"
+        missing = _("The precision asked for is not reached yet")
         if state.wanted is not None:
             last = state.wanted - 1
-            missing = f"Replications {state.there:,} to {last:,} are missing"
+            missing = _("Replications {first:,} to {last:,} are missing").format(
+                first=state.there, last=last
+            )
             if state.there >= last:
-                missing = f"Replication {last:,} is missing"
+                missing = _("Replication {last:,} is missing").format(last=last)
             if state.there > last:
-                missing = "All replications are there, and not yet all tables"
-        lines += ["", f"{missing}: {command('run', state.folder)} goes on from there."]
+                missing = _("All replications are there, and not yet all tables")
+        go_on = _("{missing}: {command} goes on from there.")
+        lines += ["", go_on.format(missing=missing, command=command("run", state.folder))]
     return "\n".join(lines)
 
 
@@ -108,6 +124,13 @@ def study_state_data(state: StudyState) -> dict[str, object]:
     }
 
 
+_KINDS = (
+    N_("run"), N_("sweep"), N_("comparison"), N_("goal"), N_("staff"), N_("sensitivity"),
+    N_("risk"), N_("backtest"),
+)  # fmt: skip
+"""What results_text looks up in the catalog."""
+
+
 def results_text(states: Iterable[RunState | StudyState | RunError]) -> str:
     """A table of runs and studies, and below it those that cannot be read."""
     rows, errors = [], []
@@ -123,47 +146,71 @@ def results_text(states: Iterable[RunState | StudyState | RunError]) -> str:
         rows.append(
             (
                 state.folder.name,
-                state.kind,
+                _(state.kind),
                 "" if n is None else f"{n:,}",
                 str(seed),
                 begun[:16].replace("T", " "),
                 standing(state),
-                state.title,
+                named(state.title),
             )
         )
-    heading = ("folder", "kind", "replications", "seed", "begun", "state", "title")
-    lines = table([heading, *rows], "<<>><<<") if rows else ["no runs here"]
-    return "\n".join([*lines, *(f"  cannot be read: {error}" for error in errors)])
+    heading = (
+        _("folder"), _("kind"), _("replications"), _("seed"), _("begun"), _("state"), _("title"),
+    )  # fmt: skip
+    lines = table([heading, *rows], "<<>><<<") if rows else [_("no runs here")]
+    return "\n".join(
+        [*lines, *("  " + _("cannot be read: {error}").format(error=error) for error in errors)]
+    )
 
 
 def verification_text(run: Run, found: Verification) -> str:
     """Identical or not, where not, and with what each was made."""
     n, difference = len(found.replications), found.difference
-    of = f"{counted(n, run.settings.replications)} simulated again"
+    of = counted(n, run.settings.replications)
     if difference is None:
-        lines = [f"Identical: {of}, {found.rows:,} rows equal."]
+        same_again = _("Identical: {replications} simulated again, {rows:,} rows equal.")
+        lines = [same_again.format(replications=of, rows=found.rows)]
         if found.parts:
             same = found.parts - found.parts_with_other_bytes
-            lines.append(f"Of {found.parts:,} files made again, {same:,} have the same bytes.")
+            lines.append(
+                _("Of {files:,} files made again, {same:,} have the same bytes.").format(
+                    files=found.parts, same=same
+                )
+            )
         lines.append(audit_line(run))
     else:
         lines = [
-            f"Different: replication {difference.replication}, table {difference.table}, "
-            f"row {difference.row}, column {difference.column}: "
-            f"{_shown(difference.in_run)} in the run, {_shown(difference.now)} now."
+            _(
+                "Different: replication {replication}, table {table}, row {row}, column "
+                "{column}: {in_run} in the run, {now} now."
+            ).format(
+                replication=difference.replication,
+                table=difference.table,
+                row=difference.row,
+                column=difference.column,
+                in_run=_(_shown(difference.in_run)),
+                now=_(_shown(difference.now)),
+            )
         ]
     others = {key for key in found.now if found.then.get(key) != found.now[key]}
     if difference is None and not others:
-        return "\n".join([*lines, "Versions and platform are the same."])
-    rows = [("", "in the run", "here")] + [
-        (key, found.then.get(key, "?"), found.now[key] + ("  (differs)" if key in others else ""))
+        return "\n".join([*lines, _("Versions and platform are the same.")])
+    rows = [("", _("in the run"), _("here"))] + [
+        (
+            key,
+            found.then.get(key, "?"),
+            found.now[key] + ("  " + _("(differs)") if key in others else ""),
+        )
         for key in found.now
     ]
     return "\n".join([*lines, *table(rows, "<<<")])
 
 
+_NO_ROW = N_("no such row")
+
+
 def _shown(value: object) -> str:
-    return "no such row" if value is None else str(value)
+    return _NO_ROW if value is None else str(value)
 
 
 def verification_data(run: Run, found: Verification) -> dict[str, object]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sim.experiment.results import RunError
 from sim.experiment.study import Study
+from sim.language import _
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,7 +24,11 @@ KINDS = ("goal", "staff", "sensitivity", "risk", "backtest")
 
 def study_text(study: Study) -> str:
     """Sentence and tables."""
-    return f"{_view(study).text(study)}\n\nResults: {study.folder}  (seed {study.seed})"
+    return f"{_view(study).text(study)}\n\n{_where(study)}"
+
+
+def _where(study: Study) -> str:
+    return _("Results: {folder}  (seed {seed})").format(folder=study.folder, seed=study.seed)
 
 
 def study_data(study: Study) -> dict[str, Any]:
@@ -56,5 +61,9 @@ def save_pictures(study: Study) -> list[Path]:
 
 def _view(study: Study) -> Any:
     if study.kind not in KINDS:
-        raise RunError(f"{study.folder} holds a study of an unknown kind, {study.kind}")
+        raise RunError(
+            _("{folder} holds a study of an unknown kind, {kind}").format(
+                folder=study.folder, kind=study.kind
+            )
+        )
     return import_module(f"sim.presentation.{study.kind}_view")

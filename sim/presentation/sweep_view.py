@@ -44,7 +44,9 @@ def chosen_measures(names: Sequence[str] | None, scenario: Scenario) -> list[str
     for name in names or ():
         if name not in known:
             raise SettingsError(
-                f"--measure {name}: there is no such measure{did_you_mean(name, known)}"
+                _("--measure {name}: there is no such measure{suggestion}").format(
+                    name=name, suggestion=did_you_mean(name, known)
+                )
             )
     return list(dict.fromkeys(names or DEFAULT_MEASURES))
 
@@ -57,11 +59,15 @@ def chosen_axes(names: Sequence[str] | None, design: Design) -> list[str] | None
     names = [name.strip() for name in names]
     for name in names:
         if name not in paths:
-            raise SettingsError(f"--axes {name}: it is not varied; choose of {', '.join(paths)}")
+            raise SettingsError(
+                _("--axes {name}: it is not varied; choose of {paths}").format(
+                    name=name, paths=", ".join(paths)
+                )
+            )
     if len(names) != 2 or names[0] == names[1]:
-        raise SettingsError("--axes: name two factors, PATH,PATH, the horizontal one first")
+        raise SettingsError(_("--axes: name two factors, PATH,PATH, the horizontal one first"))
     if design.kind != "grid":
-        raise SettingsError("--axes is for a grid: points of other designs are no table")
+        raise SettingsError(_("--axes is for a grid: points of other designs are no table"))
     return names
 
 
