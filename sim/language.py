@@ -63,6 +63,13 @@ def speak(code: str) -> None:
     _of_process = code
 
 
+def speak_in_libraries() -> None:
+    """Have libraries that use gettext look up their texts in this catalog, too."""
+    gettext.bindtextdomain("vaxsim", str(_LOCALE))
+    gettext.textdomain("vaxsim")
+    os.environ["LANGUAGE"] = language()
+
+
 @contextlib.contextmanager
 def speaking(code: str) -> Iterator[None]:
     """Speak a language within this block of this thread. Raises KeyError for an unknown one."""

@@ -13,10 +13,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import typer
 from babel.messages.catalog import Catalog, Message
 from babel.messages.frontend import CommandLineInterface
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
+
+from sim.cli import app, with_help
+from sim.scenario import Scenario
 
 ROOT = Path(__file__).parent.parent
 PO = ROOT / "sim" / "locale" / "th" / "LC_MESSAGES" / "vaxsim.po"
@@ -33,14 +37,31 @@ _PLACEHOLDER = re.compile(r"\{(\w*)[^}]*\}")
 
 
 def extracted() -> Catalog:
-    """All texts of the program and the titles and names in its scenarios."""
+    """All texts of the program, its help, its schema, and titles and names in its scenarios."""
     with tempfile.TemporaryDirectory() as folder:
         pot = Path(folder, "messages.pot")
         options = ["-F", "pyproject.toml", "-k", "N_", "--add-location=file"]
         with contextlib.chdir(ROOT):  # so that paths in the catalog are relative
             CommandLineInterface().run(["pybabel", "-q", "extract", *options, "-o", str(pot), "."])
         with pot.open("rb") as file:
-            return read_po(file)
+            texts = read_po(file)
+    for text in dict.fromkeys([*_helps(), *_meanings(Scenario.model_json_schema())]):
+        texts.add(text)
+    return texts
+
+
+def _helps() -> Iterator[str]:
+    """Texts of `--help`."""
+    return (part.help for part in with_help(typer.main.get_command(app)))
+
+
+def _meanings(schema: object) -> Iterator[str]:
+    """What the fields of a scenario mean."""
+    if isinstance(schema, dict):
+        if isinstance(schema.get("description"), str):
+            yield schema["description"]
+        for below in schema.values():
+            yield from _meanings(below)
 
 
 def catalog() -> Catalog:

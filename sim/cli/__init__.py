@@ -6,7 +6,7 @@ import gc
 import inspect
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
 import typer
@@ -24,7 +24,7 @@ from sim.cli.simulate import compare, run, sweep
 from sim.cli.starters import new, trace
 from sim.cli.uncertainty import risk, sensitivity
 from sim.cli.validity import backtest, validate
-from sim.language import LANGUAGES, N_, of_locale, speak
+from sim.language import LANGUAGES, N_, _, language, of_locale, speak, speak_in_libraries
 
 app = typer.Typer(
     help="Simulates a vaccination campaign: call centre, appointments, units, deliveries.",
@@ -95,7 +95,33 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal without Unicode shows "?" and no traceback
             stream.reconfigure(errors="replace")
-    app(prog_name="vaxsim")
+    group = typer.main.get_command(app)
+    if language() != "en":
+        _translate(group)
+    group(prog_name="vaxsim")
+
+
+def with_help(group: Any) -> Iterator[Any]:
+    """The commands, arguments and options that have a help text."""
+    for command in (group, *group.commands.values()):
+        options = command.get_params(command.context_class(command))
+        yield from (part for part in (command, *options) if getattr(part, "help", None))
+
+
+def _translate(group: Any) -> None:
+    """Put all help texts into the language spoken."""
+    speak_in_libraries()
+    for part in with_help(group):
+        part.help = _(part.help)
+        # typer would shorten it by words, which Thai does not divide by spaces
+        part.short_help = part.help.partition("\n\n")[0]
+
+
+_OF_TYPER = (
+    N_("Arguments"), N_("Options"), N_("Commands"), N_("default: {default}"), N_("required"),
+    N_("Missing command."), N_("No such command {name!r}."),
+)  # fmt: skip
+"""What typer looks up in the catalog."""
 
 
 def _language_wanted(arguments: list[str]) -> str:

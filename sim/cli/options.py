@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from sim.experiment.settings import DEFAULT_MOST, DEFAULT_REPLICATIONS
+from sim.language import _
 
 
 class EngineName(StrEnum):
@@ -95,7 +96,7 @@ Until = Annotated[
 def folder_named(text: str) -> Path:
     """The folder that an option names; "" would mean the current one."""
     if not text.strip():
-        raise typer.BadParameter("name a folder")
+        raise typer.BadParameter(_("name a folder"))
     return Path(text)
 
 
