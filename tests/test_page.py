@@ -436,6 +436,9 @@ def test_the_language_changes_and_the_levers_stay(app: Any) -> None:
     assert not app.exception
     assert app.slider[0].value == 7
     assert 'lang="th"' in shown(app)
+    with speaking("th"):
+        assert app.slider[0].label == levers(small_scenario())[0].label
+        assert app.slider[0].label != "Agents, desk (thai, burmese)"
     assert "th" in app.query_params["lang"]
 
 

@@ -182,10 +182,9 @@ def _run_server(script: Path, address: str, port: int) -> None:
         "logger.level": "error",
         "logger.hideWelcomeMessage": True,
     }
-    config.get_config_options()
-    for section, colour in _COLOURS.items():  # where this Streamlit tells the two apart
-        if "primaryColor" in config.get_options_for_section(section):
-            options[f"{section}.primaryColor"] = colour
     flags = {name.replace(".", "_"): value for name, value in options.items()}
     bootstrap.load_config_options(flag_options=flags)
+    for section, colour in _COLOURS.items():  # where this Streamlit tells the two apart
+        if "primaryColor" in config.get_options_for_section(section):
+            config.set_option(f"{section}.primaryColor", colour)
     bootstrap.run(str(script), False, [], flags)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from sim.language import speaking
 from sim.presentation.page.ensemble import Ensemble
 from sim.presentation.page.levers import Lever, levers
 from sim.presentation.page.state import Choice, Scenarios, State
@@ -40,7 +41,11 @@ class Desk:
     """what an address asked for and cannot be"""
 
     def take(self, state: State) -> None:
-        """Show a state: all inputs begin anew."""
+        """Show a state, in its language: all inputs begin anew."""
+        with speaking(state.language):
+            self._take(state)
+
+    def _take(self, state: State) -> None:
         self.state, self.generation = state, self.generation + 1
         choice, self.values = state.choice, {}
         self.set_base(Choice(choice.scenario))

@@ -37,7 +37,7 @@ STYLE = """<style>
 .vx .bar{display:inline-block;height:.8em;vertical-align:baseline;border-radius:1px}
 .vx code{overflow-wrap:anywhere;color:inherit;background:rgba(128,128,128,.15)}
 .stMainBlockContainer{padding:2.2rem 2rem 3rem}
-.picture{max-width:60rem}.picture.narrow{display:none}
+.picture{max-width:46rem}.picture.narrow{display:none}
 @media (max-width:640px){.stMainBlockContainer{padding:3.2rem 1rem 3rem}
   .picture.wide{display:none}.picture.narrow{display:block}
   .vx .verdict{font-size:1.1rem}}

@@ -220,7 +220,7 @@ def _notice_newer_wishes() -> None:
 def _pin(desk: Desk) -> None:
     """Pin what is shown, or let go of what is pinned."""
     state = desk.state
-    columns = st.columns([1, 1, 1, 2])
+    columns = st.columns([1.2, 1.6, 1, 1.2])
     if columns[0].button(_("Pin this scenario"), disabled=state.pinned == state.choice):
         desk.pinned_upload = desk.upload
         desk.seen(pinned=state.choice)
