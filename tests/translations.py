@@ -94,7 +94,7 @@ def update() -> Catalog:
 def forms(message: Message) -> tuple[list[str], list[str]]:
     """The English forms of a message (singular, plural) and the Thai."""
     english = [message.id] if isinstance(message.id, str) else list(message.id)
-    thai = [message.string] if isinstance(message.string, str) else list(message.string)
+    thai = list(message.string) if isinstance(message.string, tuple) else [message.string or ""]
     return english, thai
 
 
