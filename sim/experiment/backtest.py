@@ -11,19 +11,17 @@ plausible points (the best ones, if their error is not much larger than the best
 and Binley, *Hydrological Processes* 6, 1992), each in several replications, which also draw late
 and short deliveries; members that miss the first window are left out again.
 
-Where a member stands on the last observed day differs from what was observed. That may be for good
-(people whom it does not have), or because it is early or late (doses that it has given are still to
-come). So it makes two forecasts, of equal weight: in one its error of that day stays, in the other
-it fades as exp(-days since / T). The value of the forecast is the mean of all.
+Each member goes on from the last observed day, by as many doses as it gives after it: how far it
+was from what was observed on that day stays. Doses that the file says are in store, beyond those
+that the model has, may be for second doses or on paper only: any share of them, from none to all,
+is as likely to be given.
 
-*Band.* 90 % of a mixture: each member plus an error of its curve. T and the variance of what is new
-in the error after some days are those of an Ornstein-Uhlenbeck process, by maximum likelihood from
-the errors of the fitted curve in the first window. An error that fades has a bound, which holds for
-the days that were fitted and need not hold later: so the variance is at least v x days since, with
-v the mean square by which the error changed between two observed days, over all pairs of them, per
-day between. Days are few, and numbers were fitted to them: so the variance is multiplied by n / d,
-and errors have Student's t distribution with d degrees of freedom, with n observed days after the
-first one and d = n less the numbers fitted.
+*Band.* 90 % of a mixture: each member plus an error of its curve. The error is a random walk whose
+drift was estimated (by fitting numbers) over the W days of the first window: after h days it has
+the variance v h (1 + h / W). v is the mean square by which the error changed between two observed
+days, over all pairs of them, per day between. Days are few, and numbers were fitted to them: so the
+variance is multiplied by n / d, and errors have Student's t distribution with d degrees of freedom,
+with n observed days after the first one and d = n less the numbers fitted.
 
 *Naive forecasts.* The rate of the last seven days continued, and the least-squares line through the
 observed days of the first window. Skill is the mean absolute error divided by theirs.
@@ -63,8 +61,9 @@ _MARGIN = 0.1
 _PLAUSIBLE, _PLAUSIBLE_ERROR = 10, 1.5
 """Points that the forecast uses at most, and their error as a multiple of the best."""
 _MEMBER_ERROR = 1.5
-_FASTEST, _SLOWEST = 1.0, 1000.0
-"""Days in which the error of the model may fade; after so long it as good as stays."""
+_RATE_DAYS, _LEAST_RATE_DAYS = 28, 7
+"""Days over which the rate of deliveries is taken (fewer hold one big delivery or none), and at
+least if the scenario has no delivery to go by."""
 _LEAST_DAYS = 4
 _LEAST_FREEDOM = 2
 _MOST_FITTED = 6
@@ -438,12 +437,16 @@ def _stock_known(
     weights = grown if sum(grown.values()) else totals
     after = question.calibrate.last + timedelta(days=1)
     stock = {
-        f"in_store_{vaccine}": _delivery(vaccine, after, excess * weight / sum(weights.values()))
+        f"in_store_{vaccine}": {
+            **_delivery(vaccine, after, excess * weight / sum(weights.values())),
+            "fraction_delivered": {"distribution": "uniform", "low": 0.0, "high": 1.0},
+        }
         for vaccine, weight in weights.items()
     }
     return stock, [
         f"By {day}, {sum(totals.values()):,.0f} doses had been allocated and {given:,.0f} given: "
-        f"{excess:,.0f} more lie in store than simulated, and are added when the forecast begins."
+        f"{excess:,.0f} more lie in store than simulated. From the day after the window on, any "
+        "share of them, from none to all, can be given."
     ]
 
 
@@ -461,12 +464,12 @@ def _continued(
         return {}, []
     days = sorted(known)
     start = end + timedelta(days=1)
-    if days and (days[-1] - days[0]).days >= 7:
+    if days and (days[-1] - days[0]).days >= (_RATE_DAYS if own else _LEAST_RATE_DAYS):
         weekly = (known[days[-1]] - known[days[0]]) / (days[-1] - days[0]).days * 7
         name, whence = f"known_{vaccine}", f"as allocated from {days[0]} to {days[-1]}"
     elif own:
-        since = own[-1][0] - timedelta(days=27)
-        weekly = sum(doses for arrives, _, doses in own if arrives >= since) / 4
+        since = own[-1][0] - timedelta(days=_RATE_DAYS - 1)
+        weekly = sum(doses for arrives, _, doses in own if arrives >= since) / (_RATE_DAYS / 7)
         name, whence = f"{own[-1][1]}_more", "the scenario's of the four weeks before"
         start = max(start, own[-1][0] + timedelta(days=7))
     else:
@@ -503,25 +506,43 @@ class _Forecast:
     members: int
     fitted: Floats
     """[2, observed days of the window], mean of the members"""
-    fading: Floats
-    """[2] days in which the error of the model falls to 1/e"""
     variance: Floats
-    """[2, days] of what is new in it"""
+    """[2, days] of the error of a member"""
     words: list[str]
 
 
 def _forecast(experiment: _Experiment, seed: int) -> _Forecast:
     """The forecast; it looks at nothing that was observed after the first window."""
-    question, window = experiment.question, experiment.window
+    question = experiment.question
     points = _fitted(experiment, question.data, seed)
-    plausible = [
+    plausible = _plausible(points)
+    data, words = _deliveries(experiment, points[0])
+    curves = experiment.curves(
+        data,
+        [point.shares for point in plausible],
+        question.replications,
+        question.predict.last,
+    )
+    return _continued_by(experiment, curves, points, words)
+
+
+def _plausible(points: Sequence[_Point]) -> list[_Point]:
+    """Of points, the best first, those that the forecast uses."""
+    return [
         point for point in points[:_PLAUSIBLE] if point.error <= _PLAUSIBLE_ERROR * points[0].error
     ]
-    data, words = _deliveries(experiment, points[0])
+
+
+def _continued_by(
+    experiment: _Experiment, curves: Floats, points: list[_Point], words: list[str]
+) -> _Forecast:
+    """What was observed, continued by curves of the plausible points.
+
+    `curves` are [plausible points, replications, 2, days], `points` all that were looked at, the
+    best first.
+    """
+    question, window = experiment.question, experiment.window
     last = question.predict.last
-    curves = experiment.curves(
-        data, [point.shares for point in plausible], question.replications, last
-    )
     curves = curves.reshape(-1, *curves.shape[2:])
     misses = experiment.misses(curves)
     curves = curves[misses <= max(_MEMBER_ERROR * misses.min(), np.quantile(misses, 0.25))]
@@ -531,17 +552,15 @@ def _forecast(experiment: _Experiment, seed: int) -> _Forecast:
     begin = (anchor - experiment.first_day).days
     since = np.arange(len(days))
     start = window.doses[:, -1]
-    fading, new = _fading(errors, window.days)
-    left = np.exp(-since / fading[:, np.newaxis])  # [2, days] of the error on the last observed day
     changes = len(window.days) - 1
     freedom = max(changes - len(question.patterns), _LEAST_FREEDOM)
-    variance = (changes / freedom) * np.maximum(
-        new[:, np.newaxis] * (1 - left**2), _growth(errors, window.days)[:, np.newaxis] * since
+    fitted_days = (anchor - window.days[0]).days
+    variance = (
+        (changes / freedom)
+        * _growth(errors, window.days)[:, np.newaxis]
+        * (since * (1 + since / fitted_days))
     )
-    stays = start[:, np.newaxis] + curves[..., begin:] - curves[..., begin : begin + 1]
-    fades = stays + experiment.errors(curves)[..., -1:] * (1 - left)
-    members = np.concatenate([stays, fades])
-    members = np.maximum.accumulate(members, axis=-1)
+    members = start[:, np.newaxis] + curves[..., begin:] - curves[..., begin : begin + 1]
     low, high = _band(members, np.sqrt(variance), freedom)
     return _Forecast(
         days=days,
@@ -551,34 +570,12 @@ def _forecast(experiment: _Experiment, seed: int) -> _Forecast:
         last_week=start[:, np.newaxis] + _last_rate(experiment.seen)[:, np.newaxis] * since,
         line=_line(window, days),
         points=points,
-        plausible=len(plausible),
+        plausible=len(_plausible(points)),
         members=len(curves),
         fitted=window.doses + errors,
-        fading=fading,
         variance=variance,
         words=words,
     )
-
-
-def _fading(errors: Floats, days: Sequence[date]) -> tuple[Floats, Floats]:
-    """Ornstein-Uhlenbeck process of the errors: days to fall to 1/e, variance when old; each [2].
-
-    By maximum likelihood, from the first observed day on, where the error is 0. The days lie
-    between `_FASTEST` and `_SLOWEST`.
-    """
-    gaps = np.diff([day.toordinal() for day in days])
-    fadings = np.geomspace(_FASTEST, _SLOWEST, 200)
-    left = np.exp(-gaps / fadings[:, np.newaxis])
-    new = 1 - left**2
-    chosen, variances = [], []
-    for row in errors:
-        surprises = row[1:] - left * row[:-1]
-        variance = (surprises**2 / new).mean(axis=1)
-        fit = np.log(np.maximum(variance, 1e-9)) * gaps.size + np.log(new).sum(axis=1)
-        best = int(np.argmin(fit))
-        chosen.append(fadings[best])
-        variances.append(variance[best])
-    return np.array(chosen), np.array(variances)
 
 
 def _growth(errors: Floats, days: Sequence[date]) -> Floats:
@@ -636,7 +633,6 @@ def find(
         "plausible_points": forecast.plausible,
         "points": len(forecast.points),
         "members": forecast.members,
-        "error_fades_in_days": dict(zip(CURVES, map(float, forecast.fading), strict=True)),
         "error_after_a_week": dict(
             zip(CURVES, map(float, np.sqrt(_at_a_week(forecast.variance))), strict=True)
         ),
