@@ -1,6 +1,6 @@
 """vaxsim: discrete-event simulation of a vaccination campaign's throughput.
 
-    from sim import compare, load_scenario, open_run, run, sweep, trace
+    from sim import load_scenario, run, verdict
 
 `sim.api` documents these functions. They are loaded when first asked for, so that importing the
 package (and the command line's help) takes no time.
@@ -11,11 +11,67 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sim.api import compare, load_scenario, open_run, open_sweep, run, sweep, trace
+    from sim.api import (
+        Answer,
+        Binding,
+        Comparison,
+        Estimate,
+        Run,
+        Scenario,
+        Study,
+        Sweep,
+        answer,
+        binding,
+        binds,
+        compare,
+        goal,
+        load_scenario,
+        mean_interval,
+        open_run,
+        open_study,
+        open_sweep,
+        paired_difference,
+        proportion_interval,
+        quantile_band,
+        run,
+        staff,
+        sweep,
+        trace,
+        verdict,
+        verify,
+    )
 
 __version__ = "0.1.0"
 
-__all__ = ["compare", "load_scenario", "open_run", "open_sweep", "run", "sweep", "trace"]
+__all__ = [
+    "Answer",
+    "Binding",
+    "Comparison",
+    "Estimate",
+    "Run",
+    "Scenario",
+    "Study",
+    "Sweep",
+    "answer",
+    "binding",
+    "binds",
+    "compare",
+    "goal",
+    "load_scenario",
+    "mean_interval",
+    "open_run",
+    "open_study",
+    "open_sweep",
+    "paired_difference",
+    "proportion_interval",
+    "quantile_band",
+    "run",
+    "staff",
+    "sweep",
+    "trace",
+    "verdict",
+    "verify",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,7 +1,9 @@
-"""Python functions that read like the command line: `load_scenario`, `run`, `sweep`, `compare`,
-`trace`.
+"""Python functions that read like the command line.
 
-    >>> from sim import compare, load_scenario, open_run, run, sweep, trace
+    >>> from sim import compare, goal, load_scenario, run, staff, sweep, trace, verify  # commands
+    >>> from sim import open_run, open_study, open_sweep  # what is there already
+    >>> from sim import answer, binding, binds, verdict  # what a run says
+    >>> from sim import mean_interval, paired_difference, proportion_interval, quantile_band
 
 A scenario is the path of a file, or what `load_scenario` gives. Results are written into folders
 as by the command line (below `runs/` unless `out` names another), so a run that is there is not
@@ -22,7 +24,10 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sim.experiment.answer import Answer, answer
+from sim.experiment.binding import Binding, binding
 from sim.experiment.comparison import Comparison, plan_comparison, settings_for, side_of
+from sim.experiment.coverage import Scope
 from sim.experiment.design import factor, make_design
 from sim.experiment.results import Run, default_folder, open_run
 from sim.experiment.runs import carry_out
@@ -36,6 +41,14 @@ from sim.experiment.settings import (
     SettingsError,
 )
 from sim.experiment.sources import Source
+from sim.experiment.statistics import (
+    Estimate,
+    mean_interval,
+    paired_difference,
+    proportion_interval,
+    quantile_band,
+)
+from sim.experiment.study import Study, open_study
 from sim.experiment.sweep import Sweep, open_sweep, plan_sweep
 from sim.scenario import Scenario
 from sim.scenario_files import load_scenario
@@ -43,18 +56,36 @@ from sim.scenario_files import load_scenario
 if TYPE_CHECKING:
     import pandas as pd
 
+    from sim.experiment.verification import Verification
+
 __all__ = [
+    "Answer",
+    "Binding",
     "Comparison",
+    "Estimate",
     "Run",
     "Scenario",
+    "Study",
     "Sweep",
+    "answer",
+    "binding",
+    "binds",
     "compare",
+    "goal",
     "load_scenario",
+    "mean_interval",
     "open_run",
+    "open_study",
     "open_sweep",
+    "paired_difference",
+    "proportion_interval",
+    "quantile_band",
     "run",
+    "staff",
     "sweep",
     "trace",
+    "verdict",
+    "verify",
 ]
 
 
@@ -214,6 +245,140 @@ def trace(
     on = _date(day, "day")
     assert on is not None
     return event_log(Source.of(scenario).scenario, on, unit, settings, replication)
+
+
+def verdict(run: Run) -> str:
+    """Yes, no or uncertain, and what stands in the way: the sentence with which `vaxsim run` ends.
+
+        >>> result = run("scenarios/plan.toml", replications=1, until="2021-06-05")
+        >>> verdict(result)  # doctest: +ELLIPSIS
+        'Unknown: the simulation ends on 5 June 2021, before the deadline; then ...'
+
+    The numbers in it are those of `answer(run)`: persons and probabilities with their intervals,
+    and the reasons.
+    """
+    from sim.presentation.terminal import verdict as words
+
+    return words(answer(run))
+
+
+def binds(run: Run, scope: Scope = "first") -> str:
+    """What holds back coverage by the deadline, in a sentence, as `vaxsim binds` says it.
+
+        >>> result = run("scenarios/plan.toml", replications=1, until="2021-06-05")
+        >>> binds(result)
+        "What holds back first doses by 5 June 2021: throughout the groups' turns."
+
+    `scope`: "first" or "full". `binding(run, scope)` gives the days, units and people behind it.
+    """
+    from sim.presentation.binding_view import sentence
+
+    return sentence(binding(run, scope))
+
+
+def verify(
+    run: Run, replications: int | Sequence[int] | None = None, workers: int | None = None
+) -> Verification:
+    """Simulate a run again and compare all tables, as `vaxsim verify` does.
+
+        >>> result = run("scenarios/plan.toml", replications=2, until="2021-06-05")
+        >>> found = verify(result, replications=1)
+        >>> found.identical, found.replications
+        (True, [0])
+
+    `replications`: how many, or which (their numbers, from 0); all unless said. Of what differs,
+    `difference` is the first value; `then` and `now` tell the versions.
+
+    Raises SettingsError for replications that the run does not have, and RunError for a damaged
+    run.
+    """
+    from sim.experiment.verification import chosen_replications
+    from sim.experiment.verification import verify as simulate_again
+
+    if replications is None or isinstance(replications, int):
+        text = None if replications is None else str(replications)
+    else:
+        text = "".join(f"{number}," for number in replications) or ","
+    return simulate_again(run, chosen_replications(text, run.settings.replications), workers)
+
+
+def staff(
+    scenario: str | Path | Scenario,
+    reach: str,
+    probability: float = 0.95,
+    cost: str | Mapping[str, float] | None = None,
+    max_replications: int | None = None,
+    seed: int = DEFAULT_SEED,
+    workers: int | None = None,
+    out: str | Path | None = None,
+    engine: str = DEFAULT_ENGINE,
+    fresh: bool = False,
+) -> Study:
+    """The cheapest staffing that reaches a goal, as `vaxsim staff` finds it.
+
+        >>> found = staff("scenarios/plan.toml", "full>=0.5", cost={"agent": 1, "vaccinator": 1.5})
+        >>> found.answer["found"], found.answer["replications"]  # nothing had to be simulated
+        (False, None)
+        >>> found.answer["why_not"]["needed"], found.answer["why_not"]["ceiling"]  # people
+        (283276, 0)
+
+    `cost` of one more: {"agent": 1, "vaccinator": 1.5}, or as it is written on the command line;
+    who has no cost stays. Tables: staffing, candidates, judged, curve.
+
+    Raises as `run` does; SettingsError also for a goal or costs that cannot be.
+    """
+    from sim.experiment.staffing import Question, find_staffing
+
+    source = Source.of(scenario)
+    costs = [_costs(cost)] if cost else []
+    question = Question.of(source.scenario, reach, probability, costs, max_replications)
+    settings = RunSettings(seed, engine=engine, workers=workers)
+    plan = question.plan(source, settings, _folder(out))
+    return plan.found(fresh) or plan.make(
+        lambda trials: find_staffing(trials, source.scenario, question)
+    )
+
+
+def goal(
+    scenario: str | Path | Scenario,
+    reach: str,
+    probability: float = 0.95,
+    over: str | Sequence[str] | None = None,
+    cost: str | Mapping[str, float] | None = None,
+    seed: int = DEFAULT_SEED,
+    workers: int | None = None,
+    out: str | Path | None = None,
+    engine: str = DEFAULT_ENGINE,
+    fresh: bool = False,
+) -> Study:
+    """The smallest changes that reach a goal, as `vaxsim goal` finds them.
+
+        >>> found = goal("scenarios/plan.toml", "first_dose>=0.08 by 2021-06-05", over="agents")
+        >>> found.answer["reached_already"]
+        True
+        >>> found.table("options")[["kind", "verdict", "least"]]
+           kind verdict     least
+        0  plan  enough  0.097882
+
+    `over`: what may be changed, and how far ("deliveries.july", "agents<=20"); all levers unless
+    said. `cost` of one unit of a lever: {"agents": 1}. Tables: options, changes, settings, limits,
+    missing, ceiling_points.
+
+    Raises as `run` does; SettingsError also for a goal, levers or costs that cannot be.
+    """
+    from sim.experiment.goal_study import GoalQuestion, find
+
+    levers = over if over is None or isinstance(over, str) else ",".join(over)
+    question = GoalQuestion.of(Source.of(scenario), reach, probability, levers, _costs(cost))
+    plan = question.plan(RunSettings(seed, engine=engine, workers=workers), _folder(out))
+    return plan.found(fresh) or plan.make(lambda trials: find(question, trials))
+
+
+def _costs(cost: str | Mapping[str, float] | None) -> str:
+    """Costs as they are written on the command line."""
+    if cost is None or isinstance(cost, str):
+        return cost or ""
+    return ",".join(f"{who}={amount}" for who, amount in cost.items())
 
 
 def _settings(

@@ -16,7 +16,21 @@ from small_campaign import SMALL, small_scenario
 from test_cli import vaxsim
 
 import sim
-from sim import api, compare, load_scenario, open_run, open_sweep, run, sweep
+from sim import (
+    api,
+    binds,
+    compare,
+    goal,
+    load_scenario,
+    open_run,
+    open_study,
+    open_sweep,
+    run,
+    staff,
+    sweep,
+    verdict,
+    verify,
+)
 from sim.experiment.design import DesignError
 from sim.experiment.results import RunError
 from sim.experiment.settings import SettingsError
@@ -51,6 +65,11 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert found.stdout == "[]\n"
+
+
+def test_the_package_has_all_names_of_the_interface() -> None:
+    assert sim.__all__ == api.__all__
+    assert all(getattr(sim, name) is getattr(api, name) for name in api.__all__)
 
 
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
@@ -124,6 +143,52 @@ def test_precision_finds_the_number_of_replications_of_runs_and_of_points() -> N
     assert found.counts.tolist() == [8, 8]
 
 
+def test_sentences_are_those_of_the_command_line() -> None:
+    done = run("small.toml", replications=2, workers=1, out="done")
+    shown = vaxsim("show", "done").stdout
+    assert verdict(done) in shown
+    assert binds(done) in shown
+    assert binds(done, "full") in vaxsim("binds", "done", "--scope", "full").stdout
+
+
+def test_verify_simulates_all_or_the_named_replications() -> None:
+    done = run("small.toml", replications=3, workers=1)
+    assert verify(done, workers=1).replications == [0, 1, 2]
+    assert verify(done, 2, workers=1).replications == [0, 2]
+    assert verify(done, [1], workers=1).replications == [1]
+    of_another_seed = api.Run(done.folder, {**done.manifest, "seed": 2})
+    assert not verify(of_another_seed, workers=1).identical
+    for wrong in (4, [3], []):
+        with pytest.raises(SettingsError, match="replications"):
+            verify(done, wrong, workers=1)
+
+
+def test_studies_are_those_of_the_command_line() -> None:
+    # in the small campaign nobody can be vaccinated on the first day: nothing is simulated
+    reach, cost = "first_dose>=0.1 by 2021-06-01", {"agent": 1.0, "vaccinator": 1.5}
+    ours = staff("small.toml", reach, cost=cost)
+    shown = json.loads(
+        vaxsim(
+            "staff", "small.toml", "--reach", reach, "--cost", "agent=1,vaccinator=1.5", "--json"
+        ).stdout
+    )
+    assert (shown["folder"], shown["simulated_now"]) == (str(ours.folder), False)
+    assert shown["answer"] == ours.answer
+    assert open_study(ours.folder) == ours
+
+    reach = "first_dose>=1 by 2021-06-03"  # the first day of vaccination
+    ours = goal("small.toml", reach, over=["lines<=9", "agents<=5"], cost={"agents": 2})
+    shown = json.loads(
+        vaxsim(
+            "goal", "small.toml", "--reach", reach, "--over", "lines<=9,agents<=5",
+            "--cost", "agents=2.0", "--json",
+        ).stdout
+    )  # fmt: skip
+    assert (shown["folder"], shown["simulated_now"]) == (str(ours.folder), False)
+    assert not ours.answer["reachable"]
+    assert goal("small.toml", reach, over="lines<=9,agents<=5", cost="agents=2") == ours
+
+
 def test_dates_are_dates_or_text() -> None:
     first = run("small.toml", replications=1, until="2021-06-05")
     second = run("small.toml", replications=1, until=date(2021, 6, 5))
@@ -150,6 +215,13 @@ def test_dates_are_dates_or_text() -> None:
         (lambda: sweep("small.toml", {AGENTS: [1, -1]}), SettingsError, "point 1"),
         (lambda: compare("small.toml"), SettingsError, "two scenarios or more"),
         (lambda: compare("small.toml", "small.toml"), SettingsError, "small is given twice"),
+        (lambda: staff("small.toml", "soon"), SettingsError, "soon"),
+        (lambda: staff("small.toml", "full>=1", cost={"baker": 1}), SettingsError, "baker"),
+        (lambda: staff("small.toml", "full>=1", max_replications=5), SettingsError, "at least 100"),
+        (lambda: goal("small.toml", "full>=1", over="luck"), SettingsError, "luck"),
+        (lambda: goal("small.toml", "full>=1", probability=2), SettingsError, "2"),
+        (lambda: goal("small.toml", "full>=1", out=""), SettingsError, "name a folder"),
+        (lambda: open_study("nowhere"), RunError, "is no study"),
         (lambda: open_run("nowhere"), RunError, "no such folder"),
         (lambda: open_sweep("nowhere"), RunError, "is no sweep"),
     ],

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -33,13 +33,8 @@ from sim.experiment.settings import DEFAULT_SEED, RunSettings
 from sim.language import _
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from sim.experiment.study import StudyPlan
+    from sim.experiment.study import Finding, StudyPlan
     from sim.experiment.trials import Trials
-
-Finding = tuple[Mapping[str, Any], Mapping[str, "pd.DataFrame"]]
-"""The answer of a study, and its tables."""
 
 Reach = Annotated[
     str,
@@ -64,19 +59,13 @@ def carry_out(
 
     `what` it simulates, and how many days of it if that is known, are for the progress.
     """
-    from sim.experiment.trials import Trials
     from sim.presentation.study_views import save_pictures, study_data, study_text
 
     made = plan.found(fresh)
     there_before = made is not None
     if made is None:
-        with (
-            plan.claimed(),
-            progress(what, days) as on_days,
-            Trials(plan.settings, on_days, say_compiling) as trials,
-        ):
-            answer, tables = find(trials)
-            made = plan.write(answer, tables)
+        with progress(what, days) as on_days:
+            made = plan.make(find, on_days, say_compiling)
     pictures = save_pictures(made)
     if as_json:
         names = [str(path) for path in pictures]
@@ -177,29 +166,18 @@ def staff(
 ) -> None:
     """How few staff are enough to reach a goal? The cheapest staffing, checked by simulation."""
     with errors_reported():
-        from sim.experiment.goals import read_goal
         from sim.experiment.sources import Source
-        from sim.experiment.staff_levers import DEFAULT_COSTS, Levers, read_costs
-        from sim.experiment.staffing import Question, default_most, find_staffing
-        from sim.experiment.study import StudyPlan
+        from sim.experiment.staffing import Question, find_staffing
 
         source = Source.of(scenario, overrides or ())
-        world = source.scenario
-        question = Question(
-            goal=read_goal(reach, world),
-            probability=probability,
-            costs=read_costs(cost) if cost else DEFAULT_COSTS,
-            most=most or default_most(world),
-        )
-        Levers(world, question.costs)  # wrong costs are told before anything is simulated
+        question = Question.of(source.scenario, reach, probability, cost or (), most)
         settings = RunSettings(
             seed=seed, engine=engine.value, workers=workers,
             scheduler=scheduler_address(executor, scheduler),
         )  # fmt: skip
-        plan = StudyPlan("staff", source, question.goal.settings(settings), question.data(), out)
         carry_out(
-            plan,
-            lambda trials: find_staffing(trials, world, question),
+            question.plan(source, settings, out),
+            lambda trials: find_staffing(trials, source.scenario, question),
             "staffings",
             fresh,
             as_json,

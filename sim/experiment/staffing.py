@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,10 +27,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sim.experiment.feasibility import bindings, closed_form, limits_of, most_by
-from sim.experiment.goals import Goal
+from sim.experiment.goals import Goal, read_goal
 from sim.experiment.plan_arithmetic import deliveries_vary, languages, people
 from sim.experiment.selection import ProbabilityTest, select_best, tolerance_factor
-from sim.experiment.staff_levers import Lever, Levers, Staffing, StaffingError
+from sim.experiment.settings import RunSettings
+from sim.experiment.sources import Source
+from sim.experiment.staff_levers import (
+    DEFAULT_COSTS,
+    Lever,
+    Levers,
+    Staffing,
+    StaffingError,
+    read_costs,
+)
 from sim.experiment.staff_search import (
     Axis,
     Memory,
@@ -41,6 +51,7 @@ from sim.experiment.staff_search import (
     least_of_each,
 )
 from sim.experiment.statistics import CONFIDENCE, mean_interval, proportion_interval
+from sim.experiment.study import StudyPlan
 from sim.experiment.trials import Trials
 from sim.model.capacity import open_by_day, unit_slots
 from sim.queueing_theory import (
@@ -91,6 +102,29 @@ class Question:
             )
         if self.most < 100:
             raise StaffingError(f"replications: at least 100 are needed, not {self.most}")
+
+    @classmethod
+    def of(
+        cls,
+        scenario: Scenario,
+        reach: str,
+        probability: float,
+        costs: Sequence[str] = (),
+        most: int | None = None,
+    ) -> Question:
+        """From texts. Raises SettingsError for what cannot be."""
+        question = cls(
+            goal=read_goal(reach, scenario),
+            probability=probability,
+            costs=read_costs(costs) if costs else DEFAULT_COSTS,
+            most=default_most(scenario) if most is None else most,
+        )
+        Levers(scenario, question.costs)  # wrong costs are told before anything is simulated
+        return question
+
+    def plan(self, source: Source, settings: RunSettings, out: Path | None) -> StudyPlan:
+        """The study to be made."""
+        return StudyPlan("staff", source, self.goal.settings(settings), self.data(), out)
 
     def data(self) -> dict[str, Any]:
         """In JSON's types."""

@@ -15,16 +15,17 @@ import contextlib
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from sim import __version__
+from sim.experiment.crews import OnCompiling, OnDays
 from sim.experiment.results import STUDY_MANIFEST, RunError, json_text, scenario_digest
 from sim.experiment.run_writer import environment, locked
 from sim.experiment.settings import RunSettings
@@ -32,6 +33,12 @@ from sim.experiment.sources import Source, check_folder, put, put_table, read_ta
 from sim.language import _
 from sim.scenario import Scenario
 from sim.scenario_files import scenario_from_data
+
+if TYPE_CHECKING:
+    from sim.experiment.trials import Trials
+
+Finding = tuple[Mapping[str, Any], Mapping[str, pd.DataFrame]]
+"""The answer of a study, and its tables."""
 
 FORMAT = 1
 
@@ -206,6 +213,18 @@ class StudyPlan:
             for folder in reversed(created):
                 with contextlib.suppress(OSError):  # it holds something: leave it
                     folder.rmdir()
+
+    def make(
+        self,
+        find: Callable[[Trials], Finding],
+        on_days: OnDays = lambda days: None,
+        on_compiling: OnCompiling = lambda: None,
+    ) -> Study:
+        """Find the answer by trials, and write it. Raises RunError if the folder cannot be used."""
+        from sim.experiment.trials import Trials
+
+        with self.claimed(), Trials(self.settings, on_days, on_compiling) as trials:
+            return self.write(*find(trials))
 
     def write(self, answer: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> Study:
         """Write the answer (JSON's types; NaN becomes null) and the tables."""
