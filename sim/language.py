@@ -112,7 +112,9 @@ def N_(message: str) -> str:  # noqa: N802 (gettext's own name for it)
 
 def named(text: str) -> str:
     """A title or name from a scenario file, translated if the project ships it."""
-    return _(text)
+    words = text.replace("_", " ")
+    translated = _(words)
+    return text if translated == words else translated
 
 
 def long_date(day: date) -> str:

@@ -51,6 +51,7 @@ from numpy.typing import NDArray
 from sim.experiment.coverage import Scope
 from sim.experiment.results import Run
 from sim.experiment.statistics import mean_interval
+from sim.language import N_
 from sim.model.appointment_book import slots_of_doses
 from sim.model.capacity import slots_by_day
 from sim.model.records import CAUSES, PROVINCE_STORE
@@ -61,22 +62,22 @@ Array = NDArray[Any]
 Status = Literal["binding", "joint", "fills", "behind", "idle"]
 
 CONSTRAINTS: dict[str, str] = {
-    "slots": "every appointment taken",
-    "closed": "units closed",
-    "doses": "no dose left to promise",
-    "thrown_away": "the dose was thrown away with an opened vial",
-    "dose_elsewhere": "the dose lay at another unit or in the store",
-    "no_show": "missed appointments",
-    "queue": "came and not served in time",
-    "later_appointment": "kept a later appointment",
-    "turn": "the group's turn had not come",
-    "other_channels": "waiting at other channels",
-    "telephone": "called in vain",
-    "registration": "not called or come yet",
-    "willingness": "not willing",
-    "interval": "interval between doses not over",
-    "first_dose": "no first dose yet",
-    "nobody": "nobody left",
+    "slots": N_("every appointment taken"),
+    "closed": N_("units closed"),
+    "doses": N_("no dose left to promise"),
+    "thrown_away": N_("the dose was thrown away with an opened vial"),
+    "dose_elsewhere": N_("the dose lay at another unit or in the store"),
+    "no_show": N_("missed appointments"),
+    "queue": N_("came and not served in time"),
+    "later_appointment": N_("kept a later appointment"),
+    "turn": N_("the group's turn had not come"),
+    "other_channels": N_("waiting at other channels"),
+    "telephone": N_("called in vain"),
+    "registration": N_("not called or come yet"),
+    "willingness": N_("not willing"),
+    "interval": N_("interval between doses not over"),
+    "first_dose": N_("no first dose yet"),
+    "nobody": N_("nobody left"),
 }
 _K = {name: number for number, name in enumerate(CONSTRAINTS)}
 _LACK_OF_DOSES = ("doses", "thrown_away", "dose_elsewhere")
@@ -87,11 +88,11 @@ _NEGLIGIBLE = 0.005
 away that are less than this share of those given are not said to matter."""
 
 STATUS: dict[Status, str] = {
-    "binding": "more of it means more people vaccinated",
-    "joint": "needed together with what binds",
-    "fills": "may help by filling opened vials, so that fewer doses are thrown away",
-    "behind": "holds back people too, behind what binds: may help",
-    "idle": "more of it changes nothing",
+    "binding": N_("more of it means more people vaccinated"),
+    "joint": N_("needed together with what binds"),
+    "fills": N_("may help by filling opened vials, so that fewer doses are thrown away"),
+    "behind": N_("holds back people too, behind what binds: may help"),
+    "idle": N_("more of it changes nothing"),
 }
 
 

@@ -33,7 +33,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cached_property
@@ -46,6 +46,7 @@ from numpy.typing import NDArray
 from sim.experiment.coverage import Scope, days_counted, vaccinated_before
 from sim.experiment.measures import on
 from sim.experiment.plan_arithmetic import deliveries, deliveries_vary
+from sim.language import N_, _, named, ngettext
 from sim.model.capacity import open_by_day, slots_by_day
 from sim.model.regimens import Regimens
 from sim.scenario import WEEKDAYS, Regimen, Scenario
@@ -732,8 +733,15 @@ def bindings(scenario: Scenario, scope: Scope, day: date) -> list[Binding]:
     if not valued & {"arrivals", "turns"}:
         found += _arrival_and_turn_worth(scenario, limits, last, worth)
     return sorted(found, key=lambda binding: _ORDER.index(binding.kind)) + [
-        Binding(kind, (), limits.first_day, day, 0.0, f"{one_more}: nobody")
-        for kind, one_more in _ONE_MORE.items()
+        Binding(
+            kind,
+            (),
+            limits.first_day,
+            day,
+            0.0,
+            _("{one_more}: nobody").format(one_more=_(one_more)),
+        )
+        for kind, one_more in ONE_MORE.items()
         if kind not in valued and (kind != "interval" or limits.needs_second(scope))
     ]
 
@@ -756,12 +764,16 @@ def _doses_worth(
         sooner = _shipment(scenario, arrival.day - 1) if arrival.day else usable
         if (base.doses[vaccine, sooner:usable] > _TINY).any():
             gain = worth(_with_doses(limits, vaccine, sooner, usable, arrival.doses))
-            words = f"{_named('delivery', [arrival.name])} one day sooner"
+            words = _("the delivery {name} one day sooner").format(name=named(arrival.name))
             days = (sooner, usable - 1)
             yield from _binding(limits, "arrivals", [arrival.name], days, gain, words)
     for (gain, last), arrivals in alike.items():
         names = [arrival.name for arrival in arrivals]
-        words = f"one more dose in {_named('delivery', names)}"
+        words = ngettext(
+            "one more dose in the delivery {names}",
+            "one more dose in any of the deliveries {names}",
+            len(names),
+        ).format(names=_listed(names))
         days = (min(_shipment(scenario, arrival.day) for arrival in arrivals), last)
         yield from _binding(limits, "doses", names, days, gain, words)
 
@@ -798,8 +810,11 @@ def _slots_worth(limits: Limits, base: _Solution, worth: Worth) -> Iterator[Bind
     starts = np.flatnonzero(np.diff(gains[days], prepend=-1.0) != 0)
     for run in np.split(days, starts[1:]):
         begin, end = on(_day(limits, run[0])), on(_day(limits, run[-1]))
-        when = f"{run.size} open days from {begin} to {end}" if run.size > 1 else ""
-        words = f"one more slot on any of the {when}" if when else f"one more slot on {begin}"
+        words = ngettext(
+            "one more slot on {begin}",
+            "one more slot on any of the {n} open days from {begin} to {end}",
+            run.size,
+        ).format(n=run.size, begin=begin, end=end)
         yield from _binding(limits, "slots", [], (run[0], run[-1]), gains[run[0]], words)
 
 
@@ -824,10 +839,14 @@ def _people_worth(
             alike.setdefault((gain, int(short[-1])), []).append(name)
         if turn and base.turns[turn - 1] > _TINY:
             gain = worth(_with_people(limits, turn - 1, turn, willing))
-            words = f"the turn of {_named('group', [name])} one day sooner"
+            words = _("the turn of the group {name} one day sooner").format(name=named(name))
             yield from _binding(limits, "turns", [name], (turn - 1, turn - 1), gain, words)
     for (gain, last), names in alike.items():
-        words = f"one more willing person in {_named('group', names)}"
+        words = ngettext(
+            "one more willing person in the group {names}",
+            "one more willing person in any of the groups {names}",
+            len(names),
+        ).format(names=_listed(names))
         days = (min(_turn(scenario, name) for name in names), last)
         yield from _binding(limits, "people", names, days, gain, words)
 
@@ -853,12 +872,16 @@ def _interval_worth(
             return worth(limits_of(scenario.model_copy(update={"regimens": regimens})))
 
         one = gain(1)
-        words = f"the interval of {name} ({regimen.min_days} days) one day shorter"
+        words = _("the interval of {regimen} ({days} days) one day shorter").format(
+            regimen=named(name), days=regimen.min_days
+        )
         until = (int(days[0]), int(days[-1]))
         yield from _binding(limits, "interval", [name], until, one, words)
         if one == 0 and gain(regimen.min_days) > 0:
             enough = 1 + bisect_left(range(1, regimen.min_days + 1), 1, key=lambda d: gain(d) > 0)
-            words = f"{_ONE_MORE['interval']}: nobody; {enough} days shorter"
+            words = _("an interval one day shorter: nobody; {days} days shorter").format(
+                days=enough
+            )
             yield from _binding(limits, "interval", [name], until, gain(enough), words)
 
 
@@ -873,7 +896,9 @@ def _dose_and_person_worth(limits: Limits, last: int, worth: Worth) -> Iterator[
         if last >= 0 and gain(0):
             # earlier is never worse
             until = bisect_left(range(last + 1), 1, key=lambda begin: gain(begin) == 0) - 1
-            words = f"one more dose with one more willing person, by {on(_day(limits, until))}"
+            words = _("one more dose with one more willing person, by {day}").format(
+                day=on(_day(limits, until))
+            )
             days = (0, until)
             yield from _binding(limits, "doses_and_people", [], days, gain(until), words)
             return
@@ -892,8 +917,9 @@ def _arrival_and_turn_worth(
         people = sum(_willing(scenario)[name] for name in groups)
         more = _with_doses(limits, arrival.vaccine, sooner, usable, arrival.doses)
         gain = worth(_with_people(more, usable - 1, usable, people))
-        names = " and ".join(groups)
-        words = f"the delivery {arrival.name} and the turn of {names} one day sooner"
+        words = _("the delivery {delivery} and the turn of {groups} one day sooner").format(
+            delivery=named(arrival.name), groups=_(" and ").join(map(named, groups))
+        )
         days = (sooner, usable - 1)
         yield from _binding(
             limits, "arrivals_and_turns", [arrival.name, *groups], days, gain, words
@@ -906,31 +932,30 @@ def _binding(
     """The binding, unless it is worth nothing."""
     if gain > 0:
         first, last = (_day(limits, number) for number in days)
-        yield Binding(kind, tuple(what), first, last, gain, f"{words}: {_persons(gain)}")
+        yield Binding(kind, tuple(what), first, last, gain, _worth_text(words, gain))
 
 
-def _named(thing: Literal["delivery", "group"], names: list[str]) -> str:
-    """The delivery june; any of the deliveries june, july."""
-    several = {"delivery": "deliveries", "group": "groups"}[thing]
-    return (
-        f"the {thing} {names[0]}" if len(names) == 1 else f"any of the {several} {', '.join(names)}"
-    )
+def _worth_text(one_more: str, people: float) -> str:
+    text = ngettext("{one_more}: {n} person", "{one_more}: {n} people", people)
+    return text.format(one_more=one_more, n=f"{people:,.10g}")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(named, names))
 
 
 def _day(limits: Limits, number: int) -> date:
     return limits.first_day + timedelta(days=int(number))
 
 
-_ONE_MORE: Mapping[Kind, str] = {
-    "doses": "one more dose",
-    "arrivals": "a delivery one day sooner",
-    "slots": "one more slot",
-    "turns": "a turn one day sooner",
-    "people": "one more willing person",
-    "interval": "an interval one day shorter",
+ONE_MORE: Mapping[Kind, str] = {
+    "doses": N_("one more dose"),
+    "arrivals": N_("a delivery one day sooner"),
+    "slots": N_("one more slot"),
+    "turns": N_("a turn one day sooner"),
+    "people": N_("one more willing person"),
+    "interval": N_("an interval one day shorter"),
 }
-_ORDER: tuple[Kind, ...] = (*_ONE_MORE, "doses_and_people", "arrivals_and_turns")
+"""What one more unit of each limit is."""
 
-
-def _persons(number: float) -> str:
-    return f"{number:,.10g} {'person' if number == 1 else 'people'}"
+_ORDER: tuple[Kind, ...] = (*ONE_MORE, "doses_and_people", "arrivals_and_turns")

@@ -13,11 +13,12 @@ from matplotlib.patches import Patch, Rectangle
 
 from sim.experiment.binding import CONSTRAINTS, Binding, main_of, runs_of
 from sim.experiment.results import Run
-from sim.language import _
+from sim.language import _, language, month_and_year, named, weekday
 from sim.presentation import style
-from sim.presentation.binding_view import WHAT
 from sim.presentation.figures import date_axis, deadline_line, drawing, new_figure, x_of
 from sim.presentation.terminal import on, replications
+
+_MONDAY = date(2021, 5, 31)
 
 
 def pictures(run: Run, found: Binding) -> Iterator[tuple[str, Figure]]:
@@ -40,9 +41,12 @@ def calendar(run: Run, found: Binding) -> Figure:
         key=list(CONSTRAINTS).index,
     )
     figure = new_figure(
-        f"What holds back {WHAT[found.scope]}, day by day "
-        f"(mean of {replications(found.replications)})",
-        run.scenario.title,
+        _title(
+            found,
+            _("What holds back first doses, day by day (mean of {replications})"),
+            _("What holds back full vaccination, day by day (mean of {replications})"),
+        ),
+        named(run.scenario.title),
         1.15 + 1.75 * rows + 0.17 * -(-len(used) // 3),
     )
     panels = figure.subplots(rows, columns, squeeze=False)
@@ -60,6 +64,11 @@ def calendar(run: Run, found: Binding) -> Figure:
     return figure
 
 
+def _title(found: Binding, of_first: str, of_full: str) -> str:
+    text = of_first if found.scope == "first" else of_full
+    return text.format(replications=replications(found.replications))
+
+
 def _by_date(days: pd.DataFrame) -> dict[date, str]:
     return {day.date(): name for day, name in zip(days["date"], days["constraint"], strict=True)}
 
@@ -74,8 +83,10 @@ def _sheet(
     first = days[0].replace(day=1)
     axes.set_xlim(-0.05, 7.05)
     axes.set_ylim(6.05, -0.7)
-    axes.set_title(f"{first:%B %Y}", fontsize=9)
-    for column, name in enumerate("MTWTFSS"):
+    axes.set_title(month_and_year(first), fontsize=9)
+    for column in range(7):
+        name = weekday(_MONDAY + timedelta(days=column), short=True)
+        name = name[:1] if language() == "en" else name
         axes.text(column + 0.5, -0.25, name, ha="center", va="center", fontsize=7)
     for day in days:
         row, column = divmod(day.day - 1 + first.weekday(), 7)
@@ -99,7 +110,7 @@ def _cell(axes: Axes, x: float, y: float, height: float, constraint: str) -> Non
 
 def _look(constraint: str) -> dict[str, Any]:
     """Colour and hatching of a patch."""
-    _, colour, hatch = style.CONSTRAINTS[constraint]
+    _letter_of_it, colour, hatch = style.CONSTRAINTS[constraint]
     return {"facecolor": colour, "hatch": hatch, "edgecolor": "#B0B0B0", "lw": 0}
 
 
@@ -114,9 +125,12 @@ def units(run: Run, found: Binding) -> Figure:
     names = list(run.scenario.units)
     rows = found.by_day[found.by_day["date"] <= _end_of_month(found.deadline)]
     figure = new_figure(
-        f"What holds back {WHAT[found.scope]} at each unit "
-        f"(mean of {replications(found.replications)})",
-        run.scenario.title,
+        _title(
+            found,
+            _("What holds back first doses at each unit (mean of {replications})"),
+            _("What holds back full vaccination at each unit (mean of {replications})"),
+        ),
+        named(run.scenario.title),
         1.6 + 0.19 * len(names),
     )
     axes = figure.subplots()
@@ -136,13 +150,14 @@ def units(run: Run, found: Binding) -> Figure:
     axes.grid(axis="y", visible=False)
     date_axis(axes)
     deadline_line(axes, found.deadline + timedelta(days=1), label=False)
-    _legend(figure, sorted(used, key=list(CONSTRAINTS).index), "dotted: end of the deadline's day")
+    note = _("dotted: end of the deadline's day")
+    _legend(figure, sorted(used, key=list(CONSTRAINTS).index), note)
     return figure
 
 
 def _legend(figure: Figure, used: Sequence[str], note: str) -> None:
     handles = [Patch(**_look(name) | {"lw": 0.4}) for name in used]
-    labels = [f"{style.CONSTRAINTS[name][0]}  {CONSTRAINTS[name]}" for name in used]
+    labels = [f"{style.CONSTRAINTS[name][0]}  {_(CONSTRAINTS[name])}" for name in used]
     figure.legend(
         handles, labels, loc="outside lower center", ncols=3, title=note, title_fontsize=8
     )

@@ -17,34 +17,33 @@ from sim.experiment.binding import (
 )
 from sim.experiment.plan_arithmetic import capacity
 from sim.experiment.results import Run
-from sim.language import _
+from sim.language import N_, _, day_and_month, month_and_year, named
 from sim.model.records import CAUSES, REASONS
 from sim.presentation.terminal import count, on, percent, table
 
-WHAT = {"first": "first doses", "full": "full vaccination"}
 _HOLDS = {
-    "slots": "the slots",
-    "closed": "days on which units are closed",
-    "doses": "doses",
-    "thrown_away": "doses thrown away with opened vials",
-    "dose_elsewhere": "doses that lie at another unit or in the store",
-    "no_show": "missed appointments",
-    "queue": "the staff on the day (people come and are not served)",
-    "later_appointment": "appointments that stay on a later day",
-    "turn": "the groups' turns",
-    "other_channels": "the other channels' daily limit",
-    "telephone": "the telephone (lines and agents)",
-    "registration": "that people have not called or come yet",
-    "willingness": "willingness",
-    "interval": "the interval between the doses",
-    "first_dose": "the lack of a first dose",
-    "nobody": "nothing (nobody is left)",
+    "slots": N_("the slots"),
+    "closed": N_("days on which units are closed"),
+    "doses": N_("doses"),
+    "thrown_away": N_("doses thrown away with opened vials"),
+    "dose_elsewhere": N_("doses that lie at another unit or in the store"),
+    "no_show": N_("missed appointments"),
+    "queue": N_("the staff on the day (people come and are not served)"),
+    "later_appointment": N_("appointments that stay on a later day"),
+    "turn": N_("the groups' turns"),
+    "other_channels": N_("the other channels' daily limit"),
+    "telephone": N_("the telephone (lines and agents)"),
+    "registration": N_("that people have not called or come yet"),
+    "willingness": N_("willingness"),
+    "interval": N_("the interval between the doses"),
+    "first_dose": N_("the lack of a first dose"),
+    "nobody": N_("nothing (nobody is left)"),
 }
 _FAILED = {
-    "blocked": "busy signal",
-    "abandoned": "hung up waiting",
-    "cut_off": "cut off at closing",
-    "closed": "outside opening hours",
+    "blocked": N_("busy signal"),
+    "abandoned": N_("hung up waiting"),
+    "cut_off": N_("cut off at closing"),
+    "closed": N_("outside opening hours"),
 }
 
 
@@ -54,20 +53,23 @@ def sentence(found: Binding) -> str:
     for row in found.decisive_periods().to_dict("records"):
         first, last = row["first"].date(), row["last"].date()
         if parts:
-            when = f"from {on(first)}"
+            when = _("from {day}").format(day=on(first))
         elif last < found.deadline:
-            when = f"until {on(last)}"
+            when = _("until {day}").format(day=on(last))
         else:
-            when = "throughout"
-        parts.append(f"{when} {_together(row['constraint'], row['also'])}")
-    begin = f"What holds back {WHAT[found.scope]} by {on(found.deadline)}: "
-    return begin + "; ".join(parts) + "."
+            when = _("throughout")
+        held = _together(row["constraint"], row["also"])
+        parts.append(_("{when} {constraint}").format(when=when, constraint=held))
+    text = _("What holds back full vaccination by {day}: {periods}.")
+    if found.scope == "first":
+        text = _("What holds back first doses by {day}: {periods}.")
+    return text.format(day=on(found.deadline), periods="; ".join(parts))
 
 
 def _together(constraint: str, also: str) -> str:
     """A constraint with those that are needed too."""
-    others = [_HOLDS[name] for name in also.split(", ") if name and name != constraint]
-    return " together with ".join([_HOLDS[constraint], *others])
+    others = [_(_HOLDS[name]) for name in also.split(", ") if name and name != constraint]
+    return _(" together with ").join([_(_HOLDS[constraint]), *others])
 
 
 def binding_lines(run: Run) -> str:
@@ -75,19 +77,21 @@ def binding_lines(run: Run) -> str:
     found = binding(run)
     parts = []
     for label, names in (
-        ("more of this would help", _with_status(found, "binding")),
-        ("only together with others", _with_status(found, "joint")),
-        ("may help by filling opened vials", _with_status(found, "fills")),
-        ("not of this", _with_status(found, "idle")),
+        (_("more of this would help"), _with_status(found, "binding")),
+        (_("only together with others"), _with_status(found, "joint")),
+        (_("may help by filling opened vials"), _with_status(found, "fills")),
+        (_("not of this"), _with_status(found, "idle")),
     ):
         if names:
-            parts.append(f"{label}: {', '.join(_short(name) for name in names)}")
+            parts.append(f"{label}: {', '.join(map(_short, names))}")
     text = "; ".join(parts)
     lines = [sentence(found)]
     if text:
         lines.append(f"{text[:1].upper()}{text[1:]}.")
     lines += _thrown_away(found)
-    lines.append(f"Day by day: vaxsim binds {shlex.quote(str(run.folder))}")
+    lines.append(
+        _("Day by day: vaxsim binds {command}").format(command=shlex.quote(str(run.folder)))
+    )
     return "\n".join(lines)
 
 
@@ -104,15 +108,36 @@ def _with_status(found: Binding, status: Status) -> list[str]:
 
 
 def _short(name: str) -> str:
-    return _SHORT.get(name, name.replace("_", " "))
+    return _(_SHORT.get(name, _NAMES[name]))
 
+
+_NAMES = {
+    "slots": N_("slots"),
+    "doses": N_("doses"),
+    "dose_elsewhere": N_("dose elsewhere"),
+    "later_appointment": N_("later appointment"),
+    "turn": N_("turn"),
+    "other_channels": N_("other channels"),
+    "telephone": N_("telephone"),
+    "registration": N_("registration"),
+    "willingness": N_("willingness"),
+    "interval": N_("interval"),
+    "first_dose": N_("first dose"),
+    "nobody": N_("nobody"),
+    "closed": N_("closed"),
+    "thrown_away": N_("thrown away"),
+    "no_show": N_("no show"),
+    "queue": N_("queue"),
+}
+"""Constraints in a table's heading."""
 
 _SHORT = {
-    "closed": "open days",
-    "thrown_away": "fewer doses thrown away",
-    "no_show": "kept appointments",
-    "queue": "staff on the day",
+    "closed": N_("open days"),
+    "thrown_away": N_("fewer doses thrown away"),
+    "no_show": N_("kept appointments"),
+    "queue": N_("staff on the day"),
 }
+"""Constraints as what there could be more of, where that is another word."""
 
 
 def binding_text(run: Run, found: Binding) -> str:
@@ -133,11 +158,13 @@ def _statuses(found: Binding) -> list[str]:
     for status, meaning in STATUS.items():
         names = [_short(name) for name in _with_status(found, status)]
         if names:
-            rows.append((meaning, ", ".join(names)))
-    return [
-        f"For {WHAT[found.scope]} by {on(found.deadline)}",
-        *table(rows, "<<"),
-    ]
+            rows.append((_(meaning), ", ".join(names)))
+    heading = (
+        _("For first doses by {day}")
+        if found.scope == "first"
+        else _("For full vaccination by {day}")
+    )
+    return [heading.format(day=on(found.deadline)), *table(rows, "<<")]
 
 
 def _periods(found: Binding) -> list[str]:
@@ -146,15 +173,12 @@ def _periods(found: Binding) -> list[str]:
         first, last = row["first"].date(), row["last"].date()
         if first > found.deadline:
             break
-        also = ", ".join(CONSTRAINTS[name] for name in row["also"].split(", ") if name)
-        rows.append(
-            (
-                _days(first, min(last, found.deadline)),
-                CONSTRAINTS[row["constraint"]] + (f" (and {also})" if also else ""),
-            )
-        )
+        also = ", ".join(_(CONSTRAINTS[name]) for name in row["also"].split(", ") if name)
+        held = _("{constraint} (and {also})") if also else "{constraint}"
+        held = held.format(constraint=_(CONSTRAINTS[row["constraint"]]), also=also)
+        rows.append((_days(first, min(last, found.deadline)), held))
     return [
-        "Day by day: what held back the next person",
+        _("Day by day: what held back the next person"),
         *table(rows, "<<"),
         _(
             "The first sentence follows from these days, unit by unit: up to the last day on which "
@@ -165,7 +189,7 @@ def _periods(found: Binding) -> list[str]:
 
 
 def _days(first: date, last: date) -> str:
-    return on(first) if first == last else f"{first.day} {first:%B} – {on(last)}"
+    return on(first) if first == last else f"{day_and_month(first)} – {on(last)}"
 
 
 def _months(found: Binding) -> list[str]:
@@ -174,36 +198,34 @@ def _months(found: Binding) -> list[str]:
     days = days[days["date"] <= pd.Timestamp(found.deadline)]
     names = [name for name in CONSTRAINTS if (days["constraint"] == name).any()]
     by_month = days.groupby(days["date"].dt.to_period("M"))
-    rows = [("", *(name.replace("_", " ") for name in names))]
+    rows = [("", *(_(_NAMES[name]) for name in names))]
     for month, rows_of_month in by_month:
         numbers = [int((rows_of_month["constraint"] == name).sum()) for name in names]
         last = min(month.end_time.date(), found.deadline)
-        label = f"{month:%B %Y}" if last.month != (last + timedelta(1)).month else f"1 – {on(last)}"
+        whole = last.month != (last + timedelta(1)).month
+        label = month_and_year(last) if whole else f"1 – {on(last)}"
         rows.append((label, *(str(n) if n else "–" for n in numbers)))
-    return ["Days of each month by what held back most", *table(rows, "<" + ">" * len(names))]
+    return [_("Days of each month by what held back most"), *table(rows, "<" + ">" * len(names))]
 
 
 def _causes(run: Run, found: Binding) -> list[str]:
     rows: list[tuple[str, str, str]] = []
     for reason, parts in found.causes.groupby("reason", sort=False):
-        rows.append((REASONS[str(reason)], count(parts["persons"].sum()), ""))
+        rows.append((_(REASONS[str(reason)]), count(parts["persons"].sum()), ""))
         if len(parts) > 1 or CAUSES[parts["cause"].iloc[0]].meaning != REASONS[str(reason)]:
             for part in parts.to_dict("records"):
                 low, high = part["low"], part["high"]
                 known = pd.notna(low) and count(low) != count(high)
                 within = f"{count(low)} – {count(high)}" if known else ""
                 meaning = CAUSES[part["cause"]].meaning
-                rows.append((f"  {meaning}", count(part["persons"]), within))
+                rows.append((f"  {_(meaning)}", count(part["persons"]), within))
     if not rows:
         return []
-    mean = "mean persons, 95 % interval" if found.replications > 1 else "persons"
-    return [
-        f"Who has not had {_MISSING[found.scope]} on {on(found.deadline)}, by cause ({mean})",
-        *table(rows, "<><"),
-    ]
-
-
-_MISSING = {"first": "a first dose", "full": "full vaccination"}
+    unit = _("mean persons, 95 % interval") if found.replications > 1 else _("persons")
+    heading = _("Who has not had full vaccination on {day}, by cause ({unit})")
+    if found.scope == "first":
+        heading = _("Who has not had a first dose on {day}, by cause ({unit})")
+    return [heading.format(day=on(found.deadline), unit=unit), *table(rows, "<><")]
 
 
 def _notes(run: Run, found: Binding) -> list[str]:
@@ -212,15 +234,15 @@ def _notes(run: Run, found: Binding) -> list[str]:
     failed = {name: n for name, n in found.failed_calls.items() if n > 0}
     if failed:
         in_all = sum(failed.values())
-        parts = [f"{_FAILED[n]} {count(v)} ({percent(v / in_all)})" for n, v in failed.items()]
-        lines.append("Calls in vain up to then: " + ", ".join(parts) + ".")
+        parts = [f"{_(_FAILED[n])} {count(v)} ({percent(v / in_all)})" for n, v in failed.items()]
+        lines.append(_("Calls in vain up to then: {outcomes}.").format(outcomes=", ".join(parts)))
     lines += _thrown_away(found)
     narrow = limiting_stations(run)
-    lines.append(
-        "The station that limits the slots: "
-        + ", ".join(f"{name} at {n} of {len(run.scenario.units)} units" for name, n in narrow)
-        + "."
+    at = _("{station} at {n} of {units} units")
+    stations = ", ".join(
+        at.format(station=named(name), n=n, units=len(run.scenario.units)) for name, n in narrow
     )
+    lines.append(_("The station that limits the slots: {stations}.").format(stations=stations))
     return lines
 
 

@@ -6,6 +6,7 @@ import fnmatch
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import pandas as pd
@@ -13,7 +14,7 @@ import pandas as pd
 from sim.experiment import feasibility
 from sim.experiment import plan_arithmetic as arithmetic
 from sim.experiment.coverage import SCOPES, Scope
-from sim.language import _
+from sim.language import N_, _, language, month_and_year, named
 from sim.presentation.terminal import (
     ceiling_line,
     ceiling_of_what,
@@ -43,7 +44,10 @@ def check_text(scenario: Scenario, raw: Mapping[str, Any]) -> str:
     """The page. `raw` is the scenario as its files say it (units not filled in)."""
     sections = (
         [ceiling_line(scenario)],
-        [scenario.title, *(f"Warning: {text}" for text in warnings(scenario))],
+        [
+            named(scenario.title),
+            *(_("Warning: {text}").format(text=text) for text in warnings(scenario)),
+        ],
         _people(scenario),
         _doses(scenario),
         _capacity(scenario),
@@ -112,10 +116,19 @@ def _plain(value: Any) -> Any:
 def _people(scenario: Scenario) -> list[str]:
     frame = arithmetic.people(scenario)
     campaign = scenario.campaign
-    rows = [("group", "people", "willing", "by telephone", "booked in advance", "turn from")]
+    rows = [
+        (
+            _("group"),
+            _("people"),
+            _("willing"),
+            _("by telephone"),
+            _("booked in advance"),
+            _("turn from"),
+        )
+    ]
     rows += [
         (
-            str(row["group"]),
+            named(str(row["group"])),
             count(row["people"]),
             count(row["willing"]),
             count(row["by_telephone"]),
@@ -127,41 +140,62 @@ def _people(scenario: Scenario) -> list[str]:
     sums = [
         count(frame[c].sum()) for c in ("people", "willing", "by_telephone", "booked_in_advance")
     ]
-    rows.append(("together", sums[0], sums[1], sums[2], sums[3], ""))
+    rows.append((_("together"), sums[0], sums[1], sums[2], sums[3], ""))
     goal = campaign.coverage_goal * campaign.population - campaign.vaccinated_before
     return [
-        "People",
+        _("People"),
         *table(rows, "<>>>>>"),
-        f"  {percent(campaign.coverage_goal)} of {campaign.population:,} inhabitants, less the "
-        f"{campaign.vaccinated_before:,} vaccinated before, are {count(goal)} people",
+        "  "
+        + _(
+            "{share} of {population:,} inhabitants, less the {before:,} vaccinated before, are "
+            "{goal} people"
+        ).format(
+            share=percent(campaign.coverage_goal),
+            population=campaign.population,
+            before=campaign.vaccinated_before,
+            goal=count(goal),
+        ),
     ]
 
 
 def _doses(scenario: Scenario) -> list[str]:
     frame = arithmetic.deliveries(scenario)
     horizon = on(scenario.campaign.horizon)
-    rows = [("delivery", "vaccine", "arrives", "doses", "usable")]
+    rows = [(_("delivery"), _("vaccine"), _("arrives"), _("doses"), _("usable"))]
     rows += [
-        (row["delivery"], row["vaccine"],
-         on(row["arrives"]) if row["in_time"] else f"after {horizon}",
+        (named(row["delivery"]), named(row["vaccine"]),
+         on(row["arrives"]) if row["in_time"] else _("after {day}").format(day=horizon),
          count(row["doses"]), count(row["usable"]))
         for row in frame.to_dict("records")
     ]  # fmt: skip
     usable, target = int(frame["usable"].sum()), scenario.target
     in_time = frame.loc[frame["in_time"].astype(bool), "doses"].sum()
-    label = "together" if frame["in_time"].all() else f"together by {horizon}"
+    label = _("together by {day}").format(day=horizon)
+    if frame["in_time"].all():
+        label = _("together")
     rows.append((label, "", "", count(in_time), count(usable)))
-    lines = ["Doses (expected; usable: less losses, with extra doses drawn from vials)"]
+    lines = [_("Doses (expected; usable: less losses, with extra doses drawn from vials)")]
     lines += table(rows, "<<>>>")
     share = percent(min(usable / target, 1.0))
-    lines.append(f"  one dose each: enough for {share} of the target of {target:,}")
+    lines.append(
+        "  "
+        + _("one dose each: enough for {share} of the target of {target:,}").format(
+            share=share, target=target
+        )
+    )
     if usable < target:
-        lines.append(f"  {target - usable:,} people get no first dose from these deliveries")
+        lines.append(
+            "  "
+            + _("{n:,} people get no first dose from these deliveries").format(n=target - usable)
+        )
     start = arithmetic.last_possible_start(scenario)
     if start is not None:
-        lines.append(f"  two doses each would need {2 * target:,}")
+        lines.append("  " + _("two doses each would need {n:,}").format(n=2 * target))
         lines.append(
-            f"  a second dose by {on(scenario.campaign.deadline)} needs a first dose by {on(start)}"
+            "  "
+            + _("a second dose by {day} needs a first dose by {start}").format(
+                day=on(scenario.campaign.deadline), start=on(start)
+            )
         )
     return lines
 
@@ -178,35 +212,56 @@ def _capacity(scenario: Scenario) -> list[str]:
     for name, stations in arithmetic.capacity(scenario).groupby("unit", sort=False):
         key = tuple(map(tuple, stations[shown].to_numpy().tolist()))
         alike.setdefault(key, []).append(str(name))
-    lines = ["Capacity of the units (staff minutes a day / mean minutes = patients a day)"]
+    lines = [_("Capacity of the units (staff minutes a day / mean minutes = patients a day)")]
     total = []
     for key, names in alike.items():
         slots = int(key[0][-1])
-        which = f"{len(names)} x {key[0][0]}" if len(names) > 1 else f"{key[0][0]} {names[0]}"
-        lines.append(f"  {which}: {slots:,} appointments a day each")
+        kind = named(key[0][0])
+        which = f"{len(names)} x {kind}" if len(names) > 1 else f"{kind} {named(names[0])}"
+        lines.append(
+            "  " + _("{type}: {slots:,} appointments a day each").format(type=which, slots=slots)
+        )
         narrowest = min(row[6] for row in key)
         rows = [
             (
-                station,
-                f"{staff:,.0f} {'seat' if kind == 'observation' else 'staff'} min",
-                f"/ {mean:.1f} min" + (f" / {percent(share)} who go there" if share < 1 else ""),
-                f"= {throughput:,.0f} a day" if throughput < 1e9 else "= no limit",
-                "<- the narrowest" if throughput == narrowest else "",
+                named(station),
+                _time_there(kind, staff),
+                _time_each(mean, share),
+                _("= {n:,.0f} a day").format(n=throughput) if throughput < 1e9 else _("= no limit"),
+                _("<- the narrowest") if throughput == narrowest else "",
             )
-            for _, station, kind, staff, mean, share, throughput, _ in key
+            for _type, station, kind, staff, mean, share, throughput, _slots in key
         ]
         lines += ["  " + line for line in table(rows, "<><><")]
         total.append(f"{len(names)} x {slots:,}")
-    lines.append(f"  together {' + '.join(total)} = {_slots_a_day(scenario):,} a day")
+    in_all = _("together {sum} = {slots:,} a day")
+    lines.append("  " + in_all.format(sum=" + ".join(total), slots=_slots_a_day(scenario)))
     return lines
 
 
+def _time_there(kind: str, minutes: float) -> str:
+    text = _("{n:,.0f} seat min") if kind == "observation" else _("{n:,.0f} staff min")
+    return text.format(n=minutes)
+
+
+def _time_each(minutes: float, share: float) -> str:
+    text = _("/ {minutes:.1f} min")
+    if share < 1:
+        text = _("/ {minutes:.1f} min / {share} who go there")
+    return text.format(minutes=minutes, share=percent(share))
+
+
 def _calendar(scenario: Scenario) -> list[str]:
-    rows = [("month", "vaccination days", "slots", "slots by the deadline", "call-centre days")]
+    rows = [
+        (
+            _("month"), _("vaccination days"), _("slots"), _("slots by the deadline"),
+            _("call-centre days"),
+        )
+    ]  # fmt: skip
     for row in arithmetic.calendar(scenario).to_dict("records"):
         rows.append(
             (
-                str(row["month"]),
+                _month(str(row["month"])),
                 str(row["vaccination_days"]),
                 count(row["slots"]),
                 count(row["slots_by_deadline"]),
@@ -214,17 +269,29 @@ def _calendar(scenario: Scenario) -> list[str]:
             )
         )
     return [
-        f"Calendar, with the deadline on {on(scenario.campaign.deadline)}",
+        _("Calendar, with the deadline on {day}").format(day=on(scenario.campaign.deadline)),
         *table(rows, "<>>>>"),
     ]
 
 
+def _month(month: str) -> str:
+    """2021-08; in Thai as people write it."""
+    if language() == "en":
+        return month
+    return month_and_year(date.fromisoformat(f"{month}-01"), short=True)
+
+
 def _telephone(scenario: Scenario) -> list[str]:
     load = arithmetic.telephone_load(scenario)
-    rows = [("language", "calls", "agents who speak it", "agent-hours needed", "available")]
+    rows = [
+        (
+            _("language"), _("calls"), _("agents who speak it"), _("agent-hours needed"),
+            _("available"),
+        )
+    ]  # fmt: skip
     rows += [
         (
-            str(row["language"]),
+            named(str(row["language"])),
             count(row["calls"]),
             count(row["agents"]),
             count(row["hours_needed"]),
@@ -233,13 +300,22 @@ def _telephone(scenario: Scenario) -> list[str]:
         for row in arithmetic.languages(scenario).to_dict("records")
     ]
     return [
-        "Telephone (every expected call answered once, none abandoned or repeated)",
-        f"  {load.days} days, {load.hours:,.0f} hours; {count(load.calls)} calls to book or to ask",
-        f"  {count(load.hours_needed)} agent-hours needed ({load.agents_needed:.1f} agents always "
-        f"busy), {count(load.hours_available)} available",
+        _("Telephone (every expected call answered once, none abandoned or repeated)"),
+        "  "
+        + _("{days} days, {hours:,.0f} hours; {calls} calls to book or to ask").format(
+            days=load.days, hours=load.hours, calls=count(load.calls)
+        ),
+        "  "
+        + _(
+            "{needed} agent-hours needed ({agents:.1f} agents always busy), {available} available"
+        ).format(
+            needed=count(load.hours_needed),
+            agents=load.agents_needed,
+            available=count(load.hours_available),
+        ),
         *table(rows, "<>>>>"),
         *(
-            ["  agents who speak several languages count in each of them"]
+            ["  " + _("agents who speak several languages count in each of them")]
             if any(len(pool.languages) > 1 for pool in scenario.call_centre.pools.values())
             else []
         ),
@@ -250,12 +326,12 @@ def _ceiling(scenario: Scenario) -> list[str]:
     ceiling = feasibility.ceiling_of(scenario)
     target, deadline = scenario.target, on(scenario.campaign.deadline)
     rows = [
-        (f"people with a first dose by {deadline}", ceiling.first_by_deadline),
-        (f"people fully vaccinated by {deadline}", ceiling.full_by_deadline),
-        (f"first doses by {on(scenario.campaign.horizon)}", ceiling.first_in_all),
+        (_("people with a first dose by {day}").format(day=deadline), ceiling.first_by_deadline),
+        (_("people fully vaccinated by {day}").format(day=deadline), ceiling.full_by_deadline),
+        (_("first doses by {day}").format(day=on(scenario.campaign.horizon)), ceiling.first_in_all),
     ]
     return [
-        f"At most, whatever the telephones ({ceiling_of_what(scenario)} alone)",
+        _("At most, whatever the telephones ({what} alone)").format(what=ceiling_of_what(scenario)),
         *table([(text, f"{number:,}", percent(number / target)) for text, number in rows], "<>>"),
         *_left_out(scenario),
     ]
@@ -278,47 +354,50 @@ def _left_out(scenario: Scenario) -> list[str]:
 def _worth(scenario: Scenario, scope: Scope) -> list[str]:
     """What one more unit of each limit is worth; all that is worth nothing in one line."""
     found = feasibility.bindings(scenario, scope, scenario.campaign.deadline)
-    nothing = [binding.words.removesuffix(": nobody") for binding in found if not binding.worth]
+    nothing = [_(feasibility.ONE_MORE[each.kind]) for each in found if not each.worth]
     return [
-        f"What more would bring: {_REACHED[scope]} by {on(scenario.campaign.deadline)}",
+        _(_WHAT_MORE[scope]).format(day=on(scenario.campaign.deadline)),
         *(f"  {binding.words}" for binding in found if binding.worth),
-        *([f"  nobody: {', '.join(nothing)}"] if nothing else []),
+        *(["  " + _("nobody: {limits}").format(limits=", ".join(nothing))] if nothing else []),
         *(["  " + _("if vials are shared as said above")] if shared_vials(scenario) else []),
     ]
 
 
-_REACHED: dict[Scope, str] = {"first": "people with a first dose", "full": "fully vaccinated"}
+_WHAT_MORE: dict[Scope, str] = {
+    "first": N_("What more would bring: people with a first dose by {day}"),
+    "full": N_("What more would bring: fully vaccinated by {day}"),
+}
 
 
 def _stretches(scenario: Scenario) -> list[str]:
     """When which limit holds, and the most people vaccinated by the end of each stretch."""
-    rows = [("from", "to", "held back by", "first doses", "fully vaccinated")]
+    rows = [(_("from"), _("to"), _("held back by"), _("first doses"), _("fully vaccinated"))]
     most = {scope: feasibility.curve(scenario, scope) for scope in SCOPES}
     rows += [
         (
             on(stretch.first),
             on(stretch.last),
-            " and ".join(_HELD_BY[limit] for limit in stretch.held_by),
+            _(" and ").join(_(_HELD_BY[limit]) for limit in stretch.held_by),
             f"{most['first'][str(stretch.last)]:,}",
             f"{most['full'][str(stretch.last)]:,}",
         )
         for stretch in feasibility.stretches(scenario)
     ]
-    return ["The most by day, and what holds back the next first dose", *table(rows, "<<<>>")]
+    return [_("The most by day, and what holds back the next first dose"), *table(rows, "<<<>>")]
 
 
 _HELD_BY = {
-    "slots": "slots",
-    "doses": "doses",
-    "turns": "turns",
-    "people": "nothing: everybody willing has one",
+    "slots": N_("slots"),
+    "doses": N_("doses"),
+    "turns": N_("turns"),
+    "people": N_("nothing: everybody willing has one"),
 }
 
 
 # Assumptions ----------------------------------------------------------------------------------
 
 
-_NO_SOURCE = "no source given"
+_NO_SOURCE = N_("no source given")
 
 
 def _unsourced(scenario: Scenario, raw: Mapping[str, Any]) -> Iterator[list[str]]:
@@ -331,11 +410,13 @@ def _unsourced(scenario: Scenario, raw: Mapping[str, Any]) -> Iterator[list[str]
         if not entry.changed and (entry.source.startswith("assumed") or entry.source == _NO_SOURCE)
     ]
     if changed:
-        yield ["Changed without a source", *_lines(changed)]
+        yield [_("Changed without a source"), *_lines(changed)]
     if assumed:
-        yield ["Assumptions (every other value has a source: --json lists them)", *_lines(assumed)]
+        heading = _("Assumptions (every other value has a source: --json lists them)")
+        yield [heading, *_lines(assumed)]
     else:
-        yield ["Assumptions: none" + ("" if changed else "; every value has a source")]
+        none = _("Assumptions: none; every value has a source")
+        yield [_("Assumptions: none") if changed else none]
 
 
 @dataclass
@@ -355,7 +436,7 @@ class _Entry:
 
 
 def _lines(entries: list[_Entry]) -> list[str]:
-    return table([(e.key, _short(", ".join(e.values)), e.source) for e in entries], "<<<")
+    return table([(e.key, _short(", ".join(e.values)), _(e.source)) for e in entries], "<<<")
 
 
 def _entries(scenario: Scenario, raw: Mapping[str, Any]) -> Iterable[_Entry]:

@@ -149,14 +149,21 @@ def ceiling_line(scenario: Scenario) -> str:
     """The most that can be reached by the deadline, and what one more unit would change."""
     deadline, found = scenario.campaign.deadline, ceiling_of(scenario)
     first, full = found.first_by_deadline, found.full_by_deadline
-    left_out = _("Doses thrown away from opened vials come off that.")
-    return (
-        f"At most, whatever the telephones: {first:,} of {scenario.target:,} people "
-        f"({percent(first / scenario.target)}) with a first dose by {on(deadline)}"
-        f"{_held(scenario, 'first', first)}, {full:,} fully vaccinated"
-        f"{_held(scenario, 'full', full)}."
-        + (f" {left_out}" if shared_vials(scenario) and full < scenario.target else "")
+    text = _(
+        "At most, whatever the telephones: {first:,} of {target:,} people ({share}) with a first "
+        "dose by {day}{first_held}, {full:,} fully vaccinated{full_held}."
+    ).format(
+        first=first,
+        target=scenario.target,
+        share=percent(first / scenario.target),
+        day=on(deadline),
+        first_held=_held(scenario, "first", first),
+        full=full,
+        full_held=_held(scenario, "full", full),
     )
+    if shared_vials(scenario) and full < scenario.target:
+        text += " " + _("Doses thrown away from opened vials come off that.")
+    return text
 
 
 def _held(scenario: Scenario, scope: Scope, most: int) -> str:
@@ -175,8 +182,9 @@ def shared_vials(scenario: Scenario) -> bool:
 
 def ceiling_of_what(scenario: Scenario) -> str:
     """What the ceiling counts."""
-    doses = "expected doses" if deliveries_vary(scenario) else "doses"
-    return f"slots, {doses}, turns, willingness and intervals"
+    if deliveries_vary(scenario):
+        return _("slots, expected doses, turns, willingness and intervals")
+    return _("slots, doses, turns, willingness and intervals")
 
 
 # The answer -----------------------------------------------------------------------------------
