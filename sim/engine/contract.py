@@ -387,34 +387,12 @@ class UnitSession:
 
     def check(self) -> None:
         """Raise ValueError if the input breaks the contract."""
-        n, stations = self.visits.shape
-        vaccines = self.vials.shape
-        _require(self.arrival_us.shape == (n,), "one arrival a patient")
-        for name in ("service_us", "walk_us"):
-            _require(
-                getattr(self, name).shape == (n, stations),
-                f"{name} has a row a patient, a column a station",
-            )
-        _require(
-            self.doses_per_vial.shape == self.open_life_us.shape == vaccines,
-            "stock, doses a vial and open life are listed by vaccine",
-        )
-        _require(self.tolerance_us.shape == (n,), "one tolerance a patient")
-        _require(self.preference.shape == (n, *vaccines), "preferences: a row a patient")
-        _require(
-            self.kind.shape == self.latest_start_us.shape == (stations,),
-            "a kind and a latest start a station",
-        )
-        _require(
-            self.step_first.shape == (stations + 1,)
-            and self.step_time_us.shape == self.step_staff.shape == (self.step_first[-1],),
-            "steps are listed by station",
-        )
         rule = _broken_session_rule(
             self.kind,
             self.step_first,
             self.step_time_us,
             self.step_staff,
+            self.latest_start_us,
             self.vials,
             self.doses_per_vial,
             self.open_life_us,
@@ -434,6 +412,7 @@ def _broken_session_rule(
     step_first: Int64Array,
     step_time_us: Int64Array,
     step_staff: Int64Array,
+    latest_start_us: Int64Array,
     vials: Int64Array,
     doses_per_vial: Int64Array,
     open_life_us: Int64Array,
@@ -444,7 +423,26 @@ def _broken_session_rule(
     tolerance_us: Int64Array,
     preference: Int8Array,
 ) -> str:
-    """A rule that the values of a session break; "" if there is none."""
+    """A rule that the input of a session breaks; "" if there is none."""
+    n, stations = visits.shape
+    if arrival_us.size != n:
+        return "one arrival a patient"
+    if service_us.shape != visits.shape:
+        return "service_us has a row a patient, a column a station"
+    if walk_us.shape != visits.shape:
+        return "walk_us has a row a patient, a column a station"
+    if not doses_per_vial.size == open_life_us.size == vials.size:
+        return "stock, doses a vial and open life are listed by vaccine"
+    if tolerance_us.size != n:
+        return "one tolerance a patient"
+    if preference.shape != (n, vials.size):
+        return "preferences: a row a patient"
+    if not kind.size == latest_start_us.size == stations:
+        return "a kind and a latest start a station"
+    if step_first.size != stations + 1:
+        return "steps are listed by station"
+    if not step_time_us.size == step_staff.size == step_first[-1]:
+        return "steps are listed by station"
     vaccinating = -1
     for s in range(kind.size):
         if kind[s] == StationKind.VACCINATION:

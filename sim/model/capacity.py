@@ -80,12 +80,16 @@ def open_by_day(scenario: Scenario) -> NDArray[np.bool_]:
     campaign = scenario.campaign
     days = (campaign.horizon - campaign.first_day).days + 1
     dates = [campaign.first_day + timedelta(days=d) for d in range(days)]
-    return np.array(
-        [
-            [day >= campaign.vaccination_from and unit.is_open(day) for day in dates]
-            for unit in scenario.units.values()
-        ]
-    )
+    calendars: dict[tuple[object, ...], list[bool]] = {}  # most units share theirs
+    rows = []
+    for unit in scenario.units.values():
+        calendar = (*unit.open_days, *unit.closed_dates)
+        if calendar not in calendars:
+            calendars[calendar] = [
+                day >= campaign.vaccination_from and unit.is_open(day) for day in dates
+            ]
+        rows.append(calendars[calendar])
+    return np.array(rows)
 
 
 def slots_by_day(scenario: Scenario) -> Int64Array:

@@ -309,7 +309,7 @@ class Recorder:
 
 def _typed(values: Any, kind: ColumnType) -> Any:
     if kind == "category":
-        return pd.Series(pd.array(values.astype(object), dtype="str"))
+        return pd.array(values.astype(object), dtype="str")
     if kind == "date":
-        return pd.Series(values.astype("datetime64[D]").astype("datetime64[ms]"))
-    return pd.Series(values.astype(kind))
+        return values.astype("datetime64[D]").astype("datetime64[ms]")
+    return values.astype(kind)

@@ -10,7 +10,7 @@ from sim.experiment.results import Run, RunError, command, settings_of
 from sim.experiment.settings import Precision
 from sim.experiment.verification import Verification
 from sim.language import N_, _, named
-from sim.presentation.audit_view import audit_line
+from sim.presentation.audit_view import audit_data, audit_line
 from sim.presentation.terminal import table
 
 
@@ -223,6 +223,7 @@ def verification_data(run: Run, found: Verification) -> dict[str, object]:
         "rows": found.rows,
         "parts": found.parts,
         "parts_with_other_bytes": found.parts_with_other_bytes,
+        "audit": audit_data(run),
         "difference": None
         if difference is None
         else {
