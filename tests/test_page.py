@@ -216,6 +216,11 @@ def test_a_sent_file_may_extend_no_other(other: str) -> None:
             b"[campaign]\npopulation = 500_000_000\n",
             "more than the 5,000,000 that a page simulates",
         ),
+        (
+            b'extends = "plan.toml"\n[unit_types.estate]\nwalk_ins_per_day = 1e9\n',
+            "1,000,000,000 walk-ins a day at a unit are more than the 566,551",
+        ),
+        (b'extends = "plan.toml"\n[call_centre]\nattempts_per_day = 1000\n', "than the 100 that"),
         (b'extends = "plan.toml"\n[deliveries.june]\narrives = 2001-06-01\n', "must lie between"),
     ],
 )

@@ -14,7 +14,12 @@ from sim.scenario import Scenario
 from sim.scenario_files import Problem, ScenarioError, Upload, load_scenario, parsed_value
 
 MOST_PEOPLE = 5_000_000
-"""People of the groups together that a page simulates (about 3 GB of memory)."""
+"""People of the groups together that a page simulates."""
+MOST_UNIT_DAYS = 500_000
+"""Units times days of the campaign."""
+MOST_DOSES_PER_VIAL = 1000
+MOST_ATTEMPTS = 100
+"""Call attempts of a person on one day."""
 IMPORTED = "imported"
 """Stands in the address for a scenario from a reader's own file."""
 _THAI_DIGITS = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")
@@ -134,11 +139,9 @@ class Scenarios:
     def load(self, choice: Choice, upload: Upload | None = None) -> Scenario:
         """The scenario that is meant. Raises ScenarioError."""
         found = _loaded(self.file(choice, upload), choice.changes, self._stamps())
-        if found.target > MOST_PEOPLE:
-            message = _("{people} people are more than the {most} that a page simulates").format(
-                people=f"{found.target:,}", most=f"{MOST_PEOPLE:,}"
-            )
-            raise ScenarioError([Problem("", None, "groups", None, message)])
+        problems = list(_too_much(found))
+        if problems:
+            raise ScenarioError(problems)
         return found
 
     def title(self, name: str) -> str:
@@ -152,6 +155,27 @@ class Scenarios:
 
     def _stamps(self) -> tuple[int, ...]:
         return tuple(file.stat().st_mtime_ns for file in self.files.values() if file.is_file())
+
+
+def _too_much(scenario: Scenario) -> Iterator[Problem]:
+    """What would keep a page's server busy, or fill its memory; `vaxsim run` takes it."""
+    days = (scenario.campaign.horizon - scenario.campaign.first_day).days + 1
+    walk_ins = max(unit.walk_ins_per_day for unit in scenario.units.values())
+    vial = max(vaccine.doses_per_vial for vaccine in scenario.vaccines.values())
+    for key, value, most, words in (
+        ("groups", scenario.target, MOST_PEOPLE,
+         _("{n} people are more than the {most} that a page simulates")),
+        ("units", len(scenario.units) * days, MOST_UNIT_DAYS,
+         _("{n} days of units are more than the {most} that a page simulates")),
+        ("unit_types", walk_ins, scenario.target,
+         _("{n} walk-ins a day at a unit are more than the {most} people there are")),
+        ("call_centre.attempts_per_day", scenario.call_centre.attempts_per_day, MOST_ATTEMPTS,
+         _("{n} attempts a day are more than the {most} that a page simulates")),
+        ("vaccines", vial, MOST_DOSES_PER_VIAL,
+         _("{n} doses in a vial are more than the {most} that a page simulates")),
+    ):  # fmt: skip
+        if value > most:
+            yield Problem("", None, key, None, words.format(n=f"{value:,.0f}", most=f"{most:,}"))
 
 
 @lru_cache(maxsize=256)
