@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter
 
 from sim.experiment.goals import read_goal
 from sim.experiment.study import Study
-from sim.language import _
+from sim.language import N_, _, named, short_date
 from sim.model.records import CAUSES
 from sim.presentation import style
 from sim.presentation.figures import new_figure
@@ -30,8 +30,10 @@ def text(study: Study) -> str:
         return view.sentence()
     sections = [
         [view.sentence()],
-        view.options_table("One lever at a time", ("plan", "alone")),
-        view.options_table("Together", ("together", "widest", "nearest", "all_widest", "further")),
+        view.options_table(_("One lever at a time"), ("plan", "alone")),
+        view.options_table(
+            _("Together"), ("together", "widest", "nearest", "all_widest", "further")
+        ),
         view.ceiling_table(),
         view.how_to_set(),
         view.notes(),
@@ -49,10 +51,11 @@ def pictures(study: Study) -> Iterator[tuple[str, Figure]]:
 
 
 _KINDS = {
-    "doses": "doses", "arrivals": "late deliveries", "slots": "slots", "turns": "turns",
-    "people": "people whose turn has come", "interval": "the interval between doses",
-    "doses_and_people": "doses and people whose turn has come, together",
-    "arrivals_and_turns": "deliveries and turns, together",
+    "doses": N_("doses"), "arrivals": N_("late deliveries"), "slots": N_("slots"),
+    "turns": N_("turns"),
+    "people": N_("people whose turn has come"), "interval": N_("the interval between doses"),
+    "doses_and_people": N_("doses and people whose turn has come, together"),
+    "arrivals_and_turns": N_("deliveries and turns, together"),
 }  # fmt: skip
 
 
@@ -73,7 +76,6 @@ class _View:
 
     def sentence(self) -> str:
         """Whether it can be reached, with what, and if not, why not."""
-        sure = f"with a probability of at least {share(self.answer['probability'])}"
         if self.answer["reached_already"]:
             row: Any = self.options.loc[0]
             return _(
@@ -88,32 +90,64 @@ class _View:
             )
         best = self.answer["cheapest"]
         if best is None:
-            return " ".join(self._not_reachable(sure))
-        parts = [f"{statement(self.goal)} {sure} if {self._words(best)}{self._how_often(best)}."]
+            return " ".join(self._not_reachable())
+        parts = [
+            self._enough_if(
+                best,
+                _(
+                    "{goal} with a probability of at least {probability} if {changes} (reached in "
+                    "{times:,} of {n:,} replications that took no part in the search)."
+                ),
+                statement(self.goal),
+            )
+        ]
         others = [n for n in self.answer["alone_enough"] if n != best]
         if others:
-            parts.append(f"Enough alone, too: {'; '.join(map(self._words, others))}.")
+            parts.append(
+                _("Enough alone, too: {options}.").format(
+                    options="; ".join(map(self._words, others))
+                )
+            )
         elif len(self.changes[self.changes["option"] == best]) > 1:
-            parts.append("No single lever is enough.")
+            parts.append(_("No single lever is enough."))
         return " ".join(parts)
 
-    def _not_reachable(self, sure: str) -> Iterator[str]:
-        yield f"Not reachable with these levers: {clause(self.goal)} {sure}."
-        for kind, whose in (("widest", "all of them"), ("all_widest", "all levers there are")):
+    def _not_reachable(self) -> Iterator[str]:
+        yield _(
+            "Not reachable with these levers: {goal} with a probability of at least {probability}."
+        ).format(goal=clause(self.goal), probability=share(self.answer["probability"]))
+        for kind, text in (
+            ("widest", _("Even with all of them as far as they go it is {value}: {why}.")),
+            (
+                "all_widest",
+                _("Even with all levers there are as far as they go it is {value}: {why}."),
+            ),
+        ):
             for n in self._of_kind(kind):
-                yield (
-                    f"Even with {whose} as far as they go it is {self._simulated(n)}: "
-                    f"{self._in_the_way(n)}."
-                )
-        for kind, begin in (("nearest", "With these levers,"), ("further", "With further levers,")):
+                yield text.format(value=self._simulated(n), why=self._in_the_way(n))
+        for kind, text in (
+            (
+                "nearest",
+                _(
+                    "With these levers, {goal} with a probability of at least {probability} if "
+                    "{changes} (reached in {times:,} of {n:,} replications that took no part in "
+                    "the search)."
+                ),
+            ),
+            (
+                "further",
+                _(
+                    "With further levers, {goal} with a probability of at least {probability} if "
+                    "{changes} (reached in {times:,} of {n:,} replications that took no part in "
+                    "the search)."
+                ),
+            ),
+        ):
             for n in self._of_kind(kind):
                 if self.options.loc[n, "verdict"] == "enough":
                     goal = read_goal(str(self.options.loc[n, "goal"]), self.scenario)
                     said = statement(goal)
-                    yield (
-                        f"{begin} {said[0].lower()}{said[1:]} {sure} if "
-                        f"{self._words(n)}{self._how_often(n)}."
-                    )
+                    yield self._enough_if(n, text, said[0].lower() + said[1:])
 
     def _of_kind(self, *kinds: str) -> list[int]:
         return [int(n) for n in self.options.index[self.options["kind"].isin(kinds)]]
@@ -121,14 +155,17 @@ class _View:
     def _words(self, n: int) -> str:
         words = list(self.changes.loc[self.changes["option"] == n, "words"])
         if not words:
-            return "nothing is changed"
-        return " and ".join(filter(None, [", ".join(words[:-1]), str(words[-1])]))
+            return _("nothing is changed")
+        return _(" and ").join(filter(None, [", ".join(words[:-1]), str(words[-1])]))
 
-    def _how_often(self, n: int) -> str:
+    def _enough_if(self, n: int, text: str, goal: str) -> str:
         row: Any = self.options.loc[n]
-        return (
-            f" (reached in {row['fresh_reached']:,} of {row['fresh_replications']:,} "
-            "replications that took no part in the search)"
+        return text.format(
+            goal=goal,
+            probability=share(self.answer["probability"]),
+            changes=self._words(n),
+            times=row["fresh_reached"],
+            n=row["fresh_replications"],
         )
 
     def _simulated(self, n: int) -> str:
@@ -143,13 +180,14 @@ class _View:
             pairs = found["kind"].str.contains("_and_")
             found = found[~pairs] if (~pairs).any() else found
             kinds = [
-                f"{_KINDS[row['kind']]} ({_days(row['first'], row['last'])})"
+                f"{_(_KINDS[row['kind']])} ({_days(row['first'], row['last'])})"
                 for row in found.drop_duplicates("kind").to_dict("records")
             ]
-            return "the ceiling holds: " + (", ".join(kinds) or "several limits at once")
+            limits = ", ".join(kinds) or _("several limits at once")
+            return _("the ceiling holds: {limits}").format(limits=limits)
         found = self.missing[self.missing["option"] == n].sort_values("persons", ascending=False)
         if not len(found):
-            return "not enough"
+            return _("not enough")
         found = found.head(_CAUSES_SHOWN)
         return "; ".join(
             f"{count(row['persons'])} ({_(CAUSES[row['cause']].meaning)})"
@@ -161,17 +199,23 @@ class _View:
     def options_table(self, heading: str, kinds: tuple[str, ...]) -> list[str]:
         """A line an option: change, ceiling, simulated, verdict."""
         numbers = self._of_kind(*kinds)
-        if not set(numbers) - set(self._of_kind("plan")) and heading == "Together":
+        if not set(numbers) - set(self._of_kind("plan")) and "together" in kinds:
             return []
-        rows = [("", "ceiling", "simulated", "cost", "")]
+        rows = [("", _("ceiling"), _("simulated"), _("cost"), "")]
         for n in numbers:
             row: Any = self.options.loc[n]
             ceiling = "" if pd.isna(row["ceiling"]) else self._ceiling(row)
             words = self._in_the_way(n)
             if row["verdict"] in ("enough", "unconfirmed"):
-                begin = "enough" if row["verdict"] == "enough" else "not confirmed"
-                goal = "" if row["goal"] == str(self.goal) else f" for {row['goal']}"
-                words = f"{begin}{goal}: {row['fresh_reached']} of {row['fresh_replications']}"
+                sure = row["verdict"] == "enough"
+                words = _("enough: {times} of {n}") if sure else _("not confirmed: {times} of {n}")
+                if row["goal"] != str(self.goal):
+                    words = _("not confirmed for {goal}: {times} of {n}")
+                    if sure:
+                        words = _("enough for {goal}: {times} of {n}")
+                words = words.format(
+                    goal=row["goal"], times=row["fresh_reached"], n=row["fresh_replications"]
+                )
             lines = self._label(n)
             rows.append((lines[0], ceiling, self._simulated(n), f"{row['cost']:.2f}", words))
             rows += [(f"  {line}", "", "", "", "") for line in lines[1:]]
@@ -179,16 +223,21 @@ class _View:
 
     def _label(self, n: int) -> list[str]:
         kind = str(self.options.loc[n, "kind"])
-        fixed = {"plan": "as it is", "widest": "all levers named, as far as they go",
-                 "all_widest": "all levers there are, as far as they go"}  # fmt: skip
+        fixed = {
+            "plan": _("as it is"),
+            "widest": _("all levers named, as far as they go"),
+            "all_widest": _("all levers there are, as far as they go"),
+        }
         if kind in fixed:
             return [fixed[kind]]
-        return list(self.changes.loc[self.changes["option"] == n, "words"]) or ["nothing changed"]
+        return list(self.changes.loc[self.changes["option"] == n, "words"]) or [
+            _("nothing changed")
+        ]
 
     def _nearby(self, n: int) -> list[str]:
         """For which other goal an option is enough, if for one."""
         goal = read_goal(str(self.options.loc[n, "goal"]), self.scenario)
-        return [] if goal == self.goal else [f"(for {share(goal.amount)})"]
+        return [] if goal == self.goal else [_("(for {share})").format(share=share(goal.amount))]
 
     def _ceiling(self, row: Any) -> str:
         of_target = row["ceiling"] / self.scenario.target
@@ -200,13 +249,20 @@ class _View:
         groups = list(points.groupby("point"))[:_SHORT_LIST]
         if not groups:
             return []
-        rows = [(f"{group['cost'].sum():.2f}", " and ".join(group["words"])) for _, group in groups]
+        rows = [
+            (f"{group['cost'].sum():.2f}", _(" and ").join(group["words"]))
+            for _point, group in groups
+        ]
         more = points["point"].nunique() - len(groups)
-        heading = "On the ceiling alone (doses, slots, turns; the telephone being no obstacle)"
+        heading = _(
+            "On the ceiling alone (doses, slots, turns; the telephone being no obstacle): smallest "
+            "combinations, with their cost"
+        )
+        and_more = _("and {more} more in the table ceiling_points")
         return [
-            f"{heading}: smallest combinations, with their cost",
+            heading,
             *table(rows, "><"),
-            *([f"  ... and {more} more in the table ceiling_points"] if more else []),
+            *([f"  ... {and_more.format(more=more)}"] if more else []),
         ]
 
     def how_to_set(self) -> list[str]:
@@ -218,20 +274,26 @@ class _View:
         settings = self.study.table("settings")
         lines = list(settings.loc[settings["option"] == n, "setting"]) if n is not None else []
         goal = self.options.loc[n, "goal"] if lines else ""
-        return [f"To try it ({goal}):", *(f"  --set '{line}'" for line in lines)] if lines else []
+        if not lines:
+            return []
+        heading = _("To try it ({goal}):").format(goal=goal)
+        return [heading, *(f"  --set '{line}'" for line in lines)]
 
     def notes(self) -> list[str]:
         """What smallest means, and what was spent."""
         lines = [
-            "Cost: the sum of the changes, each as a multiple of what there is, unless --cost says "
-            "otherwise. Each size is",
-            "the smallest that will do beside the others; other combinations may be as cheap. "
-            f"{self.answer['replications']:,} replications were spent.",
+            _(
+                "Cost: the sum of the changes, each as a multiple of what there is, unless --cost "
+                "says otherwise. Each size is\nthe smallest that will do beside the others; other "
+                "combinations may be as cheap. {n:,} replications were spent."
+            ).format(n=self.answer["replications"]),
         ]
         if self.goal.scope is not None and not self.answer["ceiling_is_certain"]:
             lines.append(
-                "Deliveries, walk-ins or willingness vary: the ceiling is that of their means, and "
-                "only the simulation decides."
+                _(
+                    "Deliveries, walk-ins or willingness vary: the ceiling is that of their "
+                    "means, and only the simulation decides."
+                )
             )
         return lines
 
@@ -245,8 +307,8 @@ class _View:
         for height in heights:
             places.append(top + height / 2)
             top += height
-        title = f"What would it take? {statement(self.goal)}"
-        figure = new_figure(title, self.scenario.title, 1.3 + 0.17 * top)
+        title = _("What would it take? {goal}").format(goal=statement(self.goal))
+        figure = new_figure(title, named(self.scenario.title), 1.3 + 0.17 * top)
         axes = figure.subplots()
         for n, y in zip(self.options.index, places, strict=True):
             row: Any = self.options.loc[n]
@@ -272,17 +334,20 @@ class _View:
             _("{what} by {day}; dotted: the goal").format(what=what, day=on(self.goal.by))
         )
         handles = [
-            mpl.lines.Line2D([], [], color=style.BLUE, marker="o", ms=5, lw=3, label="simulated"),
+            mpl.lines.Line2D([], [], color=style.BLUE, marker="o", ms=5, lw=3,
+                             label=_("simulated")),
             mpl.lines.Line2D(
                 [], [], color=style.GREEN, marker="o", ms=5, lw=3,
-                label=f"confirmed with {share(self.answer['probability'])} probability",
+                label=_("confirmed with {probability} probability").format(
+                    probability=share(self.answer["probability"])
+                ),
             ),
         ]  # fmt: skip
         if self.goal.scope is not None:
             handles.append(
                 mpl.lines.Line2D(
                     [], [], mfc="white", mec=style.GREY, marker="D", ms=5, lw=0,
-                    label="ceiling: most that is possible",
+                    label=_("ceiling: most that is possible"),
                 )
             )  # fmt: skip
         figure.legend(handles=handles, loc="outside lower left", ncols=3)
@@ -290,5 +355,5 @@ class _View:
 
 
 def _days(first: pd.Timestamp, last: pd.Timestamp) -> str:
-    begin, end = f"{first.day} {first:%b}", f"{last.day} {last:%b}"
+    begin, end = short_date(first), short_date(last)
     return begin if begin == end else f"{begin} – {end}"

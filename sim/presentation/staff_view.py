@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from sim.experiment.goals import Goal, read_goal
 from sim.experiment.study import Study
-from sim.language import _
+from sim.language import N_, _, named
 from sim.model.records import CAUSES
 from sim.presentation import style
 from sim.presentation.figures import new_figure
@@ -40,24 +40,29 @@ def _sentence(study: Study) -> str:
     promised = share(study.question["probability"])
     if not answer["found"]:
         return _not_found(study)
-    now = "is not enough" if answer["now_meets"] is False else "is enough"
-    if answer["now_meets"] is None:
-        now = "was not tried"
     agents, others = _heads(study.table("staffing"), "proposed")
-    staff = " and ".join(
-        words for number, words in ((agents, "agents"), (others, "staff at stations"))
-        for words in [f"{count(number)} {words}"] if number
-    )  # fmt: skip
-    return (
-        f"{_capital(staff)} (cost {_cost(answer['cost'])}) are enough for {thing(goal)}: "
-        f"reached in {answer['reached']} of {answer['replications']} replications that played no "
-        f"part in the choice, where {promised} are asked for. The present staffing (cost "
-        f"{_cost(answer['cost_now'])}) {now}."
+    staff = _("Nobody")
+    if agents and others:
+        staff = _("{agents} agents and {others} staff at stations")
+    elif agents or others:
+        staff = _("{agents} agents") if agents else _("{others} staff at stations")
+    enough = _(
+        "{staff} (cost {cost}) are enough for {goal}: reached in {times} of {n} replications that "
+        "played no part in the choice, where {probability} are asked for."
+    ).format(
+        staff=staff.format(agents=count(agents), others=count(others)),
+        cost=_cost(answer["cost"]),
+        goal=thing(goal),
+        times=answer["reached"],
+        n=answer["replications"],
+        probability=promised,
     )
-
-
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:] if words else "Nobody"
+    now = _("The present staffing (cost {cost}) is enough.")
+    if answer["now_meets"] is None:
+        now = _("The present staffing (cost {cost}) was not tried.")
+    elif not answer["now_meets"]:
+        now = _("The present staffing (cost {cost}) is not enough.")
+    return f"{enough} {now.format(cost=_cost(answer['cost_now']))}"
 
 
 def _not_found(study: Study) -> str:
@@ -131,7 +136,7 @@ def _heads(frame: pd.DataFrame, column: str) -> tuple[int, int]:
 
 
 def _staffing(study: Study) -> str:
-    rows = [("", "now", "proposed", "first guess", "cost of one", "cost")]
+    rows = [("", _("now"), _("proposed"), _("first guess"), _("cost of one"), _("cost"))]
     rows += [
         (
             _who(row),
@@ -143,46 +148,69 @@ def _staffing(study: Study) -> str:
         )
         for row in study.table("staffing").to_dict("records")
     ]
-    return "\n".join(["Staff (in each unit, where there are several)", *table(rows, "<>>>>>")])
+    return "\n".join([_("Staff (in each unit, where there are several)"), *table(rows, "<>>>>>")])
 
 
 def _who(row: Mapping[Hashable, Any]) -> str:
     """Who they are and where."""
-    who = "agents" if row["who"] == "agent" else row["who"]
-    shift = f", shift {int(row['key'].split('.')[-2]) + 1}" if ".shifts." in row["key"] else ""
-    places = f" ({row['places']} units)" if row["places"] > 1 else ""
-    return f"{who}, {row['where']}{shift}{places}"
+    text = _("{who}, {where}")
+    shift = 0
+    if ".shifts." in row["key"]:
+        text, shift = _("{who}, {where}, shift {shift}"), int(row["key"].split(".")[-2]) + 1
+    if row["places"] > 1:
+        text += " " + _("({places} units)")
+    who = _("agents") if row["who"] == "agent" else named(row["who"])
+    return text.format(who=who, where=named(row["where"]), shift=shift, places=row["places"])
 
 
 def _how_sure(study: Study) -> str:
     answer = study.answer
     row = study.table("judged").iloc[-1]
     lines = [
-        "How sure",
-        f"  The goal is met with a probability of {percent(row['probability'])}, 95 % interval "
-        f"{percent(row['low'])} – {percent(row['high'])}.",
-        "  A staffing that does not keep the promise is proposed with a probability of at most "
-        f"{percent(1 - answer['confidence'])};",
-        "  one that exceeds it by less than about "
-        f"{100 * answer['may_be_passed_over']:.1f} percentage points may have been passed over.",
+        _("How sure"),
+        "  "
+        + _(
+            "The goal is met with a probability of {probability}, 95 % interval {low} – {high}."
+        ).format(
+            probability=percent(row["probability"]),
+            low=percent(row["low"]),
+            high=percent(row["high"]),
+        ),
+        "  "
+        + _(
+            "A staffing that does not keep the promise is proposed with a probability of at most "
+            "{error};\n  one that exceeds it by less than about {points:.1f} percentage points may "
+            "have been passed over."
+        ).format(
+            error=percent(1 - answer["confidence"]), points=100 * answer["may_be_passed_over"]
+        ),
     ]
     if answer["nothing_cheaper"] == "simulated":
-        lines.append("  Everything cheaper was simulated, and did not meet it.")
+        lines.append("  " + _("Everything cheaper was simulated, and did not meet it."))
     elif answer["nothing_cheaper"] == "inferred":
-        lines.append("  Nothing cheaper meets it, if more staff never harms.")
+        lines.append("  " + _("Nothing cheaper meets it, if more staff never harms."))
     else:
         lines.append(
-            "  No cheaper one was found by lowering any number, or one for another; not all were "
-            "tried."
+            "  "
+            + _(
+                "No cheaper one was found by lowering any number, or one for another; "
+                "not all were tried."
+            )
         )
     if not answer["more_never_harmed"]:
         lines.append(
-            "  Here more staff can be worse: of two staffings the one with more failed. (Doses "
-            "given early,\n  as first ones say, are not there later.)"
+            "  "
+            + _(
+                "Here more staff can be worse: of two staffings the one with more "
+                "failed. (Doses given early,\n  as first ones say, are not there later.)"
+            )
         )
     if answer["equally_cheap"] > 1:
         lines.append(
-            f"  Of {answer['equally_cheap']} equally cheap ones it came farthest beyond the goal."
+            "  "
+            + _("Of {n} equally cheap ones it came farthest beyond the goal.").format(
+                n=answer["equally_cheap"]
+            )
         )
     return "\n".join(lines)
 
@@ -191,7 +219,7 @@ def _most_tried(study: Study) -> str:
     why = study.answer["why_not"]
     if why["limits"]:
         lines = [f"  {words}" for words in why["limits"]]
-        return "\n".join(["What stands in the way, and what one more of it is worth", *lines])
+        return "\n".join([_("What stands in the way, and what one more of it is worth"), *lines])
     far = why.get("farthest")
     rows = [("", _("now"), _("farthest"), _("most"))]
     for row in study.table("staffing").to_dict("records"):
@@ -224,38 +252,42 @@ def _curve(study: Study) -> str:
     frame = study.table("curve")
     if frame.empty:
         return ""
-    rows = [("cost", "reached in", "probability", "95 % interval", "")]
+    rows = [(_("cost"), _("reached in"), _("probability"), _("95 % interval"), "")]
     rows += [
         (
             _cost(row["cost"]),
-            f"{row['reached']} of {row['replications']}",
+            _("{times} of {n}").format(times=row["reached"], n=row["replications"]),
             percent(row["probability"]),
             f"{percent(row['low'])} – {percent(row['high'])}",
-            "proposed" if row["proposed"] else "",
+            _("proposed") if row["proposed"] else "",
         )
         for row in frame.to_dict("records")
     ]
-    return "\n".join(["What each cost can reach, of what was tried", *table(rows, ">>>><")])
+    return "\n".join([_("What each cost can reach, of what was tried"), *table(rows, ">>>><")])
 
 
 def _spent(study: Study) -> str:
     answer = study.answer
     spent = answer["spent"]
     if not spent["in all"]:
-        return "Nothing had to be simulated to know."
+        return _("Nothing had to be simulated to know.")
     words = {
-        "search": "in the search",
-        "ties": "to compare equally cheap ones",
-        "test": "to test",
-        "curve": "for the curve of costs",
+        "search": _("in the search"),
+        "ties": _("to compare equally cheap ones"),
+        "test": _("to test"),
+        "curve": _("for the curve of costs"),
     }
     parts = ", ".join(
         f"{count(spent[key])} {what}" for key, what in words.items() if spent.get(key)
     )
-    ruled = f"; {count(answer['ruled_out'])} more ruled out without" if answer["ruled_out"] else ""
-    return (
-        f"{_capital(replications(spent['in all']))}: {parts}. "
-        f"{count(answer['simulated'])} staffings simulated{ruled}."
+    text = _("{replications}: {parts}. {n} staffings simulated.")
+    if answer["ruled_out"]:
+        text = _("{replications}: {parts}. {n} staffings simulated; {more} more ruled out without.")
+    return text.format(
+        replications=replications(spent["in all"]),
+        parts=parts,
+        n=count(answer["simulated"]),
+        more=count(answer["ruled_out"]),
     )
 
 
@@ -280,15 +312,15 @@ def cost_and_probability(study: Study) -> Figure:
     """How likely the goal is with what each cost can reach."""
     goal = _goal(study)
     figure = new_figure(
-        f"Cost of staff and probability of {thing(goal)}",
-        study.scenario.title,
+        _("Cost of staff and probability of {goal}").format(goal=thing(goal)),
+        named(study.scenario.title),
         3.6,
     )
     axes = figure.subplots()
     frame = study.table("curve")
     for proposed, colour, label in (
-        (False, style.BLUE, "of what was tried, the farthest at its cost"),
-        (True, style.VERMILLION, "proposed (replications of its own)"),
+        (False, style.BLUE, N_("of what was tried, the farthest at its cost")),
+        (True, style.VERMILLION, N_("proposed (replications of its own)")),
     ):
         part = frame[frame["proposed"] == proposed]
         if part.empty:
@@ -296,13 +328,19 @@ def cost_and_probability(study: Study) -> Figure:
         axes.errorbar(
             part["cost"], part["probability"],
             yerr=[part["probability"] - part["low"], part["high"] - part["probability"]],
-            fmt="o", ms=5, capsize=3, lw=1.2, color=colour, label=label,
+            fmt="o", ms=5, capsize=3, lw=1.2, color=colour, label=_(label),
         )  # fmt: skip
     promised = study.question["probability"]
-    axes.axhline(promised, color=style.GOAL, lw=1.2, ls="--", label=f"asked for: {share(promised)}")
+    axes.axhline(
+        promised,
+        color=style.GOAL,
+        lw=1.2,
+        ls="--",
+        label=_("asked for: {probability}").format(probability=share(promised)),
+    )
     axes.set_ylim(-0.04, 1.04)
-    axes.set_xlabel("cost of staff")
-    axes.set_ylabel("probability (95 % interval)")
+    axes.set_xlabel(_("cost of staff"))
+    axes.set_ylabel(_("probability (95 % interval)"))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{100 * y:g} %"))
     axes.legend(loc="best")
     return figure
@@ -311,8 +349,10 @@ def cost_and_probability(study: Study) -> Figure:
 def tried(study: Study) -> Figure:
     """Every staffing of the search: cost of agents against cost of stations."""
     figure = new_figure(
-        f"What was tried for {thing(_goal(study))}",
-        f"{study.scenario.title}. Each point is a staffing; the line: the proposal's cost.",
+        _("What was tried for {goal}").format(goal=thing(_goal(study))),
+        _("{title}. Each point is a staffing; the line: the proposal's cost.").format(
+            title=named(study.scenario.title)
+        ),
         4.2,
     )
     axes = figure.subplots()
@@ -321,8 +361,8 @@ def tried(study: Study) -> Figure:
     stations = frame["cost"] - frame["cost_of_agents"]
     meets = frame["reached"] >= promised * frame["replications"] - 1e-9
     for chosen, marker, colour, label in (
-        (~meets, "x", style.GREY, "does not reach it"),
-        (meets, "o", style.GOAL, "reaches it"),
+        (~meets, "x", style.GREY, _("does not reach it")),
+        (meets, "o", style.GOAL, _("reaches it")),
     ):
         if chosen.any():
             axes.scatter(
@@ -336,11 +376,11 @@ def tried(study: Study) -> Figure:
         agents = float(cost[own["who"] == "agent"].sum())
         axes.scatter(
             [agents], [answer["cost"] - agents],
-            marker="*", s=170, color=style.VERMILLION, zorder=4, label="proposed",
+            marker="*", s=170, color=style.VERMILLION, zorder=4, label=_("proposed"),
         )  # fmt: skip
         _equal_costs(axes, answer["cost"])
-    axes.set_xlabel("cost of agents")
-    axes.set_ylabel("cost of staff at stations")
+    axes.set_xlabel(_("cost of agents"))
+    axes.set_ylabel(_("cost of staff at stations"))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(7))
     axes.legend(loc="best")
