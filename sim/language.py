@@ -26,6 +26,7 @@ from __future__ import annotations
 import contextlib
 import gettext
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
@@ -170,6 +171,17 @@ def _names_in(table: Mapping[str, Any]) -> Iterator[str]:
             yield from _names_in(value)
         elif key == "title" and value:
             yield value
+
+
+def told_of_year(text: str) -> str:
+    """What is wrong with a date (YYYY-MM-DD) whose year is a Buddhist one; "" of any other text."""
+    found = re.fullmatch(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})", text.strip())
+    if not found or not 2400 <= int(found[1]) <= 2700:
+        return ""
+    return _("{year} is a Buddhist year: write {gregorian}").format(
+        year=found[1],
+        gregorian=f"{int(found[1]) - BUDDHIST_YEAR}-{int(found[2]):02d}-{int(found[3]):02d}",
+    )
 
 
 def _month(day: date, width: str) -> str:

@@ -359,6 +359,10 @@ def test_a_day_of_a_run_has_the_seed_and_the_scenario_of_the_run(scenario_file: 
     assert vaxsim("trace", "run", *day, "a.csv").exit_code == 0
     assert vaxsim("trace", scenario_file, "--seed", "3", *day, "b.csv").exit_code == 0
     assert Path("a.csv").read_bytes() == Path("b.csv").read_bytes()
+    # the run has one replication, 0: there is no other to write down
+    none = vaxsim("trace", "run", "--replication", "1", *day, "c.csv")
+    assert none.exit_code == 2
+    assert "--replication 1: the run has 0 to 0" in none.stderr
 
 
 @pytest.mark.parametrize(
@@ -370,6 +374,7 @@ def test_a_day_of_a_run_has_the_seed_and_the_scenario_of_the_run(scenario_file: 
         (["--date", "2021-06-21", "--call-centre"], "to 20 June 2021"),
         (["--date", "2021-07-01", "--unit", "north"], "choose one from 2021-06-01 to 2021-06-30"),
         (["--date", "4 June", "--unit", "north"], "write it as YYYY-MM-DD"),
+        (["--date", "2564-09-03", "--unit", "north"], "Buddhist year: write 2021-09-03"),
         (["--date", "2021-06-04", "--unit", "nort"], "did you mean north?"),
         (["--date", "2021-06-04", "--unit", "zzz"], "the units are north, south"),
         (["--date", "2021-06-04"], "--unit NAME or --call-centre"),
@@ -389,7 +394,8 @@ def test_wrong_input_is_told_and_nothing_is_written(
 def test_a_file_that_is_there_stays(scenario_file: str) -> None:
     Path("day.csv").write_text("mine")
     options = ["--date", "2021-06-04", "--unit", "north", "--out"]
-    for name, told in [("day.csv", "is there already"), (".", "folder"), ("day.csv/x", "a file")]:
+    for name, told in [("day.csv", "is there already"), (".", "folder"), ("day.csv/x", "a file"),
+                       ("day.xlsx", "ends in .csv or .parquet"), ("day", ".csv")]:  # fmt: skip
         done = vaxsim("trace", scenario_file, *options, name)
         assert done.exit_code == 2
         assert told in done.stderr

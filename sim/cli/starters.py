@@ -13,7 +13,9 @@ import typer
 from sim.cli.console import (
     UserError,
     date_of,
+    document_suffix,
     errors_reported,
+    folder_of_run,
     print_json,
     progress,
     read_scenario_or_run,
@@ -30,7 +32,7 @@ def trace(
     day: Annotated[str, typer.Option("--date", metavar="DATE", help=N_("Which day (YYYY-MM-DD)."))],
     out: Annotated[
         Path,
-        typer.Option(metavar="FILE", help=N_("New file: CSV, or Parquet if it ends in .parquet.")),
+        typer.Option(metavar="FILE", help=N_("New file that ends in .csv or .parquet.")),
     ],
     unit: Annotated[
         str | None, typer.Option(metavar="NAME", help=N_("A day of this vaccination unit."))
@@ -66,7 +68,14 @@ def trace(
         date = date_of("--date", day)
         assert date is not None
         check_new_file(out)
+        document_suffix(out, ".csv", ".parquet")
         world, _raw, settings = read_scenario_or_run(scenario, overrides)
+        if folder_of_run(scenario) and replication >= settings.replications:
+            raise UserError(
+                _("--replication {n}: the run has 0 to {last}").format(
+                    n=replication, last=settings.replications - 1
+                )
+            )
         settings = replace(
             settings, seed=settings.seed if seed is None else seed,
             engine=engine.value if engine else settings.engine,

@@ -18,7 +18,7 @@ from string import Template
 from typing import Any
 from unicodedata import category
 
-from sim.language import BUDDHIST_YEAR, N_, _
+from sim.language import N_, _, told_of_year
 from sim.scenario import WEEKDAYS
 
 Known = Mapping[str, Any]
@@ -121,15 +121,11 @@ def _by_name(text: str, alone: str, most: int) -> dict[str, int]:
 
 def _day(text: str) -> date:
     """A date. Buddhist years are noticed."""
+    if told := told_of_year(text):
+        raise FactError(told)
     found = re.fullmatch("([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})", text)
     try:
         year, month, day = map(int, found.groups() if found else ())
-        if 2400 <= year <= 2700:
-            raise FactError(
-                _("{year} is a Buddhist year: write {gregorian}").format(
-                    year=year, gregorian=f"{year - BUDDHIST_YEAR}-{month:02d}-{day:02d}"
-                )
-            )
         if not 2000 <= year <= 2100:
             raise FactError(_("{year} is not between 2000 and 2100").format(year=year))
         return date(year, month, day)
