@@ -27,7 +27,7 @@ import typer
 
 from sim.cli.options import ExecutorName
 from sim.experiment.settings import Precision, RunSettings, SettingsError
-from sim.language import _
+from sim.language import _, told_of_year
 
 if TYPE_CHECKING:
     from sim.scenario import Scenario
@@ -110,7 +110,9 @@ def amount_of_work(settings: RunSettings, world: Scenario) -> tuple[str, int | N
 
 
 def date_of(option: str, text: str | None) -> date | None:
-    """The date that an option gives; None if it is not given."""
+    """The date that an option gives; None if it is not given. Raises UserError."""
+    if told := told_of_year(text or ""):
+        raise UserError(f"{option} {text}: {told}")
     try:
         return None if text is None else date.fromisoformat(text)
     except ValueError:
