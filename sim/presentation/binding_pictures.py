@@ -159,7 +159,13 @@ def _legend(figure: Figure, used: Sequence[str], note: str) -> None:
     handles = [Patch(**_look(name) | {"lw": 0.4}) for name in used]
     labels = [f"{style.CONSTRAINTS[name][0]}  {_(CONSTRAINTS[name])}" for name in used]
     figure.legend(
-        handles, labels, loc="outside lower center", ncols=3, title=note, title_fontsize=8
+        handles,
+        labels,
+        loc="outside lower center",
+        ncols=3,
+        columnspacing=1.5,
+        title=note,
+        title_fontsize=8,
     )
 
 

@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 from sim.experiment.goals import Goal, read_goal
 from sim.experiment.risk import LEAST_OF_EACH
 from sim.experiment.study import Study
-from sim.language import _
+from sim.language import _, named, short_date
 from sim.presentation import style
 from sim.presentation.figures import date_axis, deadline_line, new_figure, thousands, x_of
 from sim.presentation.goal_words import reached, statement, thing
@@ -118,16 +118,24 @@ def _no_warning(answer: dict[str, Any]) -> str:
 def _warning(found: dict[str, Any]) -> str:
     day = on(date.fromisoformat(found["date"]))
     if found["p_lost_below"] is None:
-        return (
-            f"Early warning: fewer than {found['fewer_than']:,} doses by {day}; but it never came "
-            "in the replications that were to confirm it."
-        )
-    return (
-        f"Early warning: if fewer than {found['fewer_than']:,} doses have arrived by {day}, the "
-        f"goal is lost with a probability of {percent(found['p_lost_below'])} "
-        f"({percent(found['p_lost_below_low'])} to {percent(found['p_lost_below_high'])}); "
-        f"otherwise of {percent(found['p_lost_above'])} ({percent(found['p_lost_above_low'])} to "
-        f"{percent(found['p_lost_above_high'])})."
+        return _(
+            "Early warning: fewer than {n:,} doses by {day}; but it never came in "
+            "the replications that were to confirm it."
+        ).format(n=found["fewer_than"], day=day)
+    return _(
+        "Early warning: if fewer than {n:,} doses have arrived by {day}, the "
+        "goal is lost with a probability of {lost_below} ({lost_below_low} to "
+        "{lost_below_high}); otherwise of {lost_above} ({lost_above_low} to "
+        "{lost_above_high})."
+    ).format(
+        n=found["fewer_than"],
+        day=day,
+        lost_below=percent(found["p_lost_below"]),
+        lost_below_low=percent(found["p_lost_below_low"]),
+        lost_below_high=percent(found["p_lost_below_high"]),
+        lost_above=percent(found["p_lost_above"]),
+        lost_above_low=percent(found["p_lost_above_low"]),
+        lost_above_high=percent(found["p_lost_above_high"]),
     )
 
 
@@ -138,13 +146,13 @@ def _days(study: Study) -> list[str]:
     end = study.scenario.campaign.horizon
     if not _ever_met(study):
         return [_("It is not met by {day}, the horizon, either.").format(day=on(end))]
-    rows = [("probability", "met by", "95 % interval")]
+    rows = [(_("probability"), _("met by"), _("95 % interval"))]
     for row in found.to_dict("records"):
         low = _on(row["low"], end) if row["low_known"] else "–"
-        high = _on(row["high"], end) if row["high_known"] else "too few replications to say"
-        limits = "the same" if low == high else f"{low} – {high}"
+        high = _on(row["high"], end) if row["high_known"] else _("too few replications to say")
+        limits = _("the same") if low == high else f"{low} – {high}"
         rows.append((percent(row["probability"]).replace(".0", ""), _on(row["day"], end), limits))
-    return ["By when the goal is met", *table(rows, "<<<")]
+    return [_("By when the goal is met"), *table(rows, "<<<")]
 
 
 def _ever_met(study: Study) -> bool:
@@ -153,7 +161,9 @@ def _ever_met(study: Study) -> bool:
 
 
 def _on(day: Any, end: date) -> str:
-    return f"not within the horizon ({on(end)})" if pd.isna(day) else on(day.date())
+    return (
+        _("not within the horizon ({day})").format(day=on(end)) if pd.isna(day) else on(day.date())
+    )
 
 
 def _warnings(study: Study) -> list[str]:
@@ -161,8 +171,8 @@ def _warnings(study: Study) -> list[str]:
     if not len(found):
         return []
     chosen = study.answer["warning"]["date"]
-    rows = [("", "by", "fewer than", "lost if fewer", "95 % interval", "lost if not",
-             "warns of lost", "silent when met")]  # fmt: skip
+    rows = [("", _("by"), _("fewer than"), _("lost if fewer"), _("95 % interval"), _("lost if not"),
+             _("warns of lost"), _("silent when met"))]  # fmt: skip
     for row in found.to_dict("records"):
         day = row["date"].date()
         rows.append(
@@ -170,19 +180,22 @@ def _warnings(study: Study) -> list[str]:
                 "*" if day.isoformat() == chosen else "",
                 on(day),
                 f"{row['fewer_than']:,}",
-                f"{row['lost_below']} of {row['below']}",
+                _("{times} of {n}").format(times=row["lost_below"], n=row["below"]),
                 _between(row["p_lost_below_low"], row["p_lost_below_high"]),
-                f"{row['lost_above']} of {row['above']}",
+                _("{times} of {n}").format(times=row["lost_above"], n=row["above"]),
                 _percent(row["sensitivity"]),
                 _percent(row["specificity"]),
             )
         )
     n = study.answer["replications"]
     return [
-        "Warnings: doses that have arrived by the evening of a date",
+        _("Warnings: doses that have arrived by the evening of a date"),
         *table(rows, "<<>>>>>>"),
-        f"* the earliest that tells nearly as well as the best. Thresholds are from the first "
-        f"{n // 2:,} replications, all counts from the other {n - n // 2:,}.",
+        "* "
+        + _(
+            "the earliest that tells nearly as well as the best. Thresholds are "
+            "from the first {n:,} replications, all counts from the other {others:,}."
+        ).format(n=n // 2, others=n - n // 2),
     ]
 
 
@@ -241,17 +254,19 @@ def _doses_picture(study: Study) -> Figure:
             x_of(day), warning["fewer_than"], "o", color=style.BLACK, ms=7, mfc="none", mew=1.6
         )
         axes.annotate(
-            f"fewer than {warning['fewer_than']:,}\nby {day.day} {day:%b}",
+            _("fewer than {n:,}\nby {day}").format(n=warning["fewer_than"], day=short_date(day)),
             (x_of(day), warning["fewer_than"]), (-10, 26), textcoords="offset points",
             ha="right", fontsize=8, bbox={"fc": "white", "ec": "none", "alpha": 0.8, "pad": 1},
         )  # fmt: skip
         handles.append(
-            Line2D([], [], color=style.BLACK, ls="--", marker=".", label="warning: below the line")
+            Line2D(
+                [], [], color=style.BLACK, ls="--", marker=".", label=_("warning: below the line")
+            )
         )
     _goal_line(axes, goal)
     axes.set_xlim(x_of(begin), x_of(end))
     axes.set_ylim(bottom=0)
-    axes.set_ylabel("doses")
+    axes.set_ylabel(_("doses"))
     axes.yaxis.set_major_formatter(thousands)
     date_axis(axes)
     axes.legend(handles=handles, loc="upper left")
@@ -261,14 +276,16 @@ def _doses_picture(study: Study) -> Figure:
 def _goal_line(axes: Axes, goal: Goal) -> None:
     deadline_line(axes, goal.by, label=False)
     axes.text(
-        x_of(goal.by), 1.01, f"{goal.by.day} {goal.by:%b}", color=style.DEADLINE, ha="center",
+        x_of(goal.by), 1.01, short_date(goal.by), color=style.DEADLINE, ha="center",
         transform=axes.get_xaxis_transform(), fontsize=8,
     )  # fmt: skip
 
 
 def _day_picture(study: Study) -> Figure:
     goal, scenario = _goal(study), study.scenario
-    figure = new_figure(_("By when? {goal}").format(goal=statement(goal)), scenario.title, 3.6)
+    figure = new_figure(
+        _("By when? {goal}").format(goal=statement(goal)), named(scenario.title), 3.6
+    )
     axes = figure.subplots()
     reached = study.table("replications")["reached_on"]
     days = pd.date_range(scenario.campaign.first_day, scenario.campaign.horizon)
@@ -291,6 +308,6 @@ def _day_picture(study: Study) -> Figure:
     _goal_line(axes, goal)
     axes.set_ylim(0, 1.02)
     axes.set_xlim(places[0], places[-1])
-    axes.set_ylabel("probability that it is met by then")
+    axes.set_ylabel(_("probability that it is met by then"))
     date_axis(axes)
     return figure

@@ -13,6 +13,7 @@ from matplotlib.ticker import FuncFormatter
 
 from sim.experiment.measures import measure
 from sim.experiment.study import Study
+from sim.language import N_, _, named
 from sim.presentation import style
 from sim.presentation.figures import new_figure
 from sim.presentation.terminal import amount, table
@@ -20,9 +21,9 @@ from sim.presentation.terminal import amount, table
 _TORNADO_SHOWN = 12
 
 WORDS = {
-    "first_dose_coverage_by_deadline": "first-dose coverage by the deadline",
-    "full_coverage_by_deadline": "full coverage by the deadline",
-    "attempts_per_booking": "calls per booking by telephone",
+    "first_dose_coverage_by_deadline": N_("first-dose coverage by the deadline"),
+    "full_coverage_by_deadline": N_("full coverage by the deadline"),
+    "attempts_per_booking": N_("calls per booking by telephone"),
 }
 """Measures in words; others go by their names."""
 
@@ -36,7 +37,7 @@ def text(study: Study) -> str:
 
 
 def _words(name: str) -> str:
-    return WORDS.get(name, name)
+    return _(WORDS[name]) if name in WORDS else name
 
 
 def _sentence(study: Study) -> str:
@@ -46,22 +47,39 @@ def _sentence(study: Study) -> str:
         if first is None:
             spread = study.answer["spread"][name]
             why = (
-                f"it has no value at {spread['undefined']:,} of {spread['points']:,} points"
+                _("it has no value at {n:,} of {points:,} points").format(
+                    n=spread["undefined"], points=spread["points"]
+                )
                 if spread["undefined"]
-                else "none of the ranges changes it"
+                else _("none of the ranges changes it")
             )
-            sentences.append(f"For {_words(name)} nothing can be said: {why}.")
+            sentences.append(
+                _("For {measure} nothing can be said: {why}.").format(measure=_words(name), why=why)
+            )
             continue
         factor, whole = first["factor"], _words(name)
-        begin = f"For {whole} it is {factor}" if sentences else f"Measure {factor} first"
+        explains = _(
+            "Measure {factor} first: alone it explains {share} of the variance of {measure} (95 % "
+            "interval {interval})."
+        )
+        if sentences:
+            explains = _(
+                "For {measure} it is {factor}: alone it explains {share} of the variance of "
+                "{measure} (95 % interval {interval})."
+            )
         sentences.append(
-            f"{begin}: alone it explains {_share(first['first'])} of the variance of {whole} "
-            f"(95 % interval {_span(first['first_low'], first['first_high'])})."
+            explains.format(
+                factor=factor,
+                measure=whole,
+                share=_share(first["first"]),
+                interval=_span(first["first_low"], first["first_high"]),
+            )
         )
         if first["rivals"]:
             sentences.append(
-                f"Not for sure: {' or '.join(first['rivals'])} may explain more "
-                "(more --samples tell them apart)."
+                _(
+                    "Not for sure: {factors} may explain more (more --samples tell them apart)."
+                ).format(factors=_(" or ").join(first["rivals"]))
             )
     return "\n".join(sentences)
 
@@ -77,33 +95,52 @@ def _how(study: Study) -> list[str]:
     n, rows = len(question["ranges"]), question["samples"]
     followed = len(answer["followed"])
     lines = [
-        f"{n} numbers with a range, varied together: each value between its ends equally likely, "
-        "independent of the others.",
-        f"{answer['simulated']:,} simulations up to {study.manifest['until']}, each with the same "
-        f"people and the same luck ({question['replications']} of every point).",
+        _(
+            "{n} numbers with a range, varied together: each value between its ends "
+            "equally likely, independent of the others."
+        ).format(n=n),
+        _(
+            "{n:,} simulations up to {day}, each with the same people and the same "
+            "luck ({replications} of every point)."
+        ).format(
+            n=answer["simulated"],
+            day=study.manifest["until"],
+            replications=question["replications"],
+        ),
     ]
     if followed < n:
         lines.append(
-            f"A screening of all {n} found {followed} worth following through {rows} rows; the "
-            f"other {n - followed} were varied together, as one."
+            _(
+                "A screening of all {n} found {followed} worth following through {rows} "
+                "rows; the other {others} were varied together, as one."
+            ).format(n=n, followed=followed, rows=rows, others=n - followed)
         )
     for name, spread in answer["spread"].items():
         unit, luck = measure(name).unit, answer["luck"][name]
         lines.append(
-            f"{_words(name).capitalize()}: {amount(luck['mean'], unit)} in the scenario; within "
-            f"the ranges {amount(spread['low'], unit)} to {amount(spread['high'], unit)} (nine in "
-            f"ten points); luck alone moves it by {_sd(luck['sd'], unit)} (standard deviation)."
+            _(
+                "{measure}: {mean} in the scenario; within the ranges {low} to {high} "
+                "(nine in ten points); luck alone moves it by {sd} (standard deviation)."
+            ).format(
+                measure=_words(name).capitalize(),
+                mean=amount(luck["mean"], unit),
+                low=amount(spread["low"], unit),
+                high=amount(spread["high"], unit),
+                sd=_sd(luck["sd"], unit),
+            )
         )
     return lines
 
 
 def _sd(value: float, unit: str) -> str:
-    return f"{100 * value:.2g} pp" if unit == "share" else f"{value:.2g}"
+    return (
+        _("{number} pp").format(number=f"{100 * value:.2g}") if unit == "share" else f"{value:.2g}"
+    )
 
 
 def _indices(study: Study, name: str) -> list[str]:
     found = study.table("indices")
-    rows = [("", "alone", "95 % interval", "with others", "95 % interval")]
+    rows = [("", _("alone"), _("95 % interval"), _("with others"), _("95 % interval"))]
     for row in found[found["measure"] == name].to_dict("records"):
         if np.isnan(row["first"]):
             continue
@@ -116,8 +153,8 @@ def _indices(study: Study, name: str) -> list[str]:
                 _span(row["total_low"], row["total_high"]),
             )
         )
-    heading = f"What explains {_words(name)} (shares of its variance)"
-    return [heading, *(table(rows, "<>>>>") if rows[1:] else ["  nothing: see above"])]
+    heading = _("What explains {measure} (shares of its variance)").format(measure=_words(name))
+    return [heading, *(table(rows, "<>>>>") if rows[1:] else ["  " + _("nothing: see above")])]
 
 
 def _share(value: float) -> str:
@@ -127,13 +164,16 @@ def _share(value: float) -> str:
 def _tornado(study: Study, name: str) -> list[str]:
     here = _bars(study, name)
     unit = measure(name).unit
-    rows = [("", "from", "now", "to", "at the low end", "at the high end")]
+    rows = [("", _("from"), _("now"), _("to"), _("at the low end"), _("at the high end"))]
     for row in here.head(_TORNADO_SHOWN).to_dict("records"):
         ends = amount(row["at_low"], unit), amount(row["at_high"], unit)
         rows.append((str(row["factor"]), row["low"], row["value"], row["high"], *ends))
     idle = len(here) - (len(rows) - 1)
-    lines = [f"One at a time, the others as they are: {_words(name)}", *table(rows, "<>>>>>")]
-    return [*lines, f"  ({idle} more change it less)"] if idle else lines
+    lines = [
+        _("One at a time, the others as they are: {measure}").format(measure=_words(name)),
+        *table(rows, "<>>>>>"),
+    ]
+    return [*lines, "  " + _("({n} more change it less)").format(n=idle)] if idle else lines
 
 
 def _bars(study: Study, name: str) -> pd.DataFrame:
@@ -161,21 +201,23 @@ def _index_picture(study: Study, name: str) -> Figure:
     found = study.table("indices")
     here = found[found["measure"] == name].iloc[::-1]
     figure = new_figure(
-        f"What explains {_words(name)}: shares of its variance, with 95 % intervals",
-        study.scenario.title, 1.4 + 0.42 * len(here),
+        _("What explains {measure}: shares of its variance, with 95 % intervals").format(
+            measure=_words(name)
+        ),
+        named(study.scenario.title), 1.4 + 0.42 * len(here),
     )  # fmt: skip
     axes = figure.subplots()
     places = np.arange(len(here))
     for key, label, colour, shift in (
-        ("first", "alone", style.BLUE, 0.14),
-        ("total", "with its interactions", style.ORANGE, -0.14),
+        ("first", N_("alone"), style.BLUE, 0.14),
+        ("total", N_("with its interactions"), style.ORANGE, -0.14),
     ):
         values = here[key].clip(0, 1)
         below = values - here[f"{key}_low"].clip(0, 1)
         above = here[f"{key}_high"].clip(0, 1) - values
         axes.errorbar(
             values, places + shift, xerr=[below.clip(lower=0), above.clip(lower=0)],
-            fmt="o", ms=5, capsize=3, lw=1.4, color=colour, label=label,
+            fmt="o", ms=5, capsize=3, lw=1.4, color=colour, label=_(label),
         )  # fmt: skip
     _named(axes, list(here["factor"]))
     axes.set_xlim(-0.02, 1.02)
@@ -187,15 +229,20 @@ def _index_picture(study: Study, name: str) -> Figure:
 def _tornado_picture(study: Study, name: str) -> Figure:
     here = _bars(study, name).head(_TORNADO_SHOWN).iloc[::-1]
     figure = new_figure(
-        f"One at a time: {_words(name)} with each number at the ends of its range",
-        study.scenario.title, 1.3 + 0.36 * len(here),
+        _("One at a time: {measure} with each number at the ends of its range").format(
+            measure=_words(name)
+        ),
+        named(study.scenario.title), 1.3 + 0.36 * len(here),
     )  # fmt: skip
     axes = figure.subplots()
     unit = measure(name).unit
     base = float(here["at_value"].iloc[0])
     places = np.arange(len(here))
-    for key, end, colour in (("at_low", "low", style.SKY_BLUE), ("at_high", "high", style.BLUE)):
-        axes.barh(places, here[key] - base, 0.62, left=base, color=colour, label=f"{end} end")
+    for key, end, colour, label in (
+        ("at_low", "low", style.SKY_BLUE, _("low end")),
+        ("at_high", "high", style.BLUE, _("high end")),
+    ):
+        axes.barh(places, here[key] - base, 0.62, left=base, color=colour, label=label)
         for place, row in zip(places, here.to_dict("records"), strict=True):
             if row[key] != base:
                 inside = 4 if row[key] > base else -4
