@@ -22,10 +22,12 @@ from test_engine_mutants import mutant
 from sim.engine.compiled import call_centre_day, unit_session
 from sim.engine.contract import CallCentreDayResult, CallCount, Engine, UnitSessionResult
 from sim.experiment import replications
+from sim.experiment.conservation import check_conservation
 from sim.experiment.replications import Task, replicate
 from sim.experiment.settings import RunSettings
 from sim.model.audit import CallAudit, SessionAudit
 from sim.model.ledger import LAWS, AuditError, Ledger
+from sim.model.records import CAUSES
 from sim.scenario import Scenario
 
 DAY = date(2021, 6, 3)
@@ -103,6 +105,27 @@ def test_a_failed_law_says_what_where_expected_and_found() -> None:
         "doses (az), date 2021-06-01: expected 8 doses (given, discarded, lost, and on hand in "
         "the end), found 7 (came in) (2 of 3 cases)"
     )
+
+
+def test_people_counted_as_vaccinated_without_a_dose_are_named() -> None:
+    # One person more vaccinated by reason and by cause, and one fewer still waiting: all other
+    # sums of people are as they were, and only the doses given say otherwise.
+    scenario = busy_campaign()
+    tables = simulated(scenario)
+    causes = tables["causes"].query("as_of == 'horizon' and scope == 'first'")
+    others = causes[causes["cause"] != "vaccinated"].set_index("cause")["persons"]
+    cause = str(others.idxmax())
+    for table, column, other in (
+        ("reasons", "reason", CAUSES[cause].reason),
+        ("causes", "cause", cause),
+    ):
+        frame = tables[table].copy()
+        here = (frame["as_of"] == "horizon") & (frame["scope"] == "first")
+        frame.loc[here & (frame[column] == "vaccinated"), "persons"] += 1
+        frame.loc[here & (frame[column] == other), "persons"] -= 1
+        tables[table] = frame
+    with pytest.raises(AuditError, match=r"^vaccinated \(first dose, by the horizon\)"):
+        check_conservation(tables, scenario)
 
 
 # Records of sessions and days, changed --------------------------------------------------------
@@ -316,4 +339,6 @@ def test_a_failed_audit_ends_the_run_with_code_3_and_leaves_no_result(tmp_path: 
     assert "date 2021-06-02" in said
     assert "expected" in said
     assert "found" in said
+    assert "a fault of vaxsim, not of the scenario" in said
+    assert "send this message, the command, and the scenario file" in said
     assert not (tmp_path / "lost").exists()

@@ -296,7 +296,10 @@ def errors_reported() -> Iterator[None]:
             say("; ".join([_("interrupted"), *(_notes(error) or [_("nothing was kept")])]))
             raise typer.Exit(128 + (_interrupted or signal.SIGINT)) from None
         code, message = _explain(error)
-        say("\n".join([message, *_notes(error)]))
+        notes = (
+            [] if code == 3 else _notes(error)
+        )  # after a failed audit nothing goes on from there
+        say("\n".join([message, *notes]))
         if code in (1, 3) and os.environ.get(TRACEBACK):
             traceback.print_exc()
         raise typer.Exit(code) from None
@@ -318,8 +321,10 @@ def _explain(error: Exception) -> tuple[int, str]:
         return 3, (
             _(
                 "the audit failed, so there is no result: {error}\nSomething in the "
-                "simulated campaign does not add up: an error in vaxsim itself. Please "
-                "report it with the scenario file; {variable}=1 shows where it happened."
+                "simulated campaign does not add up: a fault of vaxsim, not of the scenario, and "
+                "the same command would fail again. Please report it: send this message, the "
+                "command, and the scenario file with those that it extends; {variable}=1 shows "
+                "where it happened."
             ).format(error=error, variable=TRACEBACK)
         )
     if isinstance(error, UserError | ScenarioError | SettingsError | RunError | ClusterError):
