@@ -11,6 +11,7 @@ import typer
 
 from sim.cli.console import UserError, errors_reported, say, say_compiling
 from sim.experiment.settings import DEFAULT_SEED
+from sim.language import _
 
 LOOPBACK = "127.0.0.1"
 DEFAULT_PORT = 8501
@@ -52,7 +53,7 @@ def page(
         serve(files, language())
         _get_ready()
         url = f"http://{f'[{address}]' if ':' in address else address}:{port}"
-        say(f"the page is at {url} (Ctrl-C ends it)")
+        say(_("the page is at {url} (Ctrl-C ends it)").format(url=url))
         if browser:
             _open_when_ready(url, address, port)
         try:
@@ -60,7 +61,7 @@ def page(
         finally:
             stop_all()
         interrupted = KeyboardInterrupt()
-        interrupted.add_note("the page is closed")
+        interrupted.add_note(_("the page is closed"))
         raise interrupted
 
 
@@ -71,18 +72,26 @@ def scenario_files(paths: list[Path]) -> list[Path]:
         if path.is_dir():
             here = sorted(path.glob("*.toml"), key=lambda file: (file.stem != "plan", file.stem))
             if not here:
-                raise UserError(f"{path} has no scenario files (*.toml)")
+                raise UserError(_("{path} has no scenario files (*.toml)").format(path=path))
             found += here
         elif path.is_file():
             found.append(path)
         elif path == Path("scenarios"):
-            raise UserError("there is no folder scenarios here: name scenario files, or a folder")
+            raise UserError(
+                _("there is no folder scenarios here: name scenario files, or a folder")
+            )
         else:
-            raise UserError(f"{path} does not exist: name scenario files, or folders of them")
+            raise UserError(
+                _("{path} does not exist: name scenario files, or folders of them").format(
+                    path=path
+                )
+            )
     by_name: dict[str, Path] = {}
     for file in found:
         if by_name.setdefault(file.stem, file).resolve() != file.resolve():
-            raise UserError(f"two scenario files are called {file.stem}: leave one out")
+            raise UserError(
+                _("two scenario files are called {name}: leave one out").format(name=file.stem)
+            )
     return list(by_name.values())
 
 
@@ -106,7 +115,7 @@ def _need_streamlit() -> None:
     from importlib.util import find_spec
 
     if find_spec("streamlit") is None:
-        raise UserError('the page needs Streamlit: pip install "vaxsim[app]"')
+        raise UserError(_('the page needs Streamlit: pip install "vaxsim[app]"'))
 
 
 def _check_free(address: str, port: int) -> None:
@@ -114,20 +123,28 @@ def _check_free(address: str, port: int) -> None:
     try:
         found = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
     except OSError:
-        raise UserError(f"--address {address}: there is no such address") from None
+        raise UserError(
+            _("--address {address}: there is no such address").format(address=address)
+        ) from None
     with socket.socket(found[0], found[1]) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(found[4])
         except PermissionError:
             raise UserError(
-                f"port {port} may not be used: choose one from 1024 on with --port"
+                _("port {port} may not be used: choose one from 1024 on with --port").format(
+                    port=port
+                )
             ) from None
         except OSError as error:
             if error.errno in _NOT_HERE:
-                raise UserError(f"--address {address} is none of this machine's") from None
+                raise UserError(
+                    _("--address {address} is none of this machine's").format(address=address)
+                ) from None
             raise UserError(
-                f"port {port} is in use, perhaps by another page: choose another with --port"
+                _(
+                    "port {port} is in use, perhaps by another page: choose another with --port"
+                ).format(port=port)
             ) from None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from sim.language import _
 from sim.scenario import Part, Scenario
 
 _Part = TypeVar("_Part", bound=Part)
@@ -19,7 +20,9 @@ def grown(scenario: Scenario, times: int) -> Scenario:
     as many agents, seats and doses per head as before. Raises ValueError if `times` is below 1.
     """
     if times < 1:
-        raise ValueError(f"a scenario can grow by 1 time or more, not by {times}")
+        raise ValueError(
+            _("a scenario can grow by 1 time or more, not by {times}").format(times=times)
+        )
     centre, supply = scenario.call_centre, scenario.supply
     shares = _copies(supply.fixed_shares, times)
     return _with(

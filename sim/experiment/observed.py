@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.experiment.settings import SettingsError
+from sim.language import BUDDHIST_YEAR, _
 from sim.scenario_errors import did_you_mean
 
 DOSES = ("dose1_cum", "dose2_cum")
@@ -69,26 +70,38 @@ def read_observed(path: Path) -> Observed:
     try:
         if path.stat().st_size > _LARGEST_MB * 10**6:
             raise ObservedError(
-                f"{path} has more than {_LARGEST_MB} MB: a line for every observed day is enough"
+                _("{path} has more than {mb} MB: a line for every observed day is enough").format(
+                    path=path, mb=_LARGEST_MB
+                )
             )
         content = path.read_bytes()
         lines = content.decode("utf-8-sig").splitlines()
     except OSError as error:
-        raise ObservedError(f"{path} cannot be read: {error.strerror}") from None
+        raise ObservedError(
+            _("{path} cannot be read: {reason}").format(path=path, reason=error.strerror)
+        ) from None
     except UnicodeDecodeError:
-        raise ObservedError(f"{path} is no text in UTF-8: save it as CSV (UTF-8)") from None
+        raise ObservedError(
+            _("{path} is no text in UTF-8: save it as CSV (UTF-8)").format(path=path)
+        ) from None
     try:
         rows = list(csv.DictReader(lines))
     except csv.Error as error:
-        raise ObservedError(f"{path} is not a CSV file: {error}") from None
+        raise ObservedError(
+            _("{path} is not a CSV file: {error}").format(path=path, error=error)
+        ) from None
     columns = [column for column in rows[0] if column] if rows else []
     if not rows:
-        raise ObservedError(f"{path} holds no observed day")
+        raise ObservedError(_("{path} holds no observed day").format(path=path))
     missing = [name for name in ("date", *DOSES) if name not in columns]
     if missing:
         raise ObservedError(
-            f"{path} has no column {' and no '.join(missing)}; it has {', '.join(columns)}"
-            f"{did_you_mean(missing[0], columns)}"
+            _("{path} has no column {missing}; it has {columns}{suggestion}").format(
+                path=path,
+                missing=_(" and no ").join(missing),
+                columns=", ".join(columns),
+                suggestion=did_you_mean(missing[0], columns),
+            )
         )
     vaccines = {
         column.removeprefix("allocated_").removesuffix("_cum"): column
@@ -111,8 +124,10 @@ def read_observed(path: Path) -> Observed:
         row_of_day = known, said.get("series", "")
         if day in found and found[day][1:] != row_of_day:
             problems.append(
-                f"line {line}: {day} is there already, on line {found[day][0]}, with other "
-                "numbers: leave one of them out"
+                _(
+                    "line {line}: {day} is there already, on line {before}, with other "
+                    "numbers: leave one of them out"
+                ).format(line=line, day=day, before=found[day][0])
             )
         elif day not in found:
             found[day] = line, *row_of_day
@@ -121,11 +136,15 @@ def read_observed(path: Path) -> Observed:
     if not problems:
         _look_for_falls(found, [*DOSES, *vaccines.values()], problems, corrections)
     if not problems and not days:
-        problems.append("it holds no observed day")
+        problems.append(_("it holds no observed day"))
     if problems:
         more = len(problems) - _MOST_SHOWN
-        shown = problems[:_MOST_SHOWN] + ([f"and {more} more"] if more > 0 else [])
-        raise ObservedError("\n".join([f"{path} cannot be used:", *(f"  {p}" for p in shown)]))
+        shown = problems[:_MOST_SHOWN] + (
+            [_("and {more} more").format(more=more)] if more > 0 else []
+        )
+        raise ObservedError(
+            "\n".join([_("{path} cannot be used:").format(path=path), *(f"  {p}" for p in shown)])
+        )
     return Observed(
         path.name,
         hashlib.sha256(content).hexdigest(),
@@ -145,11 +164,17 @@ def _day(text: str, line: int, problems: list[str]) -> date | None:
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        problems.append(f"line {line}: date {text!r} is none; write it as 2021-07-01")
+        problems.append(
+            _("line {line}: date {text!r} is none; write it as 2021-07-01").format(
+                line=line, text=text
+            )
+        )
         return None
     if not 1900 <= day.year <= 2200:
-        meant = f"; of the Buddhist era? write {day.year - 543}" if day.year > 2400 else ""
-        problems.append(f"line {line}: the year {day.year} cannot be{meant}")
+        problem = _("line {line}: the year {year} cannot be")
+        if day.year > 2400:
+            problem = _("line {line}: the year {year} cannot be; of the Buddhist era? write {ad}")
+        problems.append(problem.format(line=line, year=day.year, ad=day.year - BUDDHIST_YEAR))
         return None
     return day
 
@@ -158,8 +183,9 @@ def _number(text: str, line: int, column: str, problems: list[str]) -> int | Non
     whole = text.removesuffix(".0")  # as programs write whole numbers of a column with gaps
     if whole.isdecimal() and len(whole) <= 12:
         return int(whole)
-    said = repr(text) if text else "nothing"
-    problems.append(f"line {line}: {column} is {said}; it must be a whole number such as 108843")
+    problem = _("line {line}: {column} is {found}; it must be a whole number such as 108843")
+    found = repr(text) if text else _("nothing")
+    problems.append(problem.format(line=line, column=column, found=found))
     return None
 
 
@@ -179,14 +205,18 @@ def _look_for_falls(
             number = numbers[column]
             before, on, counted_by = last.get(column, (0, day, series))
             if number < before and series == counted_by:
-                fall = f"{column} falls from {before:,} ({on}) to {number:,} ({day})"
+                fall = _("{column} falls from {before:,} ({day_before}) to {n:,} ({day})").format(
+                    column=column, before=before, day_before=on, n=number, day=day
+                )
                 if number >= (1 - _LARGEST_CORRECTION) * before:
                     corrections[day] = f"{corrections[day]}; {fall}" if day in corrections else fall
                 else:
                     problems.append(
-                        f"line {line}: {fall}; it must be cumulative, and a correction not be more "
-                        f"than {_LARGEST_CORRECTION:.0%} (or belong to another series)"
+                        _(
+                            "line {line}: {fall}; it must be cumulative, and a correction not be "
+                            "more than {most:.0%} (or belong to another series)"
+                        ).format(line=line, fall=fall, most=_LARGEST_CORRECTION)
                     )
             last[column] = number, day, series
         if DOSES[0] in numbers and numbers[DOSES[1]] > numbers[DOSES[0]]:
-            problems.append(f"line {line}: more second doses than first doses")
+            problems.append(_("line {line}: more second doses than first doses").format(line=line))

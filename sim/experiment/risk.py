@@ -32,6 +32,7 @@ from sim.experiment.statistics import (
     quantile_interval,
 )
 from sim.experiment.trials import Trials
+from sim.language import _
 from sim.model.dose_supply import draw_arrivals
 from sim.random_streams import RandomStreams
 from sim.scenario import Scenario
@@ -64,8 +65,10 @@ class Question:
         """Raise SettingsError for too few replications."""
         if self.replications < LEAST_REPLICATIONS:
             raise SettingsError(
-                f"--replications {self.replications}: half of them find the warning and the others "
-                f"confirm it; that takes at least {LEAST_REPLICATIONS}"
+                _(
+                    "--replications {n}: half of them find the warning and the others "
+                    "confirm it; that takes at least {least}"
+                ).format(n=self.replications, least=LEAST_REPLICATIONS)
             )
 
     @property

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from sim.experiment.settings import SettingsError
 from sim.experiment.statistics import mean_interval, sobol_indices
 from sim.experiment.trials import Trials
+from sim.language import _
 from sim.scenario import Scenario
 from sim.scenario_errors import ScenarioError, shown
 from sim.scenario_files import Varied, varied, with_values
@@ -94,15 +95,19 @@ def make_question(
     """
     if not 2 <= samples <= MOST_SAMPLES or samples & (samples - 1):
         raise SensitivityError(
-            f"--samples {samples:,}: the samples are balanced for 2, 4, 8, 16, 32, 64, 128, ..., "
-            f"{MOST_SAMPLES:,}"
+            _(
+                "--samples {samples:,}: the samples are balanced for 2, 4, 8, 16, 32, "
+                "64, 128, ..., {most:,}"
+            ).format(samples=samples, most=MOST_SAMPLES)
         )
     factors = tuple(varied(data))
     if not factors:
         raise SensitivityError(
-            "the scenario gives no ranges: say in a table [ranges] between which values numbers "
-            'may lie, such as "call_centre.redial_probability" = { low = 0.5, high = 0.9, '
-            'source = "assumed" }'
+            _(
+                "the scenario gives no ranges: say in a table [ranges] between which "
+                'values numbers may lie, such as "call_centre.redial_probability" = { '
+                'low = 0.5, high = 0.9, source = "assumed" }'
+            )
         )
     question = Question(data, factors, tuple(measures), samples, replications, seed)
     for factor in factors:
@@ -113,8 +118,12 @@ def make_question(
             except ScenarioError as error:
                 path, value = next(iter(values.items()))
                 raise SensitivityError(
-                    f'ranges."{factor.pattern}": at its {end} end, {path} = {shown(value)}, the '
-                    f"scenario cannot be:\n{error}"
+                    _(
+                        'ranges."{pattern}": at its {end} end, {path} = {value}, the scenario '
+                        "cannot be:\n{error}"
+                    ).format(
+                        pattern=factor.pattern, end=end, path=path, value=shown(value), error=error
+                    )
                 ) from None
     return question
 
@@ -173,7 +182,9 @@ class _Experiment:
         except ScenarioError as error:
             point = ", ".join(f"{path} = {shown(value)}" for path, value in values.items())
             raise SensitivityError(
-                f"the ranges allow what cannot be together: {error}\nat the point {point}"
+                _("the ranges allow what cannot be together: {error}\nat the point {point}").format(
+                    error=error, point=point
+                )
             ) from None
 
 
@@ -228,8 +239,10 @@ def _luck(question: Question, trials: Trials) -> dict[str, Any]:
     for name in question.measures:
         if found[name].isna().any():
             raise SensitivityError(
-                f"--measure {name}: it has no value in the scenario as it is (a day that is not "
-                "reached, or a share of nothing): choose another"
+                _(
+                    "--measure {name}: it has no value in the scenario as it is (a day that "
+                    "is not reached, or a share of nothing): choose another"
+                ).format(name=name)
             )
     return {
         name: {

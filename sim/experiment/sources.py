@@ -68,7 +68,9 @@ def put(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        raise RunError(f"{path} cannot be written: {error.strerror}") from None
+        raise RunError(
+            _("{path} cannot be written: {reason}").format(path=path, reason=error.strerror)
+        ) from None
 
 
 def check_new_file(path: Path) -> None:
@@ -125,9 +127,17 @@ def check_folder(folder: Path, own: set[str], what: str) -> bool:
     try:
         names = {path.name for path in folder.iterdir()} if folder.exists() else set()
     except NotADirectoryError:
-        raise RunError(f"{folder} is a file: name a folder for the results with --out") from None
+        raise RunError(
+            _("{folder} is a file: name a folder for the results with --out").format(folder=folder)
+        ) from None
     except OSError as error:
-        raise RunError(f"{folder} cannot be used: {error.strerror}") from None
+        raise RunError(
+            _("{folder} cannot be used: {reason}").format(folder=folder, reason=error.strerror)
+        ) from None
     if names - own:
-        raise RunError(f"{folder} holds other files: name a new folder for the results with --out")
+        raise RunError(
+            _("{folder} holds other files: name a new folder for the results with --out").format(
+                folder=folder
+            )
+        )
     return what in names

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from sim.experiment.settings import SettingsError
+from sim.language import _
 from sim.scenario import Scenario, Station
 from sim.scenario_errors import did_you_mean
 from sim.scenario_files import file_data, scenario_from_data
@@ -76,9 +77,15 @@ class Levers:
             if role not in roles:
                 general = [name for name in roles if "." not in name]
                 raise StaffingError(
-                    f"cost {role}: nobody is called so{did_you_mean(role, general)}; choose from "
-                    f"{', '.join(sorted(general))}, or of one place only, like "
-                    f"{next(name for name in roles[::-1] if '.' in name)}"
+                    _(
+                        "cost {role}: nobody is called so{suggestion}; choose from {roles}, or "
+                        "of one place only, like {example}"
+                    ).format(
+                        role=role,
+                        suggestion=did_you_mean(role, general),
+                        roles=", ".join(sorted(general)),
+                        example=next(name for name in roles[::-1] if "." in name),
+                    )
                 )
         self.all = [
             Lever(**{**vars(lever), "cost": costs[role] * lever.places})
@@ -130,13 +137,17 @@ def read_costs(texts: Sequence[str]) -> dict[str, float]:
         except ValueError:
             cost = math.nan
         if not (role and equals and math.isfinite(cost)):
-            raise StaffingError(f"cost {part.strip()!r}: write it as agent=1,vaccinator=1.5")
+            raise StaffingError(
+                _("cost {text!r}: write it as agent=1,vaccinator=1.5").format(text=part.strip())
+            )
         if cost <= 0:
             raise StaffingError(
-                f"cost {part.strip()!r}: must be above zero (leave out who is to stay as they are)"
+                _(
+                    "cost {text!r}: must be above zero (leave out who is to stay as they are)"
+                ).format(text=part.strip())
             )
         if role in costs:
-            raise StaffingError(f"cost of {role}: said twice")
+            raise StaffingError(_("cost of {role}: said twice").format(role=role))
         costs[role] = cost
     return costs
 

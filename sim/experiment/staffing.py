@@ -53,6 +53,7 @@ from sim.experiment.staff_search import (
 from sim.experiment.statistics import CONFIDENCE, mean_interval, proportion_interval
 from sim.experiment.study import StudyPlan
 from sim.experiment.trials import Trials
+from sim.language import _
 from sim.model.capacity import open_by_day, unit_slots
 from sim.queueing_theory import (
     infinite_server_mean,
@@ -97,11 +98,15 @@ class Question:
         """Raise StaffingError for what cannot be promised."""
         if not 0 < self.probability < 1:
             raise StaffingError(
-                f"probability {self.probability:g}: must be above 0 and below 1, like 0.95: no "
-                "number of replications shows that something is certain"
+                _(
+                    "probability {probability:g}: must be above 0 and below 1, like 0.95: no "
+                    "number of replications shows that something is certain"
+                ).format(probability=self.probability)
             )
         if self.most < 100:
-            raise StaffingError(f"replications: at least 100 are needed, not {self.most}")
+            raise StaffingError(
+                _("replications: at least 100 are needed, not {n}").format(n=self.most)
+            )
 
     @classmethod
     def of(
@@ -734,7 +739,7 @@ class _Search:
     ) -> list[Staffing] | None:
         """Those that can be asked if each fails at once; None if there are too many."""
         found = []
-        for looked_at, (staffing, _) in enumerate(staffings):
+        for looked_at, (staffing, _size) in enumerate(staffings):
             if staffing not in self.memory.answers and self.simulation.possible(staffing):
                 found.append(staffing)
             if len(found) > room or looked_at > _LOOKED_AT:

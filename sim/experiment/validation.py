@@ -29,6 +29,7 @@ from sim.experiment.replications import Task
 from sim.experiment.settings import RunSettings, SettingsError
 from sim.experiment.statistics import Estimate, mean_interval
 from sim.experiment.work import Workforce
+from sim.language import _
 from sim.scenario import Scenario
 from sim.scenario_files import load_scenario
 
@@ -174,7 +175,7 @@ def validate(
     (of its own accord as many as the intervals need). Raises ScenarioError.
     """
     if replications is not None and replications < 2:
-        raise SettingsError("an interval needs at least 2 replications of each case")
+        raise SettingsError(_("an interval needs at least 2 replications of each case"))
     engine = "reference" if engines == "reference" else "compiled"
     numbers = {
         case.name: replications or (case.quick_replications() if quick else case.replications)
