@@ -435,10 +435,10 @@ def _stock_known(
         return {}, []
     grown = {vaccine: days[max(days)] - days[min(days)] for vaccine, days in known.items()}
     weights = grown if sum(grown.values()) else totals
-    after = question.calibrate.last + timedelta(days=1)
+    eve = question.calibrate.last  # so that they can be given from the next day on
     stock = {
         f"in_store_{vaccine}": {
-            **_delivery(vaccine, after, excess * weight / sum(weights.values())),
+            **_delivery(vaccine, eve, excess * weight / sum(weights.values())),
             "fraction_delivered": {"distribution": "uniform", "low": 0.0, "high": 1.0},
         }
         for vaccine, weight in weights.items()

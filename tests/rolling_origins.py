@@ -1,0 +1,126 @@
+"""Backtests from many days on: how far a method is to be trusted is not seen from one window.
+
+    python tests/rolling_origins.py scenarios/observed_2021.toml OBSERVED.csv
+
+Every observed day is an origin: fitted are the 2, 3 or 4 weeks that end there, predicted the 7 or
+14 days after it. To be quick, all origins choose among the same points of the fitted numbers, which
+are simulated once; `vaxsim backtest` searches more finely.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.stats import qmc
+
+from sim.experiment import backtest
+from sim.experiment.backtest import FORECASTERS, Question, Window
+from sim.experiment.observed import Observed, read_observed
+from sim.experiment.settings import RunSettings
+from sim.experiment.sources import Source
+from sim.experiment.trials import Trials
+
+WEEKS_FITTED, DAYS_PREDICTED = (2, 3, 4), (7, 14)
+LEAST_FITTED, LEAST_PREDICTED = 5, 2
+"""Observed days."""
+
+
+def windows(
+    observed: Observed, origins: Sequence[date] | None = None
+) -> Iterator[tuple[Window, Window]]:
+    """What is fitted and what is predicted, for all origins with enough days around them.
+
+    Origins are all observed days, or only those given.
+    """
+    for origin in origins or observed.days:
+        for weeks in WEEKS_FITTED:
+            first = origin - timedelta(days=7 * weeks - 1)
+            for days in DAYS_PREDICTED:
+                last = origin + timedelta(days=days)
+                fitted = observed.between(first, origin).days
+                predicted = observed.between(origin + timedelta(days=1), last).days
+                if (
+                    first >= observed.days[0]
+                    and last <= observed.days[-1]
+                    and len(fitted) >= LEAST_FITTED
+                    and len(predicted) >= LEAST_PREDICTED
+                ):
+                    yield Window(first, origin), Window(origin + timedelta(days=1), last)
+
+
+def rolling_origins(
+    source: Source,
+    observed: Observed,
+    trials: Trials,
+    points: int = 32,
+    replications: int = 2,
+    origins: Sequence[date] | None = None,
+) -> pd.DataFrame:
+    """A row for each origin, window and curve: mean absolute errors, days inside the band."""
+    wanted = list(windows(observed, origins))
+    last = max(predict.last for _, predict in wanted)
+    first = Question.of(source, observed, *wanted[0], replications=replications)
+    experiment = backtest._Experiment(first, trials)
+    shares = qmc.Sobol(len(first.patterns), rng=1).random(points)
+    known = experiment.curves(first.data, shares, replications, last)
+    rows = []
+    for calibrate, predict in wanted:
+        question = replace(first, calibrate=calibrate, predict=predict)
+        experiment = backtest._Experiment(question, trials)
+        errors = np.sqrt((experiment.misses(known) ** 2).mean(axis=1))
+        order = np.argsort(errors, kind="stable")
+        looked_at = [backtest._Point(tuple(map(float, shares[i])), float(errors[i])) for i in order]
+        plausible = backtest._plausible(looked_at)
+        data, words = backtest._deliveries(experiment, looked_at[0])
+        days = (predict.last - experiment.first_day).days + 1
+        if data["deliveries"] == question.data["deliveries"]:
+            curves = known[order[: len(plausible)], ..., :days]
+        else:
+            curves = experiment.curves(
+                data, [each.shares for each in plausible], replications, predict.last
+            )
+        forecast = backtest._continued_by(experiment, curves, looked_at, words)
+        truth = observed.between(predict.first, predict.last)
+        for curve, found in backtest._errors(forecast, truth).groupby("curve", sort=False):
+            rows.append(
+                {
+                    "origin": calibrate.last,
+                    "weeks_fitted": ((calibrate.last - calibrate.first).days + 1) // 7,
+                    "days_predicted": (predict.last - calibrate.last).days,
+                    "curve": curve,
+                    **{name: found[name].abs().mean() for name in FORECASTERS},
+                    "days": len(found),
+                    "inside": found["inside"].sum(),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def summary(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Number of windows, means of their errors, share of days inside the band."""
+    grouped = rows.groupby(by, sort=False)
+    found = grouped[list(FORECASTERS)].mean()
+    found.insert(0, "windows", grouped.size())
+    found["inside"] = grouped["inside"].sum() / grouped["days"].sum()
+    return found
+
+
+def main(scenario: Path, file: Path) -> None:
+    """All windows and what they come to, as text."""
+    observed = read_observed(file)
+    with Trials(RunSettings(workers=2, until=observed.days[-1])) as trials:
+        rows = rolling_origins(Source.of(scenario), observed, trials)
+    text = {"float_format": lambda value: f"{value:,.2f}" if value < 1 else f"{value:,.0f}"}
+    print(rows.to_string(index=False, **text))
+    print(summary(rows, ["curve"]).to_string(**text))
+    print(summary(rows, ["curve", "weeks_fitted", "days_predicted"]).to_string(**text))
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:3]))
