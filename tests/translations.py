@@ -20,6 +20,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 from sim.cli import app, with_help
+from sim.model.ledger import LAWS
 from sim.scenario import Scenario
 
 ROOT = Path(__file__).parent.parent
@@ -45,7 +46,9 @@ def extracted() -> Catalog:
             CommandLineInterface().run(["pybabel", "-q", "extract", *options, "-o", str(pot), "."])
         with pot.open("rb") as file:
             texts = read_po(file)
-    for text in dict.fromkeys([*_helps(), *_meanings(Scenario.model_json_schema())]):
+    for text in dict.fromkeys(
+        [*_helps(), *_meanings(Scenario.model_json_schema()), *_sides_of_laws()]
+    ):
         texts.add(text)
     return texts
 
@@ -62,6 +65,12 @@ def _meanings(schema: object) -> Iterator[str]:
             yield schema["description"]
         for below in schema.values():
             yield from _meanings(below)
+
+
+def _sides_of_laws() -> Iterator[str]:
+    """What the laws of the audit compare."""
+    for law in LAWS.values():
+        yield from filter(None, (law.left, law.right, law.reason, law.unit))
 
 
 def catalog() -> Catalog:

@@ -81,7 +81,7 @@ def audit_text(run: Run) -> str:
                 _SIGNS[law.relation],
                 _side(row["right"]),
                 difference,
-                law.unit,
+                _(law.unit),
             )
         )
     n = run.settings.replications
@@ -95,7 +95,8 @@ def audit_text(run: Run) -> str:
     passed = sum(row["passed"] for row in found)
     names = list(dict.fromkeys(row["law"] for row in found))
     explained = [
-        (name, LAWS[name].left, _SIGNS[LAWS[name].relation], LAWS[name].right) for name in names
+        (name, _(LAWS[name].left), _SIGNS[LAWS[name].relation], _(LAWS[name].right))
+        for name in names
     ]
     tolerances = dict.fromkeys((LAWS[name].tolerance, LAWS[name].reason) for name in names)
     return "\n".join(
@@ -107,7 +108,7 @@ def audit_text(run: Run) -> str:
             *table(explained, "<<<<"),
             "",
             _("How much the sides may differ, and why"),
-            *table([(f"{most:g}", why) for most, why in tolerances], "<<"),
+            *table([(f"{most:g}", _(why)) for most, why in tolerances], "<<"),
         ]
     )
 
