@@ -267,11 +267,35 @@ def test_the_file_passes_check_and_runs() -> None:
     assert "Written: phu_fa.toml" in done.stdout
     assert "--unit-hours 08:00-16:00" in done.stdout  # what was assumed is said
     assert "--agents" not in done.stdout
+    # half of 6,100 do not telephone; 84 of the 98 days from 25 August are no Sundays:
+    # 1.5 x 3,050 / 84 = 54.5
+    assert "--other-channels 55" in done.stdout
+    assert "groups.*.telephone_share = 0.5" in done.stdout
+    assert "unit_types.*.stations.vaccination.staff = 4, 6" in done.stdout
     checked = vaxsim("check", "phu_fa.toml")
     assert checked.exit_code == 0
     assert "The vaccination plan of Phu Fa" in checked.stdout
     ran = vaxsim("run", "phu_fa.toml", "--replications", "1", "--until", "2021-09-10", "--json")
     assert ran.exit_code == 0, ran.stderr
+
+
+def test_a_delivery_after_the_deadline_is_warned_of() -> None:
+    late = {**PHU_FA, "deliveries": "2021-09-01=4,000,2021-12-01=4,100"}
+    done = vaxsim("new", "phu_fa", *options(late))
+    assert done.exit_code == 0
+    assert "the 4,100 doses of 2021-12-01 come after the deadline, 2021-11-30" in done.stderr
+    assert "doses of 2021-09-01" not in done.stderr
+
+
+def test_the_next_commands_are_such_as_a_shell_takes() -> None:
+    done = vaxsim("new", "phu fa", *options(PHU_FA))
+    assert "Next: vaxsim check 'phu fa.toml', then vaxsim run 'phu fa.toml'" in done.stdout
+
+
+def test_what_is_said_of_other_channels_is_not_assumed() -> None:
+    made = scenario({**PHU_FA, "other_channels": "300"})
+    assert made.other_channels.bookings_per_day == 300
+    assert source_of(made, "other_channels.bookings_per_day") == "the plan of Phu Fa"
 
 
 def test_the_province_is_named_after_the_file_unless_said() -> None:
@@ -352,7 +376,9 @@ def test_thai_digits_are_read() -> None:
     assert written(in_thai) == written(PHU_FA)
 
 
-@pytest.mark.parametrize("name", ["", " ", "a\nb", ".."])
+@pytest.mark.parametrize(
+    "name", ["", " ", "a\nb", "..", "=1+1<script>", "a<b", "a|b", "c:d", "no/nan"]
+)
 def test_a_name_that_is_none_is_refused(name: str) -> None:
     assert vaxsim("new", name, *options(PHU_FA)).exit_code == 2
     assert list(Path().iterdir()) == []
@@ -369,7 +395,7 @@ def test_on_a_terminal_it_asks_and_asks_again_after_a_wrong_answer() -> None:
     answers = [
         "",  # the province: named after the file
         "9,200", "", "6,100", "2564-09-01", "2021-09-01", "2021-11-30", "", "5", "", "", "",
-        "2021-09-01=4,000", "56", "", "",
+        "2021-09-01=4,000", "56", "", "", "",
     ]  # fmt: skip
     code, screen = on_a_terminal(["new", "phu_fa"], "".join(f"{line}\n" for line in answers))
     assert code == 0, screen

@@ -19,6 +19,7 @@ from sim.cli.console import (
     print_json,
     progress,
     read_scenario_or_run,
+    say,
     say_compiling,
 )
 from sim.cli.options import EngineName, Json, Overrides
@@ -156,6 +157,16 @@ def new(
     call_hours: Annotated[
         str | None, _fact(N_("Opening hours of the call centre [08:00-18:00]."), "HH:MM-HH:MM")
     ] = None,
+    other_channels: Annotated[
+        str | None,
+        _fact(
+            N_(
+                "Bookings a day through other channels [enough for all who do not telephone, and "
+                "half as many more]."
+            ),
+            "NUMBER",
+        ),
+    ] = None,
     yes: Annotated[
         bool, typer.Option("--yes", help=N_("Ask nothing: assume what has a default."))
     ] = False,
@@ -167,9 +178,15 @@ def new(
     """
     given = {key: value for key, value in locals().items() if isinstance(value, str)}
     with errors_reported():
-        from sim.experiment.new_scenario import read_facts, scenario_text
+        from sim.experiment.new_scenario import (
+            read_facts,
+            scenario_text,
+            warnings_of,
+            what_matters,
+        )
+        from sim.experiment.results import command
         from sim.experiment.sources import check_new_file, put
-        from sim.scenario_files import Upload, load_scenario
+        from sim.scenario_files import Upload, load_scenario, raw_scenario
 
         path = _scenario_path(given.pop("name"))
         check_new_file(path)
@@ -180,19 +197,42 @@ def new(
         if wrong:
             raise UserError(_what_is_wrong(wrong))
         content = scenario_text(facts, assumed, path.name).encode()
-        load_scenario(Upload(path.name, content))
+        upload = Upload(path.name, content)
+        load_scenario(upload)
         put(path, content)
         print(_("Written: {path}").format(path=path))
         if lines := _assumed_lines(facts, assumed):
             print("\n  ".join([_("Assumed, because the plan does not say:"), *lines]))
-        print(_("Next: vaxsim check {path}, then vaxsim run {path}").format(path=path))
+        lines = [f"{key} = {value}" for key, value in what_matters(raw_scenario(upload))]
+        print(
+            "\n  ".join(
+                [_("Assumed of every plan, and it matters; change it in the file:"), *lines]
+            )
+        )
+        for warning in warnings_of(facts):
+            say(_("warning: {text}").format(text=warning))
+        print(
+            _("Next: {check}, then {run}").format(
+                check=command("check", path), run=command("run", path)
+            )
+        )
+
+
+_NOT_IN_NAMES = set('<>|"?*:\\')
+"""Signs that some system does not allow in names of files."""
 
 
 def _scenario_path(name: str) -> Path:
-    """The file that NAME means."""
+    """The file that NAME means. Raises UserError for what is no sensible name of a file."""
     path = Path(name)
-    if not name.strip() or not name.isprintable() or path.name.startswith("."):
-        raise UserError(_("NAME: give a name for the file, such as nan"))
+    if not name.isprintable() or not path.name[:1].isalnum() or _NOT_IN_NAMES & set(path.name):
+        raise UserError(
+            _("NAME: give a name for the file, such as nan; it begins with a letter or a digit")
+        )
+    if not path.parent.is_dir():
+        raise UserError(
+            _("NAME {name}: there is no folder {folder}").format(name=name, folder=path.parent)
+        )
     return path if path.suffix == ".toml" else path.with_name(f"{path.name}.toml")
 
 

@@ -20,6 +20,7 @@ from unicodedata import category
 
 from sim.language import N_, _, told_of_year
 from sim.scenario import WEEKDAYS
+from sim.scenario_files import leaf_values
 
 Known = Mapping[str, Any]
 """Values of facts, by name."""
@@ -36,8 +37,12 @@ _WEEKS_AFTER_LAST_DAYS = 24
 """From the last second dose that is due to the horizon."""
 _PEOPLE_PER_AGENT = 14_000
 """As assumed for Samut Sakhon: 40 agents for 566,551 people."""
-_OTHER_BOOKINGS_SHARE = 0.0106
-"""Of the target, a day through other channels: as assumed there, 6,000 of 566,551."""
+_TELEPHONE_SHARE = 0.5
+_OTHER_BOOKINGS_FACTOR = 1.5
+"""Bookings that other channels can take, for each person who does not telephone.
+
+As assumed for Samut Sakhon: 6,000 on each of 71 days for the 276,030 who book there.
+"""
 
 _STAFF = {"hospital": (3, 4, 4, 40), "outside": (4, 6, 6, 60), "estate": (6, 8, 8, 80)}
 """By type of unit, at registration, screening, vaccination; seats for observation."""
@@ -246,6 +251,17 @@ def _agents(text: str, known: Known) -> dict[str, int]:
     return found
 
 
+def _other_channels(known: Known) -> str:
+    """Bookings a day with which all who do not telephone have booked well before the deadline."""
+    first, days = known["booking_from"], (known["deadline"] - known["booking_from"]).days + 1
+    open_days = sum(
+        WEEKDAYS[(first + timedelta(days=day)).weekday()] in known["open_days"]
+        for day in range(days)
+    )
+    people = (1 - _TELEPHONE_SHARE) * sum(known["people"].values())
+    return str(math.ceil(_OTHER_BOOKINGS_FACTOR * people / max(open_days, 1)))
+
+
 def _interval(text: str, known: Known) -> int:
     return _whole(text, 1, _LONGEST_WAIT_DAYS)
 
@@ -308,6 +324,12 @@ FACTS = (
         N_("Opening hours of the call centre"),
         _call_hours,
         lambda known: "08:00-18:00",
+    ),
+    Fact(
+        "other_channels",
+        N_("Bookings a day through other channels (desks, employers, volunteers)"),
+        lambda text, known: _whole(text, 0, MOST_PEOPLE),
+        _other_channels,
     ),
 )
 
@@ -379,7 +401,7 @@ def scenario_text(facts: Known, assumed: Iterable[str], file: str) -> str:
             "call_closes": facts["call_hours"][1],
             "lines": 3 * sum(facts["agents"].values()),
             "pools": "\n".join(_pool(facts, *pool) for pool in facts["agents"].items()),
-            "bookings_per_day": math.ceil(_OTHER_BOOKINGS_SHARE * target),
+            "bookings_per_day": facts["other_channels"],
             "deliveries": "\n".join(
                 f'[deliveries.delivery_{number}]\nvaccine = "{facts["vaccine"]}"\n'
                 f"arrives = {day}\ndoses = {doses:_}\n"
@@ -395,7 +417,7 @@ def scenario_text(facts: Known, assumed: Iterable[str], file: str) -> str:
             "open_vial_source": _quoted(
                 "WHO: 6 hours at room temperature once opened" if vials else "assumed: 6 hours"
             ),
-            "agents_range": _AGENTS_RANGE if "agents" in assumed else "",
+            "assumed_ranges": "".join(_RANGES[name] for name in _RANGES if name in assumed),
             "not_varied": "".join(
                 f'"{pattern}" = "for the plan to say"\n' for pattern, said in unsaid.items() if said
             ).rstrip("\n"),
@@ -403,10 +425,48 @@ def scenario_text(facts: Known, assumed: Iterable[str], file: str) -> str:
     )
 
 
-_AGENTS_RANGE = (
-    '"call_centre.pools.*.agents" = { low = 0.5, high = 3.0, relative = true, source = "assumed: '
-    'half to three times as many" }\n'
-)
+_RANGES = {
+    "agents": '"call_centre.pools.*.agents" = { low = 0.5, high = 3.0, relative = true, '
+    'source = "assumed: half to three times as many" }\n',
+    "other_channels": '"other_channels.bookings_per_day" = { low = 0.5, high = 2.0, '
+    'relative = true, source = "assumed: from half to twice the value" }\n',
+}
+"""Of facts that may be assumed."""
+
+_MATTERS = (
+    "groups.*.willing", "groups.*.telephone_share", "groups.*.first_calls.*.mean_days",
+    "call_centre.booking_call_minutes.mean", "call_centre.patience_minutes.mean",
+    "call_centre.redial_probability", "call_centre.lines",
+    "unit_types.*.stations.vaccination.staff", "unit_types.*.stations.vaccination.minutes.mode",
+    "vaccines.*.extra_doses_per_vial", "supply.second_dose_policy",
+    "appointments.stock_rule", "appointments.no_show", "campaign.coverage_goal",
+)  # fmt: skip
+"""What is assumed of every plan and matters much, by pattern of dotted paths."""
+
+
+def what_matters(scenario: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What a written scenario assumes and matters much: pattern of keys, and the value(s)."""
+    leaves = list(leaf_values(scenario))
+    for pattern in _MATTERS:
+        keys = re.escape(pattern).replace(r"\*", "[^.]+")
+        yield (
+            pattern,
+            ", ".join(
+                dict.fromkeys(str(value) for path, value in leaves if re.fullmatch(keys, path))
+            ),
+        )
+
+
+def warnings_of(facts: Known) -> Iterator[str]:
+    """What can be, but is hardly meant."""
+    for day, doses in facts["deliveries"]:
+        if day > facts["deadline"]:
+            message = _(
+                "the {doses} doses of {day} come after the deadline, {deadline}: "
+                "they cannot help to reach it"
+            )
+            yield message.format(doses=f"{doses:,}", day=day, deadline=facts["deadline"])
+
 
 _PATTERNS = {
     "province": ("campaign.province",),
@@ -428,6 +488,7 @@ _PATTERNS = {
     "agents": ("call_centre.pools.*.agents",),
     "languages_of_agents": ("call_centre.pools.*.languages",),
     "call_hours": ("call_centre.opens", "call_centre.closes"),
+    "other_channels": ("other_channels.bookings_per_day",),
 }  # fmt: skip
 """What each fact decides in a scenario."""
 
@@ -455,7 +516,7 @@ people = {facts["people"][language]:_}
 language = "{language}"
 turn_from = {facts["start"]}            # nobody of the group is vaccinated before
 willing = 1.0
-telephone_share = 0.5             # the rest books through other channels
+telephone_share = {_TELEPHONE_SHARE}             # the rest books through other channels
 books_when_answered = 1.0
 first_calls = [{{ opens = {facts["booking_from"]}, share = 1.0, mean_days = {mean_days}.0 }}]
 """
