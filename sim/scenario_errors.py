@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, time
 from functools import cache, cached_property
@@ -148,10 +148,15 @@ def shown(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.5) -> str:
-    """ "; did you mean ...?" with the nearest known name, or "" if none is near."""
+def did_you_mean(
+    name: str, known: Iterable[str], cutoff: float = 0.5, whole: Callable[[str], str] = str
+) -> str:
+    """ "; did you mean ...?" with the nearest known name, or "" if none is near.
+
+    `whole` makes of a name what is shown: what all have in common must not make them near.
+    """
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
-    return _("; did you mean {name}?").format(name=near[0]) if near else ""
+    return _("; did you mean {name}?").format(name=whole(near[0])) if near else ""
 
 
 _DISTRIBUTION_EXAMPLE = '{ distribution = "exponential", mean = 5.0 }'

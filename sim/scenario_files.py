@@ -262,8 +262,9 @@ def _read(path: Path, asked_by: Problem | None) -> Layer:
         with path.open("rb") as file:
             content = file.read(LARGEST_FILE_BYTES + 1)
     except FileNotFoundError:
-        names = [p.name for p in path.parent.glob("*.toml")] if path.parent.is_dir() else []
-        raise problem(_("does not exist") + did_you_mean(path.name, names)) from None
+        names = [p.stem for p in path.parent.glob("*.toml")] if path.parent.is_dir() else []
+        near = did_you_mean(path.stem, names, 0.6, whole="{}.toml".format)
+        raise problem(_("does not exist") + near) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise problem(_("cannot be read: {reason}").format(reason=reason)) from None
@@ -349,9 +350,9 @@ def _remove(data: dict[str, Any], layer: Layer) -> list[Problem]:
             _without(data, path)
             continue
         line = layer.lines.get(("remove", i))
-        known = [dotted((*path[:-1], key)) for key in table] if isinstance(table, dict) else []
+        known = {key: dotted((*path[:-1], key)) for key in table} if isinstance(table, dict) else {}
         message = _("the file that this one extends has no such entry of a table")
-        message += did_you_mean(text, known)
+        message += did_you_mean(path[-1] if path else text, known, whole=known.__getitem__)
         problems.append(Problem(layer.name, line, f"remove.{i}", shown(text), message))
     return problems
 
@@ -461,10 +462,10 @@ def _unknown_path(path: tuple[str, ...], data: Mapping[str, Any]) -> str | None:
         known = list(fixed or here or ())
         is_new_entry = fixed is None and i == len(path) - 1
         if key not in known and not is_new_entry:
-            near = [dotted((*path[:i], name)) for name in known]
+            whole = {name: dotted((*path[:i], name)) for name in known}
             return _("there is no {key}").format(key=dotted(path[: i + 1])) + (
-                did_you_mean(dotted(path[: i + 1]), near)
-                or _(": choose one of {keys}").format(keys=", ".join(near))
+                did_you_mean(key, known, whole=whole.__getitem__)
+                or _(": choose one of {keys}").format(keys=", ".join(whole.values()))
             )
         here = here.get(key) if here else None
     return None

@@ -708,6 +708,10 @@ def test_missing_file_suggests_the_nearest(tmp_path: Path) -> None:
     beside_the_plan(tmp_path, "")
     (problem,) = problems_of(tmp_path / "plan.tml")
     assert str(problem) == f"{tmp_path / 'plan.tml'}: does not exist; did you mean plan.toml?"
+    # what all files have in common, their ending, makes none of them near
+    with pytest.raises(ScenarioError) as far:
+        load_scenario(tmp_path / "thai1.toml")
+    assert "did you mean" not in str(far.value)
 
 
 def test_folder_instead_of_a_file(tmp_path: Path) -> None:
