@@ -821,7 +821,8 @@ def _slots_worth(limits: Limits, base: _Solution, worth: Worth) -> Iterator[Bind
 def _fuller(sessions: Array, day: int, per_vial: int) -> Array:
     """The sessions with one more person at that one of the day whose last vial is the fullest."""
     fuller = sessions.copy()
-    in_last_vial = np.where(np.isfinite(sessions[:, day]), sessions[:, day] % per_vial, -1)
+    finite = np.isfinite(sessions[:, day])
+    in_last_vial = np.mod(sessions[:, day], per_vial, where=finite, out=np.full(finite.shape, -1.0))
     fuller[np.argmax(in_last_vial), day] += 1
     return fuller
 

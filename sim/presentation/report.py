@@ -329,6 +329,11 @@ def _comparison_report(folder: Path) -> Document:
 
     found = open_comparison(folder)
     titles = [named(run.scenario.title) or name for name, run in found.runs.items()]
+    if len(set(titles)) < len(titles):
+        titles = [
+            title if title == name else f"{title} ({name})"
+            for name, title in zip(found.runs, titles, strict=True)
+        ]
     return _of_text(
         _("A comparison: {titles}").format(titles=" – ".join(titles)),
         comparison_view.comparison_text(found),
