@@ -196,6 +196,12 @@ STUDY_MANIFEST = "study.json"
 
 def check_is_run(folder: Path) -> None:
     """Raise RunError for a folder that holds no run, finished or not."""
+    if folder.is_file() and folder.suffix == ".toml":
+        raise RunError(
+            _("{folder} is a scenario, not a run: run it first, with {command}").format(
+                folder=folder, command=command("run", folder)
+            )
+        )
     if not folder.is_dir():
         raise RunError(_("{folder} is no run: there is no such folder").format(folder=folder))
     if (folder / SWEEP_MANIFEST).is_file():
@@ -298,6 +304,22 @@ def check_part(folder: Path, part: Mapping[str, Any]) -> bytes:
     return content
 
 
+def other_format(folder: Path, manifest: Mapping[str, Any], reads: int) -> RunError:
+    """What to say of results in a format that is not read here."""
+    return RunError(
+        _(
+            "{folder} was written in format {written} by vaxsim {version}; vaxsim "
+            "{this_version} reads format {format}"
+        ).format(
+            folder=folder,
+            written=manifest["format"],
+            version=manifest.get("vaxsim", "?"),
+            this_version=__version__,
+            format=reads,
+        )
+    )
+
+
 def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest of a run. Raises RunError if it cannot be read or is of another format."""
     try:
@@ -317,18 +339,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             _("{path} is not the manifest of a vaxsim run").format(path=folder / MANIFEST)
         )
     if manifest["format"] != FORMAT:
-        raise RunError(
-            _(
-                "{folder} was written in format {written} by vaxsim {version}; vaxsim "
-                "{this_version} reads format {format}"
-            ).format(
-                folder=folder,
-                written=manifest["format"],
-                version=manifest.get("vaxsim", "?"),
-                this_version=__version__,
-                format=FORMAT,
-            )
-        )
+        raise other_format(folder, manifest, FORMAT)
     missing = set(_NEEDED) - set(manifest)
     if missing:
         raise RunError(

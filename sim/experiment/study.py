@@ -26,7 +26,13 @@ import pandas as pd
 
 from sim import __version__
 from sim.experiment.crews import OnCompiling, OnDays
-from sim.experiment.results import STUDY_MANIFEST, RunError, json_text, scenario_digest
+from sim.experiment.results import (
+    STUDY_MANIFEST,
+    RunError,
+    json_text,
+    other_format,
+    scenario_digest,
+)
 from sim.experiment.run_writer import environment, locked
 from sim.experiment.settings import RunSettings
 from sim.experiment.sources import Source, check_folder, put, put_table, read_table
@@ -108,18 +114,7 @@ def open_study(folder: str | Path) -> Study:
     if not isinstance(manifest, dict) or not {"format", "kind", "answer"} <= set(manifest):
         raise RunError(_("{path} is not the manifest of a study").format(path=path))
     if manifest["format"] != FORMAT:
-        raise RunError(
-            _(
-                "{folder} was written in format {written} by vaxsim {version}; vaxsim "
-                "{this_version} reads format {format}"
-            ).format(
-                folder=folder,
-                written=manifest["format"],
-                version=manifest.get("vaxsim", "?"),
-                this_version=__version__,
-                format=FORMAT,
-            )
-        )
+        raise other_format(folder, manifest, FORMAT)
     return Study(Path(folder), manifest)
 
 

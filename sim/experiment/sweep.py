@@ -35,6 +35,7 @@ from sim.experiment.results import (
     RunError,
     json_text,
     open_run,
+    other_format,
     precision_identity,
     precision_of,
     scenario_digest,
@@ -181,18 +182,7 @@ def read_sweep(folder: Path) -> dict[str, Any]:
     if not isinstance(manifest, dict) or not {"format", "complete"} <= set(manifest):
         raise RunError(_("{path} is not the manifest of a sweep").format(path=path))
     if manifest["format"] != FORMAT:
-        raise RunError(
-            _(
-                "{folder} was written in format {written} by vaxsim {version}; vaxsim "
-                "{this_version} reads format {format}"
-            ).format(
-                folder=folder,
-                written=manifest["format"],
-                version=manifest.get("vaxsim", "?"),
-                this_version=__version__,
-                format=FORMAT,
-            )
-        )
+        raise other_format(folder, manifest, FORMAT)
     return manifest
 
 
