@@ -304,7 +304,7 @@ def check_part(folder: Path, part: Mapping[str, Any]) -> bytes:
     return content
 
 
-def other_format(folder: Path, manifest: Mapping[str, Any], reads: int) -> RunError:
+def other_format(folder: str | Path, manifest: Mapping[str, Any], reads: int) -> RunError:
     """What to say of results in a format that is not read here."""
     return RunError(
         _(
