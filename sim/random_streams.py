@@ -20,7 +20,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,10 +98,29 @@ def fill_blocks(entities, attempts, streams, replication, seed_low, seed_high, o
         out[3, i] = np.uint32(w3)
 
 
+STEPS = 2**62
+"""Last of row 0 of a table of single values (see `_table_of_steps`); else it is never read."""
+
+
+@kernel
+def _step(table, word):  # type: ignore[no-untyped-def]
+    """The first value of a table of steps whose interval ends after the word, by bisection."""
+    low, high = 0, 4095
+    while low < high:
+        middle = (low + high) >> 1
+        if table[0, middle] <= word:
+            low = middle + 1
+        else:
+            high = middle
+    return table[1, low]
+
+
 @inlined_kernel
 def quantile(table, word):  # type: ignore[no-untyped-def]
     """Value of a quantile table (int64[2, CELLS + 1]) at a 32-bit word, in integer arithmetic."""
     w = np.int64(word)
+    if table[0, 4096] == STEPS:
+        return _step(table, w)
     cell = w >> 20
     rest = w & 0xFFFFF
     if cell < 4095:
@@ -178,10 +197,22 @@ def _column(values: int | NDArray[Any], size: int) -> UInt32Array:
 
 
 class HasQuantiles(Protocol):
-    """A distribution that knows its quantile function."""
+    """A distribution that knows its quantile function.
+
+    One of single values also has a method `steps` (see `HasSteps`).
+    """
 
     def quantiles(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
         """Values at these probabilities."""
+        ...
+
+
+@runtime_checkable
+class HasSteps(Protocol):
+    """A distribution that may be one of single values, each with a probability of its own."""
+
+    def steps(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """Values, ascending, and their weights (any sum); None if it is not discrete."""
         ...
 
 
@@ -194,8 +225,11 @@ def quantile_table(distribution: HasQuantiles, units_per_one: int) -> Int64Array
 
     int64[2, CELLS + 1]: row 0 holds the quantiles at i / CELLS, row 1 those at
     1 - 1 / CELLS + i / CELLS**2, because the upper tail of a duration bends most. An infinite
-    upper end is replaced by the quantile at 1 - 2**-26.
+    upper end is replaced by the quantile at 1 - 2**-26. For a distribution of single values see
+    `_table_of_steps`.
     """
+    if isinstance(distribution, HasSteps) and (steps := distribution.steps()) is not None:
+        return _table_of_steps(*steps, units_per_one)
     grid = np.arange(CELLS + 1) / CELLS
     top = 1.0 - 1.0 / CELLS
     tail = np.minimum(top + grid / CELLS, 1.0)
@@ -205,8 +239,29 @@ def quantile_table(distribution: HasQuantiles, units_per_one: int) -> Int64Array
         values = np.asarray(distribution.quantiles(probabilities), dtype=np.float64)
         if not np.isfinite(values[-1]):
             values[-1] = distribution.quantiles(np.array([1.0 - 2.0**-26]))[0]
-        scaled = np.clip(values * units_per_one, -LARGEST_TABLE_VALUE, LARGEST_TABLE_VALUE)
-        table[row] = np.rint(scaled).astype(np.int64)
+        table[row] = _scaled(values, units_per_one)
+    return table
+
+
+def _scaled(values: NDArray[np.float64], units_per_one: int) -> Int64Array:
+    scaled = np.clip(values * units_per_one, -LARGEST_TABLE_VALUE, LARGEST_TABLE_VALUE)
+    return np.rint(scaled).astype(np.int64)
+
+
+def _table_of_steps(
+    values: NDArray[np.float64], weights: NDArray[np.float64], units_per_one: int
+) -> Int64Array:
+    """The table of single values: row 0 has the upper ends of their 32-bit intervals, row 1 them.
+
+    At most CELLS values; what is left of the rows repeats the last one.
+    """
+    table = np.empty((2, CELLS + 1), dtype=np.int64)
+    table[0] = 2**32
+    table[0, : values.size] = cumulative_thresholds(weights).astype(np.int64)
+    table[0, CELLS] = STEPS
+    scaled = _scaled(values, units_per_one)
+    table[1] = scaled[-1]
+    table[1, : values.size] = scaled
     return table
 
 

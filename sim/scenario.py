@@ -327,16 +327,44 @@ class Weibull(_Distribution):
 
 
 class Empirical(_Distribution):
-    """Observed values; piecewise linear between the ordered values (Law, 2015, section 6.2.4)."""
+    """Observed values; piecewise linear between the ordered values (Law, 2015, section 6.2.4).
+
+    With weights it is discrete: each value as often as its weight says, and nothing between them.
+    """
 
     distribution: Literal["empirical"]
     values: Annotated[list[Finite], Field(min_length=2)]
+    weights: Annotated[list[Positive], Field(max_length=4096)] | None = None
+    """One for each value, of any sum: the values of a published table, and nothing between them."""
+
+    def _contradictions(self) -> Iterator[tuple[str, str]]:
+        if self.weights is not None and len(self.weights) != len(self.values):
+            yield (
+                "weights",
+                _("must be as many as the values, {values}; they are {weights}").format(
+                    values=len(self.values), weights=len(self.weights)
+                ),
+            )
+
+    def steps(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """Values, ascending, and their shares; None without weights."""
+        if self.weights is None:
+            return None
+        values, weights = np.asarray(self.values, dtype=np.float64), np.asarray(self.weights)
+        order = np.argsort(values, kind="stable")
+        return values[order] + self.shift, weights[order] / weights.sum()
 
     def _base(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+        if (steps := self.steps()) is not None:
+            values, shares = steps
+            place = np.searchsorted(np.cumsum(shares), probabilities)
+            return values[np.minimum(place, values.size - 1)] - self.shift
         ordered = np.sort(np.asarray(self.values, dtype=np.float64))
         return np.interp(probabilities, np.linspace(0, 1, ordered.size), ordered)
 
     def _base_mean(self) -> float:
+        if self.weights is not None:
+            return float(np.average(self.values, weights=self.weights))
         ordered = np.sort(np.asarray(self.values, dtype=np.float64))
         return float(((ordered[1:] + ordered[:-1]) / 2).mean())
 

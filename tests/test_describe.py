@@ -314,6 +314,9 @@ def test_moments_are_those_of_the_law_where_that_is_known() -> None:
         (Constant(distribution="constant", value=7.0), 7.0, 0.0, 1e-9),
         (Empirical(distribution="empirical", values=[0.0, 1.0, 3.0]), 1.25,
          ((1 / 3 + 13 / 3) / 2 - 1.25**2) ** 0.5, 1e-6),
+        # 0 with 3/4, 4 with 1/4: mean 1, variance 3/4 x 1 + 1/4 x 9 = 3
+        (Empirical(distribution="empirical", values=[4.0, 0.0], weights=[1.0, 3.0]),
+         1.0, 3**0.5, 1e-9),
     ):  # fmt: skip
         found = moments_of_quantiles(quantile_table(law, 10**6), 10**6)
         assert found == pytest.approx((mean, sd), abs=off)

@@ -163,6 +163,30 @@ def test_the_table_has_the_mean_of_its_distribution(distribution) -> None:  # ty
     assert drawn.mean() == pytest.approx(distribution.mean(), rel=1e-3)
 
 
+def test_values_with_weights_are_drawn_as_often_as_these_say_and_nothing_between() -> None:
+    # 3/8, 1/8 and 4/8 are whole numbers of 2**-32, so 2**16 evenly spaced words show them exactly;
+    # the mean is (3 x -1 + 1 x 2 + 4 x 10) / 8 = 4.875, with the shift of 0.5 it is 5.375.
+    law = Empirical(
+        distribution="empirical", values=[10.0, -1.0, 2.0], weights=[4.0, 3.0, 1.0], shift=0.5
+    )
+    table = quantile_table(law, 1000)
+    drawn = draw(table, (np.arange(2**16, dtype=np.uint64) << np.uint64(16)).astype(np.uint32))
+    values, counts = np.unique(drawn, return_counts=True)
+    assert values.tolist() == [-500, 2500, 10500]
+    assert counts.tolist() == [3 * 2**13, 2**13, 4 * 2**13]
+    assert drawn.mean() / 1000 == law.mean() == 5.375
+    # the first and the last word, and both sides of an end, 3/8 of 2**32
+    ends = np.array([0, 3 * 2**29 - 1, 3 * 2**29, 2**32 - 1], dtype=np.uint32)
+    assert draw(table, ends).tolist() == [-500, -500, 2500, 10500]
+
+
+def test_as_many_values_as_a_table_has_cells_can_have_weights() -> None:
+    values = [float(n) for n in range(CELLS)]
+    law = Empirical(distribution="empirical", values=values, weights=[1.0] * CELLS)
+    middles = (np.arange(CELLS, dtype=np.uint64) << np.uint64(20)).astype(np.uint32)
+    assert draw(quantile_table(law, 1), middles).tolist() == list(range(CELLS))
+
+
 def test_the_tail_of_an_exponential_is_right_to_one_in_a_hundred() -> None:
     # The worst place is between the quantiles at 1 - 2 / 4096 and 1 - 1 / 4096, where a straight
     # line is 0.06 means from the logarithm: 0.7 % of 7.9 means. Beyond, the finer row takes over.

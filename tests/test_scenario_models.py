@@ -100,6 +100,23 @@ def test_empirical_runs_through_the_ordered_values() -> None:
     assert ours.mean() == 2.75
 
 
+def test_empirical_with_weights_is_discrete() -> None:
+    # 1 with 1/4, 6 with 3/4: the mean is 19/4, and nothing lies between.
+    ours = Empirical(distribution="empirical", values=[6.0, 1.0], weights=[3.0, 1.0])
+    found = ours.quantiles(np.array([0.0, 0.25, 0.2501, 0.5, 1.0]))
+    assert found.tolist() == [1, 1, 6, 6, 6]
+    assert ours.mean() == 4.75
+
+
+@pytest.mark.parametrize(
+    ("weights", "told"),
+    [([1.0], "must be as many as the values, 2; they are 1"), ([1.0, 0.0], "greater than 0")],
+)
+def test_weights_are_positive_and_one_for_each_value(weights: list[float], told: str) -> None:
+    with pytest.raises(ValidationError, match=told):
+        Empirical(distribution="empirical", values=[6.0, 1.0], weights=weights)
+
+
 def test_shift_moves_all_values_and_the_mean() -> None:
     plain = distribution(distribution="exponential", mean=5.0)
     shifted = distribution(distribution="exponential", mean=5.0, shift=2.0)

@@ -256,8 +256,15 @@ def moments_of_quantiles(table: NDArray[np.int64], units_per_one: int) -> tuple[
 
     `table` is int64[2, cells + 1] (see `random_streams.quantile_table`): row 0 has the quantiles of
     `cells` intervals of equal probability, row 1 divides the last one again. Values lie evenly
-    between the ends of an interval.
+    between the ends of an interval. A table of single values has no such intervals.
     """
+    from sim.random_streams import STEPS
+
+    if table[0, -1] == STEPS:
+        shares = np.diff(table[0, :-1], prepend=0) / 2**32
+        singles = table[1, :-1] / units_per_one
+        mean = float(shares @ singles)
+        return mean, math.sqrt(float(shares @ (singles - mean) ** 2))
     cells = table.shape[1] - 1
     values = table / units_per_one
     low = np.concatenate([values[0, : cells - 1], values[1, :-1]])

@@ -185,7 +185,7 @@ def _in_words(value: Any) -> str:
         numbers = [
             f"{key} {_in_words(below)}"
             for key, below in value.items()
-            if key != "distribution" and (key != "shift" or below)
+            if key != "distribution" and (below or key not in ("shift", "weights"))
         ]
         if value["distribution"] == "constant" and len(numbers) == 1:
             return _in_words(value["value"])
