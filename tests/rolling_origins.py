@@ -77,7 +77,7 @@ def rolling_origins(
         order = np.argsort(errors, kind="stable")
         looked_at = [backtest._Point(tuple(map(float, shares[i])), float(errors[i])) for i in order]
         plausible = backtest._plausible(looked_at)
-        data, words = backtest._deliveries(experiment, looked_at[0])
+        data, words = backtest._deliveries(experiment)
         days = (predict.last - experiment.first_day).days + 1
         if data["deliveries"] == question.data["deliveries"]:
             curves = known[order[: len(plausible)], ..., :days]

@@ -12,9 +12,8 @@ and Binley, *Hydrological Processes* 6, 1992), each in several replications, whi
 and short deliveries; members that miss the first window are left out again.
 
 Each member goes on from the last observed day, by as many doses as it gives after it: how far it
-was from what was observed on that day stays. Doses that the file says are in store, beyond those
-that the model has, may be for second doses or on paper only: any share of them, from none to all,
-is as likely to be given.
+was from what was observed on that day stays. Doses that the file says were allocated and not yet
+given are not supposed to be given: they may be for second doses, or on paper only.
 
 *Band.* 90 % of a mixture: each member plus an error of its curve. The error is a random walk whose
 drift was estimated (by fitting numbers) over the W days of the first window: after h days it has
@@ -345,7 +344,7 @@ def _fitted(experiment: _Experiment, data: Mapping[str, Any], seed: int) -> list
 # Deliveries after the first window ------------------------------------------------------------
 
 
-def _deliveries(experiment: _Experiment, best: _Point) -> tuple[dict[str, Any], list[str]]:
+def _deliveries(experiment: _Experiment) -> tuple[dict[str, Any], list[str]]:
     """The data with what is to come after the first window, and what was supposed, in words.
 
     Looks at the file's allocations after the window only if they are asked for.
@@ -371,10 +370,6 @@ def _deliveries(experiment: _Experiment, best: _Point) -> tuple[dict[str, Any], 
             "Deliveries from the first allocation in the file on are the file's, also in the "
             "predicted days."
         )
-    if known:
-        stock, said = _stock_known(experiment, best, known)
-        added |= stock
-        words += said
     if question.deliveries == "scenario":
         for vaccine in scenario.vaccines:
             more, said = _continued(scenario, vaccine, known.get(vaccine, {}), question)
@@ -411,43 +406,6 @@ def _as_allocated(question: Question) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _delivery(vaccine: str, arrives: date, doses: float) -> dict[str, Any]:
     return {"vaccine": vaccine, "arrives": arrives.isoformat(), "doses": max(round(doses), 0)}
-
-
-def _stock_known(
-    experiment: _Experiment, best: _Point, known: Mapping[str, Mapping[date, int]]
-) -> tuple[dict[str, Any], list[str]]:
-    """What lay in store on the last day on which the allocation is known, beyond the model's."""
-    question, seen = experiment.question, experiment.seen
-    day = max(on for days in known.values() for on in days)
-    if day < question.calibrate.first:
-        return {}, []
-    totals = {vaccine: days[max(days)] for vaccine, days in known.items()}
-    given = seen.between(date.min, day).doses[:, -1].sum()
-    scenario = experiment.scenario(question.data, best.shares)
-    stocks = [
-        table.loc[table["date"] == pd.Timestamp(day), "on_hand"].sum()
-        for _, table in experiment.trials.all_tables(
-            [(scenario, range(_FIT_REPLICATIONS))], "stock", question.calibrate.last
-        )
-    ]
-    excess = sum(totals.values()) - given - float(np.mean(stocks))
-    if excess <= 0:
-        return {}, []
-    grown = {vaccine: days[max(days)] - days[min(days)] for vaccine, days in known.items()}
-    weights = grown if sum(grown.values()) else totals
-    eve = question.calibrate.last  # so that they can be given from the next day on
-    stock = {
-        f"in_store_{vaccine}": {
-            **_delivery(vaccine, eve, excess * weight / sum(weights.values())),
-            "fraction_delivered": {"distribution": "uniform", "low": 0.0, "high": 1.0},
-        }
-        for vaccine, weight in weights.items()
-    }
-    return stock, [
-        f"By {day}, {sum(totals.values()):,.0f} doses had been allocated and {given:,.0f} given: "
-        f"{excess:,.0f} more lie in store than simulated. From the day after the window on, any "
-        "share of them, from none to all, can be given."
-    ]
 
 
 def _continued(
@@ -516,7 +474,7 @@ def _forecast(experiment: _Experiment, seed: int) -> _Forecast:
     question = experiment.question
     points = _fitted(experiment, question.data, seed)
     plausible = _plausible(points)
-    data, words = _deliveries(experiment, points[0])
+    data, words = _deliveries(experiment)
     curves = experiment.curves(
         data,
         [point.shares for point in plausible],
