@@ -543,7 +543,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_command_says_what_binds_and_draws_it(folder: Path) -> None:
     result = CliRunner().invoke(app, ["binds", str(folder)])
     assert result.exit_code == 0, result.output
-    assert result.output.startswith("What holds back first doses by 14 August 2021: until 31 July")
+    assert result.output.startswith("What decides about first doses by 14 August 2021: until 31 July")
     assert "from 1 August 2021 the slots." in result.output
     for name in ("binding", "binding_units"):
         assert (folder / "pictures" / f"{name}.png").is_file()
@@ -579,5 +579,5 @@ def test_wrong_arguments_are_refused(folder: Path, arguments: list[str]) -> None
 
 def test_the_answer_of_a_run_says_what_binds(folder: Path) -> None:
     result = CliRunner().invoke(app, ["show", str(folder)])
-    assert "What holds back first doses by 14 August 2021" in result.output
+    assert "What decides about first doses by 14 August 2021" in result.output
     assert json.loads(CliRunner().invoke(app, ["show", str(folder), "--json"]).output)["binding"]

@@ -134,7 +134,7 @@ def test_one_lever_is_enough_at_its_smallest_size() -> None:
     assert answer["alone_enough"] == [answer["cheapest"]]
     best = changes[changes["option"] == answer["cheapest"]]
     assert list(zip(best["lever"], best["size"], strict=True)) == [("deliveries", 10)]
-    assert options.loc[answer["cheapest"], "fresh_reached"] == 20  # all: 20 / (20 + 1.96²) > 0.8
+    assert options.loc[answer["cheapest"], "fresh_reached"] == 21  # all; see the next section
     agents = options[(options["kind"] == "alone") & (options["verdict"] == "ceiling")]
     assert list(agents["ceiling"]) == [10]
 
@@ -149,7 +149,7 @@ def test_a_scenario_that_reaches_the_goal_needs_nothing(tmp_path: Path) -> None:
     sentence, _, where = study_text(made).partition("\n\n")
     assert sentence == (
         "Everyone has a first dose by 10 June 2021 as it is, with a probability of at least 80 %: "
-        "in 20 of 20 replications, and with 100.0 %. Nothing has to be changed."
+        "in 21 of 21 replications, and with 100.0 %. Nothing has to be changed."
     )
     assert where.startswith("Results: ")  # and no table
     assert save_pictures(made) == []
@@ -203,7 +203,7 @@ def test_what_is_confirmed_holds_in_replications_that_nobody_has_seen() -> None:
         chosen = settings.loc[settings["option"] == answer["cheapest"], "setting"]
         world = Source.of(scenario).changed(list(chosen))
         n = 100
-        rows = trials.measures(world, range(50_000, 50_000 + n)).to_dict("records")
+        rows = trials.measures(world, range(900_000, 900_000 + n)).to_dict("records")
     reached = sum(
         question.goal.reached({str(k): float(v) for k, v in row.items()}, world) for row in rows
     )
@@ -214,7 +214,7 @@ def test_a_point_that_fails_is_not_confirmed_and_few_replications_are_spent(
     trials: Trials,
 ) -> None:
     found = search(TIGHT, "deliveries", trials)
-    refuted = found.confirmation(found.nothing, 1000)
+    refuted = found.confirmation(found.nothing, 0)
     assert not refuted.confirmed
     assert refuted.reached == 0
     assert refuted.n <= 16
@@ -311,7 +311,7 @@ def test_the_answer_is_in_words_tables_json_and_a_picture(
     said = study_text(made)
     assert said.startswith(
         "Everyone has a first dose by 10 June 2021 with a probability of at least 80 % if "
-        "3 more doses delivered and turns 2 days earlier (reached in 20 of 20"
+        "3 more doses delivered and turns 2 days earlier (reached in 21 of 21"
     )
     assert "No single lever is enough." in said
     assert "--set 'deliveries.only.doses=20'" in said

@@ -13,18 +13,28 @@ since other combinations may be cheaper; `MOST_COMBINATIONS` are looked at, in t
 decides. The start is the cheapest point that the ceiling allows, enlarged in equal shares until the
 simulation agrees.
 
-What is found is then judged by replications that took no part in the search: a group sequential
-test, at one or two equally spaced numbers of them, each time with Wilson's lower bound at a
-level that keeps the chance of a wrong confirmation, over both looks, at about 5 % (Bonferroni). A
-point that fails is enlarged until the replications that failed do not, and judged by fresh ones.
+What is found is then judged by replications that took no part in the search, with a sequential
+test (`selection.ProbabilityTest`) that may look after every one and forgives misses when there are
+enough successes: for a probability of 0.95, no miss in 90 replications, else a few in some
+hundreds. It ends without confirmation at `MOST_FRESH` replications (fewer for many people), or as
+soon as these cannot bring it any more. A point that fails is enlarged until at most half as many as
+allowed of the replications fail, and judged by fresh ones.
+
+Then smaller sizes are tried (`descended`), lever by lever, one after the other in finer steps and
+on the same replications, until one is not confirmed. Since a smaller change is no better, only the
+first of such a row that is not enough can be confirmed wrongly by the test of that row. The k-th
+row of tests of an option (the point found with what is smaller in one lever; an enlargement;
+another lever) has the error 5 % / 2^k: so an option that does not reach the goal with the wanted
+probability is confirmed with a chance of at most 5 %.
 """
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
 from itertools import combinations
 
 import numpy as np
@@ -33,6 +43,7 @@ from numpy.typing import NDArray
 from sim.experiment.feasibility import ceiling_is_certain, most_by
 from sim.experiment.goals import Goal
 from sim.experiment.levers import Lever, LeverError, pulled
+from sim.experiment.selection import ProbabilityTest, passes_from
 from sim.experiment.settings import SettingsError
 from sim.experiment.statistics import CONFIDENCE, proportion_interval
 from sim.experiment.trials import Trials
@@ -43,14 +54,22 @@ Point = tuple[int, ...]
 
 SEARCHED = range(2)
 """Replications that the search looks at."""
-FRESH_FROM = 1000
-"""Number of the first replication that confirms."""
-LOOKS = 2
+FRESH_FROM = 10_000
+"""Number of the first replication that confirms; so many further on for each row of tests."""
+ERROR = 1 - CONFIDENCE
+"""Most that the chance of confirming an option wrongly may be."""
+MOST_FRESH = 600
+"""Replications that judge a point, at most, and people in them (but twice as many as are needed if
+none misses the goal)."""
+MOST_PEOPLE_FRESH = 100_000_000
+MOST_SMALLER = 8
+"""Smaller sizes of a lever that are tried, at most."""
 MOST_COMBINATIONS = 8
 MOST_ENLARGEMENTS = 4
 _FRONTIER_STEPS = 12
 _FRONTIER_POINTS = 400
 _LINE_STEPS = 16
+_BATCH = 8
 
 
 def read_probability(value: float) -> float:
@@ -90,8 +109,10 @@ class Confirmation:
     reached: int
     n: int
     low: float
-    """lower confidence bound of the probability of reaching the goal"""
+    """lower bound of Wilson's 95 % interval of the probability of reaching the goal"""
     confirmed: bool
+    decided: bool
+    """False: replications ran out first"""
     failures: tuple[int, ...]
     """numbers of the replications that did not reach it"""
 
@@ -102,6 +123,10 @@ class Found:
 
     point: Point
     confirmation: Confirmation
+    row: int = 0
+    """rows of tests before this one"""
+    steps: Mapping[int, int] = field(default_factory=dict)
+    """by lever: how much less was tried and did not do"""
 
 
 @dataclass
@@ -117,6 +142,8 @@ class Attainment:
     trials: Trials
     searched: Sequence[int] = SEARCHED
     """replications that the search looks at"""
+    forgiven: int = 0
+    """how many of them may miss the goal, if more than their share"""
     _ceilings: dict[Point, int] = field(default_factory=dict)
 
     # Points -----------------------------------------------------------------------------------
@@ -188,7 +215,16 @@ class Attainment:
         if self.ceiling_decides and not self.allowed(point):
             return False
         missing = len(self.misses(point, self.searched))
-        return missing <= math.floor((1 - self.probability) * len(self.searched) + 1e-9)
+        return missing <= max(self.forgiven, self._share_of(len(self.searched)))
+
+    def _share_of(self, replications: int) -> int:
+        """Misses among so many replications that the wanted probability leaves."""
+        return math.floor((1 - self.probability) * replications + 1e-9)
+
+    def forgive(self, judged: Confirmation) -> None:
+        """Let the search look at replications that missed the goal, too."""
+        self.searched = [*self.searched, *judged.failures]
+        self.forgiven = self._share_of(judged.n)
 
     # Search -----------------------------------------------------------------------------------
 
@@ -359,45 +395,54 @@ class Attainment:
 
     # Confirmation -----------------------------------------------------------------------------
 
-    def confirmation(self, point: Point, first: int) -> Confirmation:
-        """What fresh replications, from that number on, say of a point."""
-        level = 1 - 2 * (1 - CONFIDENCE) / LOOKS  # one-sided, shared over the looks
-        each = _needed(self.probability, level)
+    def most_fresh(self, row: int) -> int:
+        """Replications that may be spent on judging a point in a row of tests."""
+        affordable = MOST_PEOPLE_FRESH // max(self.scenario.target, 1)
+        return max(2 * _needed(self.probability, _error(row)), min(MOST_FRESH, affordable))
+
+    def confirmation(self, point: Point, row: int, most: int | None = None) -> Confirmation:
+        """What fresh replications say of a point; undecided after `most`, if that is named."""
+        test = ProbabilityTest(self.probability, _error(row))
+        last = self.most_fresh(row)
+        first = FRESH_FROM * (row + 1)
         failures: list[int] = []
-        n = 0
-        for look in range(1, LOOKS + 1):
-            hopeless = False
-            while n < look * each and not hopeless:
-                batch = range(first + n, first + min(n + 8, look * each))
-                failures += self.misses(point, batch)
-                n += len(batch)
-                best = LOOKS * each - len(failures)
-                bound = proportion_interval(best, LOOKS * each, level).low
-                hopeless = bound is None or bound < self.probability
-            low = proportion_interval(n - len(failures), n, level).low or 0.0
-            if low >= self.probability or hopeless:
-                break
-        return Confirmation(n - len(failures), n, low, low >= self.probability, tuple(failures))
+        hopeless = False
+        while test.decision is None and not hopeless and test.trials < (most or last):
+            size = min(max(test.trials, 2), _BATCH, last - test.trials)
+            batch = range(first + test.trials, first + test.trials + size)
+            missed = set(self.misses(point, batch))
+            for number in batch:
+                if test.decision is None:
+                    test.add(number not in missed)
+                    failures += [number] * (number in missed)
+            hopeless = not _can_succeed(test, last)
+        low = proportion_interval(test.successes, test.trials).low or 0.0
+        confirmed = test.decision is True
+        decided = test.decision is not None or hopeless
+        return Confirmation(
+            test.successes, test.trials, low, confirmed, decided, tuple(failures)
+        )  # fmt: skip
 
     def confirmed(self, point: Point) -> Found:
         """The point, enlarged as often as fresh replications refute it."""
         most = _with_all(self.nothing, [i for i, size in enumerate(point) if size], self.widest)
-        first = FRESH_FROM
-        found = Found(point, self.confirmation(point, first))
-        for _ in range(MOST_ENLARGEMENTS):
+        found = Found(point, self.confirmation(point, 0))
+        for row in range(1, MOST_ENLARGEMENTS + 1):
             if found.confirmation.confirmed:
                 break
             larger = self._enlarged(found, most)
             if larger is None:
                 break
-            first += FRESH_FROM
-            found = Found(larger, self.confirmation(larger, first))
+            found = Found(larger, self.confirmation(larger, row), row)
         return found
 
     def _enlarged(self, found: Found, most: Point) -> Point | None:
-        """The least enlargement in one lever, else in all, that mends what has failed."""
+        """The least enlargement in one lever, else in all, that mends what has failed.
+
+        Half of what the wanted probability leaves may still fail: more would not be confirmed.
+        """
         failures = found.confirmation.failures
-        still = math.floor((1 - self.probability) * found.confirmation.n + 1e-9)
+        still = self._share_of(found.confirmation.n) // 2
 
         def mends(point: Point) -> bool:
             return len(self.misses(point, failures)) <= still
@@ -412,6 +457,32 @@ class Attainment:
             line = [self.along(found.point, most, step / _LINE_STEPS) for step in steps]
             choices.append(_first(line, mends))
         return min(choices, key=self.cost, default=None)
+
+    def descended(self, found: Found, most: int) -> Found:
+        """A confirmed point with sizes made smaller as long as fresh replications confirm it.
+
+        The levers that cost most come first. No more than `most` replications are spent.
+        """
+        levers = sorted(
+            (i for i, size in enumerate(found.point) if size),
+            key=lambda i: -self._part(found.point, i),
+        )
+        end = self.trials.spent + most
+        for row, i in enumerate(levers, found.row):
+            for size in self.levers[i].smaller(found.point[i])[:MOST_SMALLER]:
+                smaller = _with(found.point, i, size)
+                if self.trials.spent >= end:
+                    return found
+                if not self.ceiling_decides or self.allowed(smaller):
+                    judged = self.confirmation(smaller, row, end - self.trials.spent)
+                    if not judged.decided:
+                        return found
+                    if judged.confirmed:
+                        found = Found(smaller, judged, row, found.steps)
+                        continue
+                found = replace(found, steps={**found.steps, i: found.point[i] - size})
+                break
+        return found
 
 
 def _with(point: Point, i: int, size: int) -> Point:
@@ -434,12 +505,40 @@ def _first(points: Sequence[Point], holds: Callable[[Point], bool]) -> Point:
     return points[high]
 
 
-def _needed(probability: float, level: float) -> int:
-    """Replications (20 at least) of which all must succeed to confirm the probability at once."""
-    n = 20
-    while (proportion_interval(n, n, level).low or 0.0) < probability:
-        n += 1
-    return n
+def _error(row: int) -> float:
+    """Error of a row of tests; all rows together have no more than ERROR."""
+    return ERROR / 2.0 ** (row + 1)
+
+
+def passed_over_below(search: Attainment, found: Found) -> float | None:
+    """A smaller change with a lower probability than this may not have been confirmed.
+
+    With a higher one it is confirmed in at least nine cases of ten, if it was tried. None: nothing
+    smaller was tried.
+    """
+    if not found.steps:
+        return None
+    row = found.row + len(found.steps) - 1
+    return passes_from(search.probability, _error(row), search.most_fresh(row))
+
+
+def _can_succeed(test: ProbabilityTest, most: int) -> bool:
+    """Whether the test says yes if all trials still to come, up to so many, are successes."""
+    best = ProbabilityTest(test.least, test.error)
+    best.successes, best.failures = max(most, test.trials) - test.failures, test.failures
+    return best.decision is True
+
+
+@cache
+def _needed(probability: float, error: float) -> int:
+    """Replications of which all must succeed to confirm the probability at once."""
+
+    def enough(n: int) -> bool:
+        test = ProbabilityTest(probability, error)
+        test.successes = n
+        return test.decision is True
+
+    return bisect_left(range(10**9), True, key=enough)
 
 
 def _named(row: Mapping[Hashable, float]) -> dict[str, float]:

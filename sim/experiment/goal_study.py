@@ -18,7 +18,9 @@ import pandas as pd
 from sim.experiment.attainment import (
     Attainment,
     Confirmation,
+    Found,
     Point,
+    passed_over_below,
     read_costs,
     read_probability,
 )
@@ -41,6 +43,9 @@ ALTERNATIVES = 2
 _LOOKED_AT_BESIDES = 3
 """Combinations looked at for a goal that nobody has asked for."""
 _POINTS_KEPT = 50
+MOST_SMALLER = 2000
+"""Replications, and people in them, that are spent on trying smaller sizes, at most."""
+MOST_PEOPLE_SMALLER = 60_000_000
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,20 @@ class _Option:
     search: Attainment
     point: Point
     verdict: Literal["enough", "ceiling", "simulation", "unconfirmed"]
-    confirmation: Confirmation | None = None
+    found: Found | None = None
+    """None: it was not judged by fresh replications"""
+
+    @property
+    def confirmation(self) -> Confirmation | None:
+        """What fresh replications said of it."""
+        return None if self.found is None else self.found.confirmation
+
+    def smaller(self, most: int) -> _Option:
+        """The same with smaller sizes, if they will do; at most so many replications are spent."""
+        if self.found is None or self.verdict != "enough":
+            return self
+        found = self.search.descended(self.found, most)
+        return replace(self, point=found.point, found=found)
 
 
 @dataclass
@@ -110,7 +128,7 @@ class _Finder:
         """A point that the search found, judged by fresh replications, and noted."""
         found = search.confirmed(point)
         verdict: Any = "enough" if found.confirmation.confirmed else "unconfirmed"
-        option = _Option(kind, search, found.point, verdict, found.confirmation)
+        option = _Option(kind, search, found.point, verdict, found)
         self.options.append(option)
         return option
 
@@ -120,8 +138,8 @@ class _Finder:
             first = self.judged("plan", search, search.nothing)
             if first.verdict == "enough":
                 return True
-            failed = first.confirmation.failures if first.confirmation else ()
-            search.searched = [*search.searched, *failed]
+            if first.confirmation:
+                search.forgive(first.confirmation)
         else:
             verdict = self._obstacle(search, search.nothing)
             self.options.append(_Option("plan", search, search.nothing, verdict))
@@ -149,6 +167,14 @@ class _Finder:
             if point not in alone and len(found) < ALTERNATIVES:
                 found.append(self.judged("together", search, point))
         return found
+
+    def smaller(self) -> None:
+        """Smaller sizes for what is enough, the cheapest first, while replications last."""
+        people = max(self.question.source.scenario.target, 1)
+        end = self.trials.spent + min(MOST_SMALLER, MOST_PEOPLE_SMALLER // people)
+        for n in sorted(range(len(self.options)), key=lambda n: _cost(self.options[n])):
+            if self.trials.spent < end:
+                self.options[n] = self.options[n].smaller(end - self.trials.spent)
 
     def not_enough(self, search: Attainment) -> None:
         """How far the levers reach, and what would be enough."""
@@ -200,7 +226,9 @@ def find(question: GoalQuestion, trials: Trials) -> tuple[dict[str, Any], dict[s
     already = finder.as_it_is(search)
     if not already:
         finder.alone(search)
-        if not finder.together(search) and not _enough(finder.options):
+        if finder.together(search) or _enough(finder.options):
+            finder.smaller()
+        else:
             finder.not_enough(search)
     return _answer(finder, search, already), _tables(finder, search)
 
@@ -216,12 +244,16 @@ def _answer(finder: _Finder, search: Attainment, already: bool) -> dict[str, Any
         for i in _enough(finder.options)
         if finder.options[i].kind in ("plan", "alone", "together")
     ]
+    cheapest = min(within, key=lambda i: _cost(finder.options[i]), default=None)
+    found = None if cheapest is None else finder.options[cheapest].found
     return {
         "goal": str(goal),
         "probability": question.probability,
         "reached_already": already,
         "reachable": bool(within),
-        "cheapest": min(within, key=lambda i: _cost(finder.options[i]), default=None),
+        "cheapest": cheapest,
+        "passed_over_below": found and passed_over_below(search, found),
+        "shown_replications": len(SHOWN),
         "alone_enough": [i for i in within if finder.options[i].kind == "alone"],
         "persons_needed": None if goal.scope is None else goal.persons_needed(search.scenario),
         "ceiling_is_certain": search.ceiling_decides,
@@ -244,8 +276,8 @@ def _tables(finder: _Finder, search: Attainment) -> dict[str, pd.DataFrame]:
         "options": pd.DataFrame([_option_row(option) for option in finder.options]),
         "changes": _frame(
             [{"option": n, **row} for n, option in enumerate(finder.options)
-             for row in _changes(option.search, option.point)],
-            ["option", "lever", "size", "unit", "cost", "words"],
+             for row in _changes(option.search, option.point, option.found)],
+            ["option", "lever", "size", "unit", "cost", "words", "step"],
         ),
         "settings": _frame(
             [{"option": n, "setting": text} for n, option in enumerate(finder.options)
@@ -284,7 +316,9 @@ def _option_row(option: _Option) -> dict[str, Any]:
     }
 
 
-def _changes(search: Attainment, point: Point) -> list[dict[str, Any]]:
+def _changes(search: Attainment, point: Point, found: Found | None = None) -> list[dict[str, Any]]:
+    """The sizes of a point; `step`: so much less was tried and did not do (NaN: none was)."""
+    steps = found.steps if found else {}
     return [
         {
             "lever": lever.name,
@@ -292,8 +326,9 @@ def _changes(search: Attainment, point: Point) -> list[dict[str, Any]]:
             "unit": lever.unit,
             "cost": search.costs[lever.name] * size,
             "words": lever.words(size),
+            "step": float(steps.get(i, math.nan)),
         }
-        for lever, size in zip(search.levers, point, strict=True)
+        for i, (lever, size) in enumerate(zip(search.levers, point, strict=True))
         if size
     ]
 

@@ -128,7 +128,7 @@ def read_goal(text: str, scenario: Scenario) -> Goal:
             ).format(
                 text=text,
                 name=name,
-                suggestion=did_you_mean(name, known) or ".",
+                suggestion=did_you_mean(name, known, cutoff=0.7) or ".",
                 measures=", ".join(known),
             )
         )

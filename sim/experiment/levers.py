@@ -46,6 +46,7 @@ EXTRA_DOSES_AT_MOST = 2
 SHORTEST_INTERVAL_DAYS = 28
 """The least interval on AstraZeneca's label."""
 _STEPS = 500
+_FINER = 4
 _WEEKDAY = dict(
     zip(
         WEEKDAYS,
@@ -75,11 +76,25 @@ class Lever:
     """whether it moves doses, slots, turns or intervals, and so the ceiling"""
     words: Callable[[int], str]
     """a size in words"""
+    finest: int | None = None
+    """sizes may also be any multiple of this; None: there are no others"""
 
     @property
     def largest(self) -> int:
         """The largest size."""
         return self.sizes[-1]
+
+    def smaller(self, size: int) -> list[int]:
+        """Smaller sizes, descending: those below, or where there are finer ones, in finer steps.
+
+        A finer step is a quarter of that between the sizes, in multiples of the finest.
+        """
+        below = [s for s in self.sizes if s < size]
+        if self.finest is None:
+            return below[::-1]
+        gap = size - (below[-1] if below else 0)
+        step = self.finest * math.ceil(gap / _FINER / self.finest)
+        return list(range(size - step, 0, -step))
 
     def size_at_least(self, size: float) -> int:
         """The smallest size that is not below; the largest if all are."""
@@ -123,10 +138,7 @@ def read_levers(text: str | None, scenario: Scenario, goal: Goal) -> list[Lever]
         family, _, part = name.partition(".")
         known = [*FAMILIES, *(f"{f}.{p}" for f in FAMILIES for p in FAMILIES[f].parts(scenario))]
         if name not in known:
-            raise LeverError(
-                f"there is no lever {name!r}"
-                + (did_you_mean(name, known) or f"; levers are {', '.join(FAMILIES)}")
-            )
+            raise LeverError(f"there is no lever {name!r}{_right(name, known, scenario)}")
         lever = _lever(family, part or None, scenario, goal)
         if lever is None:
             raise LeverError(f"lever {name}: {FAMILIES[family].idle}")
@@ -139,6 +151,18 @@ def read_levers(text: str | None, scenario: Scenario, goal: Goal) -> list[Lever]
         raise LeverError(f"no lever is named; levers are {', '.join(FAMILIES)}")
     order = list(FAMILIES)
     return sorted(levers.values(), key=lambda lever: order.index(lever.name.partition(".")[0]))
+
+
+def _right(name: str, known: Sequence[str], scenario: Scenario) -> str:
+    """What would have been right: the parts of a lever, a near name, else all levers."""
+    family, dot, _ = name.partition(".")
+    if not dot or family not in FAMILIES:
+        near = did_you_mean(name, known, cutoff=0.7)
+        return near or f"; levers are {', '.join(FAMILIES)}"
+    parts = [f"{family}.{part}" for part in FAMILIES[family].parts(scenario)]
+    if not parts:
+        return f": {family} has no parts"
+    return f"{did_you_mean(name, parts, cutoff=0.75)}; parts of {family} are {', '.join(parts)}"
 
 
 def _of_family(family: str, names: Iterable[str]) -> bool:
@@ -170,6 +194,7 @@ class _Made(NamedTuple):
     has: float
     change: Callable[[Scenario, int], Change]
     words: Callable[[int], str]
+    finest: int | None = None
 
 
 @dataclass(frozen=True)
@@ -193,11 +218,12 @@ def _lever(family: str, part: str | None, scenario: Scenario, goal: Goal) -> Lev
     if found is None or not found.sizes:
         return None
     name = family if part is None else f"{family}.{part}"
-    sizes, has, change, words = found
+    sizes, has, change, words, finest = found
     of_part = "" if part is None else f" ({part})"
     return Lever(
-        name, made.unit, tuple(sizes), has, change, made.supply, lambda n: words(n) + of_part
-    )
+        name, made.unit, tuple(sizes), has, change, made.supply, lambda n: words(n) + of_part,
+        finest,
+    )  # fmt: skip
 
 
 def _round_step(amount: float, steps: int) -> int:
@@ -252,6 +278,7 @@ def _deliveries(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made |
         sum(doses),
         change,
         lambda n: f"{_number(n, 'more dose')} delivered",
+        vial,
     )
 
 
@@ -595,7 +622,7 @@ def _agents(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made | Non
     )
     return _Made(
         range(step, 9 * total + step, step), total, change,
-        lambda n: f"{_number(n, 'more agent')}, with lines in proportion",
+        lambda n: f"{_number(n, 'more agent')}, with lines in proportion", 1,
     )  # fmt: skip
 
 
@@ -607,7 +634,7 @@ def _lines(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made | None
         return {"call_centre": {"lines": world.call_centre.lines + size}}
 
     return _Made(
-        range(step, 4 * lines + step, step), lines, change, lambda n: _number(n, "more line")
+        range(step, 4 * lines + step, step), lines, change, lambda n: _number(n, "more line"), 1
     )
 
 
@@ -621,7 +648,7 @@ def _other_channels(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Ma
     most = max(4 * bookings, scenario.target // 10)
     return _Made(
         range(step, most + step, step), max(bookings, 1), change,
-        lambda n: f"{_number(n, 'more booking')} a day through other channels",
+        lambda n: f"{_number(n, 'more booking')} a day through other channels", 1,
     )  # fmt: skip
 
 

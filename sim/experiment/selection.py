@@ -78,6 +78,48 @@ class ProbabilityTest:
         return None
 
 
+def passes_from(least: float, error: float, most: int, power: float = 0.9) -> float:
+    """The probability from which a `ProbabilityTest` of `most` trials says yes nearly surely.
+
+    Nearly surely: with probability `power`. The trials at which so many failures are forgiven are
+    found by bisection, the chance of coming there by following the number of failures trial by
+    trial (the few tests that are given up on the way are not subtracted).
+    """
+
+    def says_yes(trials: int, failures: int) -> bool:
+        test = ProbabilityTest(least, error)
+        test.successes, test.failures = trials - failures, failures
+        return test.log_evidence(above=True) >= -math.log(error)
+
+    forgiven = np.full(most + 1, -1)
+    failures = 0
+    while failures < most and says_yes(most, failures):
+        low, high = failures + 1, most
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (low, middle) if says_yes(middle, failures) else (middle + 1, high)
+        forgiven[high:] = failures
+        failures += 1
+
+    def chance(probability: float) -> float:
+        going_on = np.zeros(failures + 1)  # by failures so far; more than are ever forgiven: lost
+        going_on[0] = 1.0
+        yes = 0.0
+        for n in range(1, most + 1):
+            failed = going_on[:-1] * (1 - probability)
+            going_on *= probability
+            going_on[1:] += failed
+            yes += float(going_on[: forgiven[n] + 1].sum())
+            going_on[: forgiven[n] + 1] = 0
+        return yes
+
+    low_p, high_p = least, 1.0
+    while high_p - low_p > 1e-4:
+        middle_p = (low_p + high_p) / 2
+        low_p, high_p = (low_p, middle_p) if chance(middle_p) >= power else (middle_p, high_p)
+    return high_p
+
+
 @dataclass(frozen=True)
 class Selection:
     """The outcome of a selection of the best."""

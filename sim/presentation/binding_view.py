@@ -48,7 +48,7 @@ _FAILED = {
 
 
 def sentence(found: Binding) -> str:
-    """What holds back coverage by the deadline, period by period."""
+    """What decides about coverage by the deadline, period by period."""
     parts: list[str] = []
     for row in found.decisive_periods().to_dict("records"):
         first, last = row["first"].date(), row["last"].date()
@@ -60,9 +60,9 @@ def sentence(found: Binding) -> str:
             when = _("throughout")
         held = _together(row["constraint"], row["also"])
         parts.append(_("{when} {constraint}").format(when=when, constraint=held))
-    text = _("What holds back full vaccination by {day}: {periods}.")
+    text = _("What decides about full vaccination by {day}: {periods}.")
     if found.scope == "first":
-        text = _("What holds back first doses by {day}: {periods}.")
+        text = _("What decides about first doses by {day}: {periods}.")
     return text.format(day=on(found.deadline), periods="; ".join(parts))
 
 

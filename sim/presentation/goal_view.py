@@ -17,7 +17,7 @@ from sim.model.records import CAUSES
 from sim.presentation import style
 from sim.presentation.figures import new_figure
 from sim.presentation.goal_words import clause, reached, share, statement
-from sim.presentation.terminal import between, count, on, table
+from sim.presentation.terminal import amount, between, count, on, table
 
 _SHORT_LIST = 5
 _CAUSES_SHOWN = 2
@@ -174,6 +174,12 @@ class _View:
             return reached(row["least"], self.goal)
         return between(row["least"], row["greatest"], self.goal.unit)
 
+    def _spread(self, n: int) -> str:
+        """The mean, and in brackets the least and the greatest if they look different."""
+        row: Any = self.options.loc[n]
+        mean, values = reached(row["mean"], self.goal), self._simulated(n)
+        return mean if values == mean else f"{mean} ({values})"
+
     def _in_the_way(self, n: int) -> str:
         if self.options.loc[n, "verdict"] == "ceiling":
             found = self.limits[self.limits["option"] == n]
@@ -201,7 +207,7 @@ class _View:
         numbers = self._of_kind(*kinds)
         if not set(numbers) - set(self._of_kind("plan")) and "together" in kinds:
             return []
-        rows = [("", _("ceiling"), _("simulated"), _("cost"), "")]
+        rows = [("", _("ceiling"), _("simulated *"), _("cost"), "")]
         for n in numbers:
             row: Any = self.options.loc[n]
             ceiling = "" if pd.isna(row["ceiling"]) else self._ceiling(row)
@@ -217,7 +223,7 @@ class _View:
                     goal=row["goal"], times=row["fresh_reached"], n=row["fresh_replications"]
                 )
             lines = self._label(n)
-            rows.append((lines[0], ceiling, self._simulated(n), f"{row['cost']:.2f}", words))
+            rows.append((lines[0], ceiling, self._spread(n), f"{row['cost']:.2f}", words))
             rows += [(f"  {line}", "", "", "", "") for line in lines[1:]]
         return [heading, *table(rows, "<>>><")]
 
@@ -287,6 +293,10 @@ class _View:
                 "says otherwise. Each size is\nthe smallest that will do beside the others; other "
                 "combinations may be as cheap. {n:,} replications were spent."
             ).format(n=self.answer["replications"]),
+            _(
+                "* The mean, and in brackets the least and the greatest value, of {n} replications."
+            ).format(n=self.answer["shown_replications"]),
+            *self._steps(),
         ]
         if self.goal.scope is not None and not self.answer["ceiling_is_certain"]:
             lines.append(
@@ -296,6 +306,25 @@ class _View:
                 )
             )
         return lines
+
+    def _steps(self) -> list[str]:
+        """By how much less was tried for the cheapest option, and what may be passed over."""
+        if self.answer["cheapest"] is None:
+            return []
+        changes = self.changes[self.changes["option"] == self.answer["cheapest"]]
+        tried = changes[changes["step"].notna()]
+        if not len(tried):
+            return [_("Sizes are those of the search: no finer ones were tried.")]
+        less = ", ".join(
+            f"{row['lever']} {amount(row['step'], row['unit'])}" for row in tried.to_dict("records")
+        )
+        return [
+            _(
+                "With so much less the cheapest was not confirmed: {less}. A smaller change that "
+                "reaches the goal\nwith a probability of less than {probability} may have been "
+                "passed over."
+            ).format(less=less, probability=share(self.answer["passed_over_below"]))
+        ]
 
     # Picture ----------------------------------------------------------------------------------
 
@@ -335,7 +364,8 @@ class _View:
         )
         handles = [
             mpl.lines.Line2D([], [], color=style.BLUE, marker="o", ms=5, lw=3,
-                             label=_("simulated")),
+                             label=_("simulated: mean, least and greatest of {n}").format(
+                                 n=self.answer["shown_replications"])),
             mpl.lines.Line2D(
                 [], [], color=style.GREEN, marker="o", ms=5, lw=3,
                 label=_("confirmed with {probability} probability").format(

@@ -41,11 +41,12 @@ _COLOURS = "cividis"
 def chosen_measures(names: Sequence[str] | None, scenario: Scenario) -> list[str]:
     """The measures to show. Raises SettingsError for one that there is not."""
     known = known_measures(scenario)
+    shown = _("; the measures are {measures}").format(measures=", ".join(known))
     for name in names or ():
         if name not in known:
             raise SettingsError(
                 _("--measure {name}: there is no such measure{suggestion}").format(
-                    name=name, suggestion=did_you_mean(name, known)
+                    name=name, suggestion=did_you_mean(name, known, cutoff=0.7) or shown
                 )
             )
     return list(dict.fromkeys(names or DEFAULT_MEASURES))
