@@ -48,7 +48,7 @@ class _Places:
         self.tables, self.scenario = tables, scenario
         self.first_day = campaign.first_day
         self.days = (campaign.horizon - campaign.first_day).days + 1
-        self.names = {
+        self.names: dict[str, list[str]] = {
             "place": [PROVINCE_STORE, *scenario.units],
             "unit": list(scenario.units),
             "vaccine": list(scenario.vaccines),
@@ -140,8 +140,8 @@ def _check_doses(ledger: Ledger, places: _Places) -> None:
         )
     given = places.total("stock", "administered", "place", "date")[1:].ravel()
     jabbed = places.total("daily", "administered", "unit", "date")
-    where = places.where(jabbed.shape, "unit", "date")
-    ledger.equal("jabs", "all units", given, jabbed.ravel(), where)
+    at_unit = places.where(jabbed.shape, "unit", "date")
+    ledger.equal("jabs", "all units", given, jabbed.ravel(), at_unit)
 
 
 _NOT_VACCINATED = ("no_shows", "no_dose", "left", "late", "closed")
