@@ -93,7 +93,10 @@ def _sheet(
         _cell(axes, column, row, 0.56 if day in decides else 1.0, today[day])
         if day in decides:
             _cell(axes, column, row + 0.56, 0.44, decides[day])
-        axes.text(column + 0.04, row + 0.08, str(day.day), fontsize=7, va="top", color="#404040")
+        axes.text(
+            column + 0.06, row + 0.1, str(day.day), fontsize=7, va="top", color="#404040",
+            bbox=_ground(today[day]),
+        )  # fmt: skip
         last = day == found.deadline
         axes.add_patch(
             Rectangle(
@@ -117,7 +120,16 @@ def _look(constraint: str) -> dict[str, Any]:
 def _letter(axes: Axes, x: float, y: float, constraint: str) -> None:
     letter, colour, hatch = style.CONSTRAINTS[constraint]
     ink = "white" if colour in style.DARK and not hatch else "black"
-    axes.text(x, y, letter, ha="center", va="center", fontsize=7, color=ink)
+    axes.text(
+        x, y, letter, ha="center", va="center", fontsize=7, color=ink, bbox=_ground(constraint)
+    )
+
+
+def _ground(constraint: str) -> dict[str, Any] | None:
+    """What is written over hatching has white behind it."""
+    hatched = style.CONSTRAINTS[constraint][2]
+    white = {"boxstyle": "round,pad=0.12", "facecolor": "white", "edgecolor": "none"}
+    return white if hatched else None
 
 
 def units(run: Run, found: Binding) -> Figure:
