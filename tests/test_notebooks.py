@@ -15,7 +15,6 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from unittest.mock import patch
 
 import matplotlib.font_manager  # builds its cache here, if it must, and not within a notebook
@@ -60,6 +59,7 @@ def executed(path: Path, folder: Path) -> NotebookNode:
             kernel_name="python3",
             timeout=240,
             record_timing=False,
+            coalesce_streams=True,  # else what is printed comes in pieces, as time would have it
             resources={"metadata": {"path": str(folder / "notebooks")}},
         ).execute()
     left = everything_in(folder) - before
@@ -193,7 +193,7 @@ def write(paths: list[Path]) -> None:
 
 
 if __name__ == "__main__":
-    arguments: list[Any] = sys.argv[1:]
+    arguments = sys.argv[1:]
     if arguments[:1] != ["--write"]:
         raise SystemExit(__doc__)
     chosen = [path for path in NOTEBOOKS if not arguments[1:] or path.stem in arguments[1:]]
