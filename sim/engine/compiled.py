@@ -14,6 +14,9 @@ line), a pool, a queue. A kernel that gets a record gets a pointer, without refe
 
 A session goes station by station, which is exact under the rules of the contract: nothing that
 happens at a station changes anything upstream of it.
+
+Random numbers and quantiles, of curves or of single values, come from the kernels of
+`sim.random_streams`, which are copied in here.
 """
 
 # mypy: disable-error-code="no-any-return"

@@ -77,7 +77,7 @@ class _StationDraws:
     share: NDArray[np.uint64]
     """[S] threshold"""
     minutes: Int64Array
-    """[S, 2, 4097] quantile tables, in microseconds"""
+    """[S, 2, 4097] quantile tables, of curves or of single values, in microseconds"""
     adverse: NDArray[np.uint64]
     """[S] threshold"""
     adverse_minutes: Int64Array
