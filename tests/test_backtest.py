@@ -437,6 +437,7 @@ def test_window_that_is_none_is_told_so(text: str) -> None:
 
 
 @pytest.mark.full
+@pytest.mark.timeout(900)
 @needs_real
 def test_july_is_predicted_better_than_by_naive_forecasts(tmp_path: Path) -> None:
     # fewer replications than by default; the margins are those of the full study, rounded up

@@ -101,6 +101,7 @@ def test_later_windows_of_own_histories_are_predicted_better_than_naively() -> N
 
 
 @pytest.mark.full
+@pytest.mark.timeout(900)
 @pytest.mark.skipif(
     not REAL.is_file(), reason="the observed days of 2021 are not there (../shared/observed)"
 )
