@@ -6,6 +6,7 @@ import threading
 from datetime import date
 
 import pytest
+from translations import MO, catalog, compiled, extracted, mismatched, untranslated
 
 from sim import language
 from sim.cli.options import Language
@@ -81,3 +82,20 @@ def test_the_empty_text_stays_empty() -> None:
 
 def test_the_command_line_offers_every_language() -> None:
     assert [each.value for each in Language] == list(language.LANGUAGES)
+
+
+def test_every_text_is_translated() -> None:
+    assert untranslated(catalog()) == []
+
+
+def test_the_catalog_has_every_text_of_the_program() -> None:
+    known = {message.id for message in catalog()}
+    assert [message.id for message in extracted() if message.id not in known] == []
+
+
+def test_placeholders_are_the_same_in_both_languages() -> None:
+    assert list(mismatched(catalog())) == []
+
+
+def test_the_compiled_catalog_is_that_of_the_texts() -> None:
+    assert compiled(catalog()) == MO.read_bytes()
