@@ -129,7 +129,10 @@ def test_a_comparison_whose_run_has_become_another_is_refused(tmp_path: Path) ->
         carry_out(small_scenario({"call_centre": {"lines": n}}), settings, tmp_path / str(n))[0]
         for n in (4, 5)
     ]
-    plan_comparison(runs, settings, out=tmp_path / "compared").carry_out()
+    made = plan_comparison(runs, settings, out=tmp_path / "compared").carry_out()
+    # both have one title: the names tell them apart
+    titles = [f"{each.scenario.title} ({name})" for name, each in made.runs.items()]
+    assert report(tmp_path / "compared").title == f"A comparison: {' – '.join(titles)}"
     shutil.rmtree(tmp_path / "4")
     carry_out(small_scenario({"call_centre": {"lines": 6}}), settings, tmp_path / "4")
     with pytest.raises(RunError, match="is another run than the one compared"):
