@@ -20,6 +20,7 @@ from sim.experiment.feasibility import most_by
 from sim.experiment.goal_study import GoalQuestion, find, round_down
 from sim.experiment.goals import read_goal
 from sim.experiment.levers import read_levers
+from sim.experiment.selection import passes_from
 from sim.experiment.settings import RunSettings, SettingsError
 from sim.experiment.sources import Source
 from sim.experiment.study import open_study
@@ -220,6 +221,31 @@ def test_a_point_that_fails_is_not_confirmed_and_few_replications_are_spent(
     assert refuted.n <= 16
 
 
+def test_a_test_that_forgives_misses_passes_what_is_clearly_above() -> None:
+    # without misses alone, 98 % would pass 0.98^90 = 16 % of the time; what passes nine times of
+    # ten with 600 replications lies below 98.5 %, and with fewer replications higher
+    many, few = passes_from(0.95, 0.025, 600), passes_from(0.95, 0.025, 180)
+    assert 0.95 < many < 0.985 < few < 1
+    # one look decides where all of 90 must succeed: q^90 = 0.9
+    assert passes_from(0.95, 0.025, 90) == pytest.approx(0.9 ** (1 / 90), abs=2e-4)
+
+
+def test_smaller_sizes_are_tried_in_finer_steps_until_one_is_not_enough(trials: Trials) -> None:
+    # 20 people need 3 more doses, one a vial; from 6 down: 5, 4, 3 are enough, 2 is not
+    scenario = campaign(
+        groups={"early": advance_group(20)},
+        deliveries={"only": delivery(17)},
+        units={"hall": unit()},
+    )
+    found = search(scenario, "deliveries", trials)
+    start = found.confirmed((6,))
+    assert start.confirmation.confirmed
+    end = found.descended(start, 10_000)
+    assert end.point == (3,)
+    assert end.steps == {0: 1}
+    assert found.descended(start, 0) == start  # nothing to spend
+
+
 TIGHT_QUESTION = GoalQuestion.of(Source.of(TIGHT), EVERYONE, 0.8, "deliveries,turns", None)
 
 
@@ -279,6 +305,7 @@ def goal(*args: str) -> Result:
     [
         (["--reach", "first_dose=1"], "write it as first_dose>=0.9 by 2021-08-14"),
         (["--reach", "first_doze>=1"], "did you mean first_dose?"),
+        (["--reach", "nonsense>=1"], "no measure 'nonsense'. Measures: first_dose"),
         (["--reach", "magic>=1"], "population_full, target, first_doses_by_deadline"),
         (["--reach", "first_dose>=1", "--over", "agents<=-1"], "must be at least 2"),
         (["--reach", "first_dose>=1 by 2031-01-01"], "between the campaign's first day"),

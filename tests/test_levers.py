@@ -190,6 +190,21 @@ def test_levers_that_cannot_be_are_refused(text: str, said: str) -> None:
         levers(text)
 
 
+def test_a_part_that_is_not_there_is_answered_with_the_parts() -> None:
+    with pytest.raises(LeverError, match=r"agents\.thai, agents\.bilingual, agents\.burmese"):
+        levers("agents.nobody")
+
+
+def test_smaller_sizes_come_in_quarters_of_a_step_in_whole_vials() -> None:
+    # agents go in twos, so one by one; doses in quarters of their step; turns in whole days
+    by_name = {lever.name: lever for lever in levers("agents,deliveries,turns")}
+    assert by_name["agents"].smaller(6) == [5, 4, 3, 2, 1]
+    size = by_name["deliveries"].sizes[1]
+    step = by_name["deliveries"].sizes[0] // 4
+    assert by_name["deliveries"].smaller(size)[:2] == [size - step, size - 2 * step]
+    assert by_name["turns"].smaller(3) == [2, 1]
+
+
 def test_a_limit_leaves_smaller_sizes() -> None:
     assert levers("agents<=20")[0].largest == 20
 

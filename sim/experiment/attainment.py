@@ -439,10 +439,16 @@ class Attainment:
     def _enlarged(self, found: Found, most: Point) -> Point | None:
         """The least enlargement in one lever, else in all, that mends what has failed.
 
-        Half of what the wanted probability leaves may still fail: more would not be confirmed.
+        Half of what the wanted probability leaves may still fail (more would hardly be confirmed),
+        or all of it where no enlargement does better.
         """
+        share = self._share_of(found.confirmation.n)
+        half = self._mending(found, most, share // 2)
+        return half or (self._mending(found, most, share) if share else None)
+
+    def _mending(self, found: Found, most: Point, still: int) -> Point | None:
+        """The least enlargement with which at most so many of the failures remain."""
         failures = found.confirmation.failures
-        still = self._share_of(found.confirmation.n) // 2
 
         def mends(point: Point) -> bool:
             return len(self.misses(point, failures)) <= still

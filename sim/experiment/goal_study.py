@@ -161,10 +161,10 @@ class _Finder:
 
     def together(self, search: Attainment) -> list[_Option]:
         """The cheapest combinations that fresh replications confirm."""
-        alone = [option.point for option in self.options if option.kind == "alone"]
         found: list[_Option] = []
         for point in search.combinations():
-            if point not in alone and len(found) < ALTERNATIVES:
+            several = sum(size > 0 for size in point) > 1  # one lever: judged alone
+            if several and len(found) < ALTERNATIVES:
                 found.append(self.judged("together", search, point))
         return found
 
