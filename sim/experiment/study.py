@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 Finding = tuple[Mapping[str, Any], Mapping[str, pd.DataFrame]]
 """The answer of a study, and its tables."""
 
-FORMAT = 1
+FORMAT = 2
 
 _LOCK = ".lock"
 _OWN = {STUDY_MANIFEST, STUDY_MANIFEST + ".part", "tables", "pictures", _LOCK}
