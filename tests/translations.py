@@ -120,10 +120,8 @@ def mismatched(texts: Catalog) -> Iterator[str]:
         english, thai = forms(message)
         if not message.id or not all(thai):
             continue
-        wanted = set().union(*(_PLACEHOLDER.findall(text) for text in english))
-        optional = wanted - set.intersection(*(set(_PLACEHOLDER.findall(t)) for t in english))
-        found = set(_PLACEHOLDER.findall(thai[0]))
-        if not wanted - optional <= found <= wanted:
+        wanted = set(_PLACEHOLDER.findall(english[-1]))  # Thai has one form, and it is for many
+        if set(_PLACEHOLDER.findall(thai[0])) != wanted:
             yield english[0]
 
 

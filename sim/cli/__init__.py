@@ -77,13 +77,12 @@ def _vaxsim(
     pass
 
 
+app.command("app")(_with_language(page))
 for command in (
-    run, sweep, compare, goal, staff, sensitivity, risk,
-    show, report, binds, runs, verify, check, plot, describe, schema, bench, validate, backtest,
-    new, trace,
+    new, check, run, binds, compare, sweep, goal, staff, sensitivity, risk,
+    show, report, plot, runs, trace, describe, verify, validate, backtest, bench, schema,
 ):  # fmt: skip
     app.command()(_with_language(command))
-app.command("app")(_with_language(page))
 
 
 def main() -> None:
@@ -98,6 +97,9 @@ def main() -> None:
     group = typer.main.get_command(app)
     if language() != "en":
         _translate(group)
+    for command in group.commands.values():  # type: ignore[attr-defined]
+        # typer would shorten it, and by words, which Thai does not divide by spaces
+        command.short_help = (command.help or "").partition("\n\n")[0].replace("\n", " ")
     group(prog_name="vaxsim")
 
 
@@ -113,8 +115,6 @@ def _translate(group: Any) -> None:
     speak_in_libraries()
     for part in with_help(group):
         part.help = _(part.help)
-        # typer would shorten it by words, which Thai does not divide by spaces
-        part.short_help = part.help.partition("\n\n")[0]
 
 
 _OF_TYPER = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -53,6 +54,7 @@ def report(
 def _path(folder: Path, out: Path | None) -> Path:
     """Where the report goes. Raises UserError where it cannot."""
     if out is None:
-        return folder.resolve().with_name(f"{folder.resolve().name}-report-{language()}.html")
+        whole = folder.resolve()
+        return Path(os.path.relpath(whole.with_name(f"{whole.name}-report-{language()}.html")))
     document_suffix(out, ".html")
     return out

@@ -17,7 +17,7 @@ from sim.experiment.binding import (
 )
 from sim.experiment.plan_arithmetic import capacity
 from sim.experiment.results import Run
-from sim.language import N_, _, day_and_month, month_and_year, named
+from sim.language import N_, _, day_and_month, language, month_and_year, named
 from sim.model.records import CAUSES, REASONS
 from sim.presentation.terminal import count, on, percent, table
 
@@ -87,7 +87,7 @@ def binding_lines(run: Run) -> str:
     text = "; ".join(parts)
     lines = [sentence(found)]
     if text:
-        lines.append(f"{text[:1].upper()}{text[1:]}.")
+        lines.append(f"{text[:1].upper()}{text[1:]}" + ("." if language() == "en" else ""))
     lines += _thrown_away(found)
     lines.append(
         _("Day by day: vaxsim binds {command}").format(command=shlex.quote(str(run.folder)))
