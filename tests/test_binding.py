@@ -543,7 +543,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_command_says_what_binds_and_draws_it(folder: Path) -> None:
     result = CliRunner().invoke(app, ["binds", str(folder)])
     assert result.exit_code == 0, result.output
-    assert result.output.startswith("What decides about first doses by 14 August 2021: until 31 July")
+    assert result.output.startswith(
+        "What decides about first doses by 14 August 2021: until 31 July"
+    )
     assert "from 1 August 2021 the slots." in result.output
     for name in ("binding", "binding_units"):
         assert (folder / "pictures" / f"{name}.png").is_file()

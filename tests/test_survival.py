@@ -238,6 +238,17 @@ def test_no_room_for_temporary_files_is_an_error_that_names_the_folder(
     assert [path.name for path in small_disk.iterdir()] == ["big"]
 
 
+def test_a_long_path_for_temporary_files_is_no_obstacle(
+    program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # names of sockets, by which processes are asked for workers, have at most 107 bytes on Linux
+    long = tmp_path / ("temporary" * 12)
+    long.mkdir()
+    monkeypatch.setenv("TMPDIR", str(long))
+    finish(program, *COMMAND, "--workers", "2", "--out", str(tmp_path / "run"))
+    assert len(open_run(tmp_path / "run").table("replications")) == 10
+
+
 # Two processes --------------------------------------------------------------------------------
 
 

@@ -18,6 +18,7 @@ from sim.experiment.settings import RunSettings, SettingsError
 from sim.experiment.statistics import Estimate
 from sim.experiment.validation import Case, JudgedCase, Quantity, judge, validate
 from sim.experiment.validation_cases import all_cases
+from sim.model.ledger import AuditError
 from sim.queueing_theory import markovian_queue
 
 CASES = {case.name: case for case in all_cases()}
@@ -116,7 +117,11 @@ def small(name: str) -> Case:
 def test_a_wrong_engine_is_noticed(mistake):
     name, old, new = WRONG[mistake]
     with in_place_of_the_engine(Mutant(mistake, old, new, "reference")):
-        assert wrong(judged_with(small(name)))
+        try:
+            noticed = wrong(judged_with(small(name)))
+        except AuditError:  # the audit of the replication was quicker than the statistics
+            noticed = True
+        assert noticed
 
 
 @pytest.mark.parametrize("name", sorted({name for name, *_ in WRONG.values()}))

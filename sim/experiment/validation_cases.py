@@ -466,7 +466,7 @@ def _unit_cases() -> Iterator[Case]:
     )  # fmt: skip
     yield Case(
         "walks", "the same, each walk exponential with the same mean",
-        "Jackson: walks change no queue", "network.toml", 80,
+        "Jackson: walks change no queue", "network.toml", 160,
         (
             station_wait(second.mean_wait, CALL, "1/arrivals", "screening"),
             station_wait(third.mean_wait, CALL, "1/arrivals"),

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import signal
 import sys
+import tempfile
 from collections.abc import Iterator
 from multiprocessing.context import BaseContext
 
@@ -20,11 +22,21 @@ _LOADED_BY_THE_SERVER = "sim.experiment.worker_code"
 
 def worker_context() -> BaseContext:
     """The way in which this system's workers are started."""
-    if sys.platform != "linux":
+    if sys.platform != "linux" or not _socket_fits():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([_LOADED_BY_THE_SERVER])
     return context
+
+
+def _socket_fits() -> bool:
+    """Whether the server's socket can lie in the folder for temporary files: names have a limit."""
+    name = os.path.join(tempfile.gettempdir(), "pymp-12345678", "listener-12345678")
+    return len(os.fsencode(name)) < _LONGEST_SOCKET_NAME
+
+
+_LONGEST_SOCKET_NAME = 108
+"""bytes, its end included (unix(7))"""
 
 
 def start_loading_workers() -> None:
