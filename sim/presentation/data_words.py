@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sim.language import N_, _, ngettext
@@ -133,6 +133,24 @@ def _preprocessing() -> list[Block]:
             ]
         )
     ]
+
+
+def parameter_table(caption: str, chosen: Iterable[Parameter], most_keys: int = 1_000) -> Table:
+    """Values with meaning, range and source; of keys with one value, so many at most."""
+    return Table(
+        caption,
+        [_("key"), _("value"), _("meaning"), _("range"), _("source")],
+        [
+            [
+                [*keys(each.paths[:most_keys]), *(["…"] if each.paths[most_keys:] else [])],
+                f"{each.value} {each.unit}".rstrip(),
+                inline(_(each.meaning)),
+                each.range or "–",
+                each.source,
+            ]
+            for each in chosen
+        ],
+    )
 
 
 def _parameter_tables(chosen: Sequence[Parameter], caption: str) -> list[Block]:

@@ -32,6 +32,7 @@ from sim.language import N_, _, named
 from sim.model.ledger import LAWS
 from sim.presentation import binding_view, terminal
 from sim.presentation.audit_view import audit_line
+from sim.presentation.data_words import parameter_table
 from sim.presentation.document import (
     Block,
     Code,
@@ -43,7 +44,7 @@ from sim.presentation.document import (
     Table,
     Text,
 )
-from sim.presentation.parameters import Parameter, parameters
+from sim.presentation.parameters import parameters
 from sim.presentation.terminal import count, on, percent
 from sim.scenario import Scenario
 from sim.scenario_files import is_changed
@@ -242,25 +243,13 @@ def _assumptions(run: Run, against: Scenario | None) -> list[Block]:
         else:
             blocks.append(Paragraph(_("The same as: {title}.").format(title=title)))
     if changed:
-        blocks.append(_parameters(_("Changed without a source"), changed))
+        blocks.append(parameter_table(_("Changed without a source"), changed))
     words = _(
         "{assumed} of {all} values that the scenario gives are assumed: nobody has measured or "
         "decided them. They are listed here; `vaxsim describe` tells all others with their sources."
     )
     blocks.append(Paragraph(words.format(assumed=len(assumed), all=len(everything))))
-    return [*blocks, _parameters(_("Assumed values"), assumed)]
-
-
-def _parameters(caption: str, chosen: Iterable[Parameter]) -> Table:
-    columns = [_("key"), _("value"), _("meaning"), _("range"), _("source")]
-    rows: list[list[Text]] = []
-    for each in chosen:
-        keys: list[str] = []
-        for path in each.paths:
-            keys += [", ", Code(path)] if keys else [Code(path)]
-        value = f"{each.value} {each.unit}".rstrip()
-        rows.append([keys, value, _(each.meaning), each.range or "–", each.source])
-    return Table(caption, columns, rows)
+    return [*blocks, parameter_table(_("Assumed values"), assumed)]
 
 
 def _validity(run: Run) -> list[Block]:

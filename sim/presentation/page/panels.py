@@ -19,9 +19,9 @@ from sim.experiment.results import Run, scenario_digest
 from sim.language import N_, _, language, month_and_year, named, weekday
 from sim.model.records import PROVINCE_STORE
 from sim.presentation import binding_view, style, terminal
+from sim.presentation.data_words import parameter_table
 from sim.presentation.document import (
     Block,
-    Code,
     Listing,
     Paragraph,
     Picture,
@@ -31,7 +31,7 @@ from sim.presentation.document import (
 )
 from sim.presentation.page import charts, markup
 from sim.presentation.page.answers import Answered, Kept
-from sim.presentation.parameters import Parameter, parameters
+from sim.presentation.parameters import parameters
 from sim.scenario import MINUTE_US
 from sim.scenario_files import is_changed
 
@@ -381,21 +381,5 @@ def assumptions(found: Answered) -> str:
         (_("Values with a source"), known),
     ):
         if chosen:
-            blocks.append(_parameters(caption, chosen))
+            blocks.append(parameter_table(caption, chosen, most_keys=3))
     return block(fragment(blocks))
-
-
-def _parameters(caption: str, chosen: Sequence[Parameter]) -> Table:
-    columns = [_("key"), _("value"), _("meaning"), _("range"), _("source")]
-    rows: list[list[Text]] = [
-        [
-            [Code(path) if i == 0 else f", {path}" for i, path in enumerate(each.paths[:3])]
-            + (["…"] if len(each.paths) > 3 else []),
-            f"{each.value} {_(each.unit)}".rstrip(),
-            _(each.meaning),
-            each.range or "–",
-            each.source,
-        ]
-        for each in chosen
-    ]
-    return Table(caption, columns, rows)
