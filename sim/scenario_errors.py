@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, time
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from typing import Any
 
 from pydantic import ValidationError
@@ -94,6 +94,7 @@ class Layer:
 # Paths --------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=4096)
 def split_key(text: str) -> tuple[str, ...]:
     """Parts of a dotted path, as TOML splits a key; () if it is none."""
     try:
