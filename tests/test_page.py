@@ -126,8 +126,8 @@ def test_changes_are_written_one_a_line_with_digits_of_either_kind() -> None:
 
 def test_the_command_line_of_a_choice_is_quoted_for_a_shell() -> None:
     choice = Choice("plan", ('call_centre.open_days=["mon"]',))
-    assert choice.command("a b.toml", 2) == (
-        "vaxsim run 'a b.toml' --set 'call_centre.open_days=[\"mon\"]' --seed 2"
+    assert choice.command("a b.toml", 2, 1) == (
+        "vaxsim run 'a b.toml' --set 'call_centre.open_days=[\"mon\"]' --replications 1 --seed 2"
     )
 
 

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import pandas as pd
 
@@ -71,12 +71,39 @@ class Answered:
     @cached_property
     def ceilings(self) -> dict[Scope, pd.Series]:
         """The most people that could be vaccinated by each day, whatever the telephones."""
-        return {scope: feasibility.curve(self.run.scenario, scope) for scope in SCOPES}
+        return whatever_the_telephones("ceilings", self.run.scenario, _ceilings)
 
     @cached_property
-    def bindings(self) -> dict[Scope, Binding]:
-        """What binds, by scope."""
-        return {scope: binding(self.run, scope) for scope in SCOPES}
+    def binding(self) -> Binding:
+        """What binds first doses."""
+        return binding(self.run, "first")
+
+
+# What follows without simulating ----------------------------------------------------------------
+
+_of_supply: Kept[tuple[str, str], Any] = Kept(4 * KEPT)
+
+
+def whatever_the_telephones(
+    name: str, scenario: Scenario, find: Callable[[Scenario], _Value]
+) -> _Value:
+    """What is found in a scenario without its call centre, remembered for a while by its name.
+
+    `find` gets the scenario without it, so that what it finds holds for any number of agents.
+    """
+    apart = {"call_centre", "title", "description", "sources", "ranges", "not_varied"}
+    key = name, scenario.model_dump_json(exclude=apart)
+    found: _Value | None = _of_supply.get(key)
+    if found is None:
+        found = _of_supply.put(key, find(scenario.model_copy(update={"call_centre": None})))
+    return found
+
+
+def _ceilings(scenario: Scenario) -> dict[Scope, pd.Series]:
+    return {scope: feasibility.curve(scenario, scope) for scope in SCOPES}
+
+
+# The simulation ---------------------------------------------------------------------------------
 
 
 _kept: Kept[tuple[str, int], Answered] = Kept(KEPT)

@@ -13,7 +13,7 @@ from sim.language import N_, _, language, named
 from sim.model.records import REASONS
 from sim.presentation import binding_view, style, terminal
 from sim.presentation.page import charts, markup
-from sim.presentation.page.answers import Answered
+from sim.presentation.page.answers import Answered, whatever_the_telephones
 from sim.presentation.page.charts import Array, Curve
 from sim.scenario import Scenario
 
@@ -50,10 +50,13 @@ def of(found: Answered) -> str:
 
 
 def explanation(found: Answered) -> str:
-    """The ceiling, and what holds back."""
+    """What decides, and the ceiling."""
+    ceiling = whatever_the_telephones(
+        f"ceiling in words, {language()}", found.run.scenario, terminal.ceiling_line
+    )
     return markup.block(
-        markup.paragraph(binding_view.sentence(found.bindings["first"])),
-        markup.paragraph(terminal.ceiling_line(found.run.scenario)),
+        markup.paragraph(binding_view.sentence(found.binding)),
+        markup.paragraph(ceiling),
         language=language(),
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from sim.language import _, weekday
+from sim.language import _, long_date, weekday
 from sim.presentation.page.desk import Desk
 from sim.presentation.page.levers import SECTIONS, Lever, clock
 from sim.scenario import WEEKDAYS
@@ -41,9 +41,7 @@ def _input(lever: Lever, begin: Any, key: str) -> Any:
     if lever.kind == "number":
         return st.number_input(lever.label, lever.low, lever.high, begin, lever.step, key=key)
     if lever.kind == "date":
-        return st.date_input(
-            lever.label, begin, lever.low, lever.high, format="DD/MM/YYYY", key=key
-        )
+        return _date(lever, begin, key)
     if lever.kind == "choice":
         names = list(lever.options)
         return st.selectbox(
@@ -54,6 +52,13 @@ def _input(lever: Lever, begin: Any, key: str) -> Any:
     if lever.kind == "hours":
         return _hours(lever, begin, key)
     return _shifts(lever, begin, key)
+
+
+def _date(lever: Lever, begin: date, key: str) -> date:
+    """A date, which is also written as people say it: with its weekday, and the year they know."""
+    day = st.date_input(lever.label, begin, lever.low, lever.high, format="DD/MM/YYYY", key=key)
+    st.caption(_("{weekday}, {date}").format(weekday=weekday(day), date=long_date(day)))
+    return day
 
 
 def _days(lever: Lever, begin: list[str], key: str) -> list[str]:

@@ -88,6 +88,15 @@ def levers(scenario: Scenario) -> list[Lever]:
     ]
 
 
+def names_of(scenario: Scenario) -> dict[str, str]:
+    """What is moved, in words, by dotted path."""
+    return {
+        path: f"{lever.group}, {lever.label}" if lever.group else lever.label
+        for lever in levers(scenario)
+        for path in lever.paths
+    }
+
+
 def _call_centre(scenario: Scenario, data: Mapping[str, Any]) -> Iterator[Lever]:
     centre = scenario.call_centre
     for name, pool in centre.pools.items():

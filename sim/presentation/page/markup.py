@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from sim.language import N_, _
 from sim.presentation import style
+from sim.presentation.document import Listing
+from sim.presentation.terminal import width_of
 
 STYLE = """<style>
 .vx{font-size:1rem;line-height:1.5}
@@ -33,6 +37,8 @@ STYLE = """<style>
 .vx .tiles figcaption{font-weight:400;min-height:3.2em}
 .vx pre{overflow-x:auto;font-size:.8rem;background:rgba(128,128,128,.10);padding:.6rem;
   color:inherit}
+.vx pre .line{display:block;min-height:1.2em;white-space:pre-wrap}.vx pre .row{white-space:pre}
+.vx pre .cell{display:inline-block;white-space:pre}.vx pre .right{text-align:right}
 .vx th.n,.vx td.n{text-align:right}.vx .note{font-size:.85rem}
 .vx .bar{display:inline-block;height:.8em;vertical-align:baseline;border-radius:1px}
 .vx code{overflow-wrap:anywhere;color:inherit;background:rgba(128,128,128,.15)}
@@ -44,6 +50,34 @@ STYLE = """<style>
 @media (prefers-color-scheme:dark){.paper img{filter:invert(.93) hue-rotate(180deg)}}
 </style>"""
 """Of all that follows; once a page."""
+
+
+_SPOKEN = (
+    (N_("Choose a file"), '[data-testid="stFileUploaderDropzone"]>span button p'),
+    (N_("Press Enter to apply"), '[data-testid="InputInstructions"]'),
+    (N_("Press Ctrl+Enter to apply"), '.stTextArea [data-testid="InputInstructions"]'),
+)
+"""Words that Streamlit itself shows, and where."""
+
+
+def style_of_words() -> str:
+    """Streamlit's own words in the language spoken, and why it refuses a file, where all see it."""
+    rules = [
+        f"{place}{{font-size:0}}{place}::after{{content:{_css(_(text))};font-size:.875rem}}"
+        for text, place in _SPOKEN
+    ]
+    refused = _css(_("This file cannot be used: it must be TOML (*.toml), of at most 1 MB."))
+    return (
+        f"<style>{''.join(rules)}"
+        '[data-testid="stFileUploaderDropzoneInstructions"]{display:none}'
+        '[data-testid="stFileUploader"]:has([data-testid="stFileChip"][aria-invalid="true"])'
+        f"::after{{content:{refused};display:block;padding-top:.4rem;font-weight:600}}</style>"
+    )
+
+
+def _css(text: str) -> str:
+    """A text as a style sheet writes it."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def block(*parts: str, language: str, attributes: str = "") -> str:
@@ -64,6 +98,35 @@ def verdict(text: str, colour: str) -> str:
 def alert(text: str) -> str:
     """What is wrong, as the command line shows it."""
     return f'<div class="alert" role="alert">{escape(text)}</div>'
+
+
+def listing(block: Listing) -> str:
+    """Text set for a terminal, with its caption: columns stay columns where letters are Thai.
+
+    Lines without columns are wrapped.
+    """
+    lines = "".join(map(_line, block.lines.split("\n")))
+    caption = escape(block.caption)
+    return (
+        f"<figure><figcaption>{caption}</figcaption>"
+        f'<pre tabindex="0" role="region" aria-label="{escape(block.caption, quote=True)}">'
+        f"{lines}</pre></figure>"
+    )
+
+
+def _line(line: str) -> str:
+    cells = re.split(r"(  +)", line)
+    if not any(cell.strip() for cell in cells[3:]):
+        return f'<span class="line">{escape(line)}\n</span>'
+    return f'<span class="line row">{"".join(map(_cell, cells))}\n</span>'
+
+
+def _cell(text: str) -> str:
+    """A cell of a row as wide as a terminal has it, in any font."""
+    if text.isascii():
+        return escape(text)
+    side = " right" if text[0] in "+−–0123456789" else ""
+    return f'<span class="cell{side}" style="width:{width_of(text)}ch">{escape(text)}</span>'
 
 
 def bars(

@@ -82,7 +82,7 @@ def _on_paper(run: Run, name: str, draw: Callable[[Run], Figure], words: str) ->
 
 def what_binds(found: Answered) -> str:
     """A calendar by what held back the next first dose, and the words of `vaxsim binds`."""
-    binding = found.bindings["first"]
+    binding = found.binding
     today = _by_date(binding.main_by_day())
     decides = _by_date(binding.main_by_day("decisive"))
     days = [day for day in today if day <= _end_of_month(binding.deadline)]
@@ -101,7 +101,7 @@ def what_binds(found: Answered) -> str:
     return block(
         f'<div class="sheets">{"".join(sheets)}</div>',
         f'<p class="about">{escape(note)}</p><ul class="legend">{legend}</ul>',
-        fragment([words]),
+        markup.listing(words),
     )
 
 
@@ -256,17 +256,15 @@ UNIT_MEASURES = {
 def units(found: Answered, shown: str) -> str:
     """A table of the units, and one measure day by day at each."""
     run = found.run
-    return block(
-        _small_multiples(run, shown),
-        fragment([_unit_table(run), *_unit_day(run), _topic(run, _UNITS)]),
-    )
-
-
-def _unit_day(run: Run) -> list[Block]:
     from sim.presentation import plots
 
     words = _("Queue and service at each station of the busiest unit")
-    return [Picture(drawn(run, "unit_day", plots.unit_day), words)]
+    return block(
+        _small_multiples(run, shown),
+        fragment([_unit_table(run)]),
+        _on_paper(run, "unit_day", plots.unit_day, words),
+        fragment([_topic(run, _UNITS)]),
+    )
 
 
 def _by_unit_and_day(run: Run, measure: str) -> pd.DataFrame:

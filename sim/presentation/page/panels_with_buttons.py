@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
 from sim.experiment.comparison import Comparison, comparison
 from sim.experiment.coverage import SCOPES
-from sim.experiment.results import Run, scenario_digest
+from sim.experiment.results import Run, command, scenario_digest
 from sim.language import N_, _, language, speaking
 from sim.presentation import comparison_view, terminal
-from sim.presentation.document import Block, Code, Listing, Paragraph, Table, fragment
+from sim.presentation.document import Block, Code, Listing, Paragraph, Table, Text, fragment
 from sim.presentation.page import exports, headline, markup
 from sim.presentation.page.answers import Answered, Kept
 from sim.presentation.page.desk import Desk
 from sim.presentation.page.ensemble import FEWEST, MOST, Ensemble, ensemble_key
+from sim.presentation.page.levers import names_of
 from sim.presentation.page.panels import block
-from sim.presentation.page.state import IMPORTED
+from sim.presentation.page.state import IMPORTED, luck
 from sim.scenario import Scenario
 
 _NOW, _PINNED = N_("now"), N_("pinned")
@@ -37,22 +38,19 @@ def beside_pinned(desk: Desk, found: Answered, pinned: Answered | None) -> None:
 
 def _compared(both: Comparison) -> str:
     """What differs, the measures that matter, then everything as `vaxsim compare` tells it."""
-    changes = [[Code(path), base, value] for _name, path, base, value in both.changes.to_numpy()]
+    names = names_of(next(iter(both.runs.values())).scenario)
+    changes: list[Sequence[Text]] = [
+        [[names.get(path, ""), " ", Code(path)], base, value]
+        for _name, path, base, value in both.changes.to_numpy()
+    ]
     blocks: list[Block] = []
     if changes:
         heading = ("", _(_PINNED), _(_NOW))
         blocks.append(Table(_("What differs"), heading, changes, "<<<"))
     else:
         blocks.append(Paragraph(_("Nothing differs from the pinned scenario.")))
-    return block(
-        fragment(
-            [
-                *blocks,
-                _differences(both),
-                Listing(comparison_view.comparison_text(both), _("Everything, in words")),
-            ]
-        )
-    )
+    words = Listing(comparison_view.comparison_text(both), _("Everything, in words"))
+    return block(fragment([*blocks, _differences(both)]), markup.listing(words))
 
 
 _MATTERS = (
@@ -79,13 +77,14 @@ def _differences(both: Comparison) -> Table:
             _amount(terminal.signed, row[key], row["unit"]) for key in ("difference", "low", "high")
         )
         label = _(labels[name]).format(**words).strip()
-        within = f"{low} – {high}" if low != high else ""
-        rows.append([label, *means, difference, within])
+        rows.append([label, *means, difference, f"{low} – {high}" if low != high else ""])
     caption = _("What that changes for the same people with the same luck ({replications})").format(
         replications=terminal.replications(both.replications)
     )
-    heading = ("", _(_PINNED), _(_NOW), _("difference"), _("95 % interval"))
-    return Table(caption, heading, rows, "<>>>>")
+    heading = ["", _(_PINNED), _(_NOW), _("difference"), _("95 % interval")]
+    if both.replications == 1:  # no interval
+        heading, rows = heading[:-1], [row[:-1] for row in rows]
+    return Table(caption, heading, rows, "<" + ">" * (len(heading) - 1))
 
 
 def _amount(written: Callable[[float, str], str], value: float, unit: str) -> str:
@@ -186,7 +185,7 @@ def take_away(desk: Desk, found: Answered, pinned: Answered | None) -> None:
     )))  # fmt: skip
     st.download_button(
         _("Scenario file (TOML)"),
-        exports.scenario_file(run.scenario, _first_lines(desk, name)),
+        exports.scenario_file(run.scenario, _first_lines(desk, name, run)),
         f"{name}.toml", "application/toml", on_click="ignore",
     )  # fmt: skip
     against = pinned.run.scenario if pinned is not None else None
@@ -198,8 +197,12 @@ def take_away(desk: Desk, found: Answered, pinned: Answered | None) -> None:
     ):  # fmt: skip
         _prepared(desk, run, against, label, f"{name}-{ending}", kind, make)
     st.html(block(fragment([
-        Listing(desk.state.choice.command(_file(desk), desk.state.seed),
-                _("The same on the command line")),
+        Listing(
+            desk.state.choice.command(
+                _file(desk), desk.state.seed, run.settings.replications
+            ),
+            _("The same on the command line"),
+        ),
     ])))  # fmt: skip
     if desk.state.choice.scenario == IMPORTED:
         st.html(block(markup.paragraph(_(
@@ -250,7 +253,7 @@ def _file(desk: Desk) -> str:
     return str(desk.scenarios.files[choice.scenario])
 
 
-def _first_lines(desk: Desk, name: str) -> str:
+def _first_lines(desk: Desk, name: str, run: Run) -> str:
     changes = "".join(f"\n  {change}" for change in desk.state.choice.changes)
-    again = f"vaxsim run {name}.toml --replications 1 --seed {desk.state.seed}"
+    again = command("run", f"{name}.toml", *luck(desk.state.seed, run.settings.replications))
     return f"From the page: {desk.state.choice.scenario}{changes}\nAgain: {again}"

@@ -34,11 +34,16 @@ class Choice:
     changes: tuple[str, ...] = ()
     """as --set takes them"""
 
-    def command(self, file: str, seed: int) -> str:
+    def command(self, file: str, seed: int, replications: int) -> str:
         """The same on the command line."""
         words = [word for change in self.changes for word in ("--set", change)]
-        seeds = [] if seed == DEFAULT_SEED else ["--seed", seed]
-        return command("run", file, *words, *seeds)
+        return command("run", file, *words, *luck(seed, replications))
+
+
+def luck(seed: int, replications: int) -> list[object]:
+    """The options with which the command line has the same people with the same luck."""
+    seeds = [] if seed == DEFAULT_SEED else ["--seed", seed]
+    return ["--replications", replications, *seeds]
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def show() -> None:
             page_title=_("Vaccination campaign"), page_icon="💉", layout="wide",
             initial_sidebar_state="auto",
         )  # fmt: skip
-        st.html(markup.STYLE)
+        st.html(markup.STYLE + markup.style_of_words())
         with st.sidebar:
             _choose(desk)
         if desk.unknown:
