@@ -18,13 +18,14 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from sim.experiment import feasibility
 from sim.experiment.replications import Task, replicate
 from sim.experiment.run_in_memory import RunInMemory
 from sim.experiment.settings import RunSettings
 from sim.language import speaking
 from sim.presentation import terminal
 from sim.presentation.page import charts, exports, markup, panels
-from sim.presentation.page.answers import Answered, Kept, answered
+from sim.presentation.page.answers import Answered, Kept, answered, whatever_the_telephones
 from sim.presentation.page.desk import Desk
 from sim.presentation.page.ensemble import Ensemble
 from sim.presentation.page.levers import levers
@@ -90,6 +91,8 @@ def test_what_is_as_usual_is_not_in_the_address() -> None:
         ({"seed": ["x" * 30]}, [f"seed={'x' * 30}"]),
         ({"lang": ["de"]}, ["lang=de"]),
         ({"pin": ["nothing"]}, ["pin=nothing"]),
+        ({"panel": ["<b>"]}, ["panel=<b>"]),
+        ({"sceanrio": ["plan"]}, ["sceanrio=plan"]),
     ],
 )
 def test_an_address_that_cannot_be_is_told_and_left_out(
@@ -98,6 +101,17 @@ def test_an_address_that_cannot_be_is_told_and_left_out(
     state, wrong = state_in(parameters, ["plan"], "en")
     assert wrong == told
     assert (state.choice, state.seed, state.language) == (Choice("plan"), 1, "en")
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["call_centre.lines=๙๐", " call_centre.lines = 90 ", "call_centre.lines=90\n\n", "\x0b=\u2028"],
+)
+def test_changes_in_an_address_are_read_as_those_that_are_typed(change: str) -> None:
+    """Else the page would take what it has written itself for something new, and begin anew."""
+    found = state_in({"set": [change]}, ["plan"], "en")[0].choice.changes
+    assert found == changes_in(change)
+    assert changes_in("\n".join(found)) == found
 
 
 def test_a_seed_may_have_thai_digits() -> None:
@@ -265,6 +279,27 @@ def test_a_simulation_ends_as_soon_as_something_newer_is_wanted() -> None:
     with pytest.raises(Newer):
         answered("small", small_scenario({"title": "never asked before"}), 5, on_day)
     assert days == 3
+
+
+def test_ceilings_are_those_of_the_whole_scenario_and_found_once_for_all_call_centres() -> None:
+    """They count whatever the telephones: the call centre is not even there when they are found."""
+    few, many = (
+        small_scenario({"call_centre": {"pools": {"desk": {"agents": agents}}}})
+        for agents in (1, 9)
+    )
+    seen: list[Scenario] = []
+
+    def find(scenario: Scenario) -> pd.Series:
+        seen.append(scenario)
+        return feasibility.curve(scenario, "first")
+
+    curves = [whatever_the_telephones("test", each, find) for each in (few, many)]
+    assert curves[0] is curves[1]
+    pd.testing.assert_series_equal(curves[0], feasibility.curve(many, "first"))
+    assert [each.call_centre for each in seen] == [None]
+    more = small_scenario({"deliveries": {"first": {"doses": 5}}})
+    whatever_the_telephones("test", more, find)
+    assert len(seen) == 2  # other doses, another ceiling
 
 
 def test_a_run_in_memory_gives_packed_and_plain_tables_alike() -> None:
@@ -454,6 +489,34 @@ def test_wrong_changes_are_told_as_on_the_command_line(app: Any) -> None:
     assert "did you mean call_centre.lines" in html
     assert "in the one replication" not in html  # no answer beside the error
     app.text_area[0].set_value("").run()
+    assert "in the one replication" in shown(app)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("set", "call_centre.lines=๙", "call_centre.lines=9; seed 1"),
+        ("set", 'title="x"\n[campaign]', "[campaign]: write --set dotted.path=value"),
+        ("set", "nonsense", "nonsense: write --set dotted.path=value"),
+        ("set", "groups.early.people=1000000000", "must be a whole number between 0 and 200,000,000"),
+        ("pin", "nothing", "This part of the address cannot be: pin=nothing"),
+        ("panel", "nothing", "This part of the address cannot be: panel=nothing"),
+    ],
+)
+def test_a_tampered_link_is_told_of_and_the_page_lives(
+    app: Any, name: str, value: str, told: str
+) -> None:
+    app.query_params[name] = value
+    app.run()
+    assert not app.exception
+    assert told in shown(app)
+
+
+def test_a_pinned_scenario_that_cannot_be_is_named_as_that(app: Any) -> None:
+    app.query_params["pin"] = "small"
+    app.query_params["pin_set"] = "call_centre.linse=3"
+    app.run()
+    assert "The pinned scenario cannot be simulated:" in shown(app)
     assert "in the one replication" in shown(app)
 
 

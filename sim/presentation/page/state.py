@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sim.experiment.results import command
 from sim.experiment.settings import DEFAULT_SEED
-from sim.language import LANGUAGES, _
+from sim.language import LANGUAGES, N_, _
 from sim.scenario import Scenario
 from sim.scenario_files import Problem, ScenarioError, Upload, load_scenario, parsed_value
 
@@ -22,6 +22,18 @@ MOST_ATTEMPTS = 100
 """Call attempts of a person on one day."""
 IMPORTED = "imported"
 """Stands in the address for a scenario from a reader's own file."""
+PANELS = {
+    "binds": N_("What binds"),
+    "call_centre": N_("Call centre"),
+    "units": N_("Units"),
+    "doses": N_("Doses"),
+    "compare": N_("Compare"),
+    "ensemble": N_("How sure"),
+    "assumptions": N_("Assumptions"),
+    "take_away": N_("Take away"),
+}
+"""Below the answer, one at a time; the first one unless another is asked for."""
+_PARAMETERS = ("scenario", "set", "seed", "lang", "panel", "pin", "pin_set")
 _THAI_DIGITS = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")
 
 
@@ -74,7 +86,7 @@ def state_in(
     parameters: Mapping[str, Sequence[str]], offered: Sequence[str], language: str
 ) -> tuple[State, list[str]]:
     """The state that the parameters of an address ask for, and those that cannot be."""
-    wrong: list[str] = []
+    wrong = [f"{key}={value[-1]}" for key, value in parameters.items() if key not in _PARAMETERS]
 
     def one(name: str, default: str) -> str:
         return (parameters.get(name) or [default])[-1]
@@ -82,7 +94,7 @@ def state_in(
     def choice(name: str, changes: str) -> Choice:
         wanted = one(name, offered[0])
         if wanted in offered:
-            return Choice(wanted, tuple(parameters.get(changes, ())))
+            return Choice(wanted, changes_in("\n".join(parameters.get(changes, ()))))
         wrong.append(f"{name}={wanted}")
         return Choice(offered[0])
 
@@ -94,8 +106,12 @@ def state_in(
     if code not in LANGUAGES:
         wrong.append(f"lang={code}")
         code = language
+    panel = one("panel", "")
+    if panel and panel not in PANELS:
+        wrong.append(f"panel={panel}")
+        panel = ""
     pinned = choice("pin", "pin_set") if "pin" in parameters else None
-    state = State(choice("scenario", "set"), int(seed), code, one("panel", ""), pinned)
+    state = State(choice("scenario", "set"), int(seed), code, panel, pinned)
     return state, wrong
 
 

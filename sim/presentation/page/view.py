@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from sim.language import LANGUAGES, N_, _, named, speaking
+from sim.language import LANGUAGES, _, named, speaking
 from sim.presentation.page import headline, markup, panels
 from sim.presentation.page.answers import Answered, answered
 from sim.presentation.page.desk import Desk
@@ -16,23 +16,13 @@ from sim.presentation.page.panels_with_buttons import beside_pinned, ensemble, t
 from sim.presentation.page.serving import Serving, serving
 from sim.presentation.page.state import (
     IMPORTED,
+    PANELS,
     Choice,
     changes_in,
     language_wanted,
     state_in,
 )
 from sim.scenario_files import ScenarioError
-
-PANELS = {
-    "binds": N_("What binds"),
-    "call_centre": N_("Call centre"),
-    "units": N_("Units"),
-    "doses": N_("Doses"),
-    "compare": N_("Compare"),
-    "ensemble": N_("How sure"),
-    "assumptions": N_("Assumptions"),
-    "take_away": N_("Take away"),
-}
 
 
 def show() -> None:
@@ -179,13 +169,15 @@ def _title(desk: Desk, name: str) -> str:
 
 def _answer(desk: Desk) -> None:
     """The verdict, the curve, the reasons; what is wrong instead, where there is no answer."""
-    found = _found(desk, desk.state.choice)
+    wrong = _("This scenario cannot be simulated:")
+    found = _found(desk, desk.state.choice, wrong)
     if found is None:
         return
     scenario, state = found.run.scenario, desk.state
     desk.error = ""
     st.html(headline.verdict(found, headline.about(scenario, state.choice.changes, state.seed)))
-    pinned = _found(desk, state.pinned) if state.pinned else None
+    wrong = _("The pinned scenario cannot be simulated:")
+    pinned = _found(desk, state.pinned, wrong) if state.pinned else None
     first, second = st.columns([1.35, 1])
     with first:
         st.html(headline.coverage(found, pinned))
@@ -196,14 +188,13 @@ def _answer(desk: Desk) -> None:
     _panel(desk, found, pinned)
 
 
-def _found(desk: Desk, choice: Choice) -> Answered | None:
+def _found(desk: Desk, choice: Choice, wrong: str) -> Answered | None:
     """The answer to a choice; None, and what is wrong is shown, where there is none."""
     try:
         scenario = desk.scenarios.load(choice, desk.upload_of(choice))
     except ScenarioError as error:
         st.html(markup.block(
-            markup.paragraph(_("This scenario cannot be simulated:")), markup.alert(str(error)),
-            language=desk.state.language,
+            markup.paragraph(wrong), markup.alert(str(error)), language=desk.state.language,
         ))  # fmt: skip
         return None
     return answered(_title(desk, choice.scenario), scenario, desk.state.seed, _notice_newer_wishes)
