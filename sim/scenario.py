@@ -13,7 +13,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, time
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,8 @@ NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
+NOT_SAID = Field(exclude_if=lambda value: value is None)
+"""What a file leaves out is left out again where the scenario is written."""
 
 
 def _time_of_day(value: object) -> object:
@@ -147,8 +149,28 @@ def dotted(path: Sequence[str | int]) -> str:
 
 
 class _Distribution(Part):
+    ways: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    """Where there are several: the parameters by which it can be given."""
+
     shift: Finite = 0.0
     """Constant added to every value."""
+
+    def given(self) -> dict[str, float]:
+        """The parameters of `ways` that are given."""
+        known = {name for way in self.ways for name in way}
+        said = self.model_dump(by_alias=True)
+        return {name: value for name, value in said.items() if name in known}
+
+    def _contradictions(self) -> Iterator[tuple[str, str]]:
+        given = list(self.given())
+        if self.ways and set(given) not in map(set, self.ways):
+            yield (
+                given[-1] if given[1:] else "distribution",
+                _("a distribution of this kind is given by {ways}; here is {given}").format(
+                    ways=_(", or ").join(map(_(" and ").join, self.ways)),
+                    given=_(" and ").join(given) or _("none of them"),
+                ),
+            )
 
     def _base(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
         raise NotImplementedError
@@ -197,17 +219,21 @@ class Uniform(_Distribution):
 
 
 class Exponential(_Distribution):
-    """Memoryless, by its mean."""
+    """Memoryless, by its mean or its rate (1 / mean)."""
+
+    ways = (("mean",), ("rate",))
 
     distribution: Literal["exponential"]
-    mean_value: Annotated[Positive, Field(alias="mean")]
+    mean_value: Annotated[Positive | None, Field(alias="mean"), NOT_SAID] = None
+    rate: Annotated[Positive | None, NOT_SAID] = None
 
     def _base(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
         with np.errstate(divide="ignore"):
-            return -self.mean_value * np.log1p(-probabilities)
+            return -self._base_mean() * np.log1p(-probabilities)
 
     def _base_mean(self) -> float:
-        return self.mean_value
+        given = self.given()
+        return given["mean"] if "mean" in given else 1 / given["rate"]
 
 
 class Triangular(_Distribution):
@@ -275,55 +301,90 @@ class Normal(_Distribution):
         return float(self.mean_value + self.sd * density / ndtr(-z))
 
 
+def _cv(given: Mapping[str, float]) -> float:
+    return given["cv"] if "cv" in given else given["sd"] / given["mean"]
+
+
 class Lognormal(_Distribution):
-    """Lognormal, by its mean and coefficient of variation (sd / mean)."""
+    """Lognormal, by its mean and coefficient of variation (cv = sd / mean) or sd, or by its median
+    (or its logarithm mu) and the sd sigma of the logarithm."""
+
+    ways = (("mean", "cv"), ("mean", "sd"), ("median", "sigma"), ("mu", "sigma"))
 
     distribution: Literal["lognormal"]
-    mean_value: Annotated[Positive, Field(alias="mean")]
-    cv: Positive
+    mean_value: Annotated[Positive | None, Field(alias="mean"), NOT_SAID] = None
+    cv: Annotated[Positive | None, NOT_SAID] = None
+    sd: Annotated[Positive | None, NOT_SAID] = None
+    median: Annotated[Positive | None, NOT_SAID] = None
+    mu: Annotated[Finite | None, NOT_SAID] = None
+    sigma: Annotated[Positive | None, NOT_SAID] = None
 
     def _base(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
         from scipy.special import ndtri
 
-        variance = math.log1p(self.cv**2)
-        location = math.log(self.mean_value) - variance / 2
-        return np.exp(location + math.sqrt(variance) * ndtri(probabilities))
+        location, spread = self._of_logarithm()
+        return np.exp(location + spread * ndtri(probabilities))
 
     def _base_mean(self) -> float:
-        return self.mean_value
+        location, spread = self._of_logarithm()
+        return self.given().get("mean") or math.exp(location + spread**2 / 2)
+
+    def _of_logarithm(self) -> tuple[float, float]:
+        """Mean and sd of the logarithm."""
+        given = self.given()
+        if "sigma" in given:
+            return given["mu"] if "mu" in given else math.log(given["median"]), given["sigma"]
+        variance = math.log1p(_cv(given) ** 2)
+        return math.log(given["mean"]) - variance / 2, math.sqrt(variance)
 
 
 class Gamma(_Distribution):
-    """Gamma, by its mean and coefficient of variation (sd / mean)."""
+    """Gamma, by its mean and coefficient of variation (cv = sd / mean) or sd, or by its shape and
+    scale (mean / shape) or mean; a whole shape k makes it Erlang-k."""
+
+    ways = (("mean", "cv"), ("mean", "sd"), ("shape", "scale"), ("mean", "shape"))
 
     distribution: Literal["gamma"]
-    mean_value: Annotated[Positive, Field(alias="mean")]
-    cv: Positive
+    mean_value: Annotated[Positive | None, Field(alias="mean"), NOT_SAID] = None
+    cv: Annotated[Positive | None, NOT_SAID] = None
+    sd: Annotated[Positive | None, NOT_SAID] = None
+    shape: Annotated[Positive | None, NOT_SAID] = None
+    scale: Annotated[Positive | None, NOT_SAID] = None
 
     def _base(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
         from scipy.special import gammaincinv
 
-        shape = 1 / self.cv**2
-        return np.asarray(gammaincinv(shape, probabilities) * self.mean_value / shape)
+        given = self.given()
+        shape = given["shape"] if "shape" in given else 1 / _cv(given) ** 2
+        return np.asarray(gammaincinv(shape, probabilities) * self._base_mean() / shape)
 
     def _base_mean(self) -> float:
-        return self.mean_value
+        given = self.given()
+        return given["mean"] if "mean" in given else given["shape"] * given["scale"]
 
 
 class Weibull(_Distribution):
-    """Weibull, by its mean and shape."""
+    """Weibull, by its shape and its mean or scale (of which 63.2 % are below)."""
+
+    ways = (("mean", "shape"), ("shape", "scale"))
 
     distribution: Literal["weibull"]
-    mean_value: Annotated[Positive, Field(alias="mean")]
-    shape: Positive
+    mean_value: Annotated[Positive | None, Field(alias="mean"), NOT_SAID] = None
+    shape: Annotated[Positive | None, NOT_SAID] = None
+    scale: Annotated[Positive | None, NOT_SAID] = None
 
     def _base(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
-        scale = self.mean_value / math.gamma(1 + 1 / self.shape)
+        given = self.given()
+        scale = given["scale"] if "scale" in given else given["mean"] / self._mean_by_scale()
         with np.errstate(divide="ignore"):
-            return np.asarray(scale * (-np.log1p(-probabilities)) ** (1 / self.shape))
+            return np.asarray(scale * (-np.log1p(-probabilities)) ** (1 / given["shape"]))
 
     def _base_mean(self) -> float:
-        return self.mean_value
+        given = self.given()
+        return given["mean"] if "mean" in given else given["scale"] * self._mean_by_scale()
+
+    def _mean_by_scale(self) -> float:
+        return math.gamma(1 + 1 / self.given()["shape"])
 
 
 class Empirical(_Distribution):
@@ -468,7 +529,8 @@ class CallCentre(Opening):
     patience_minutes: Distribution
     """How long a caller waits in the queue."""
     booking_call_minutes: Distribution
-    """Handle time of a booking call, data entry included."""
+    """Handle time of a booking call: talk, data entry and after-call work. It holds the agent and
+    the line until it ends."""
     inquiry_call_minutes: Distribution
     """Handle time of a call that only asks."""
     redial_probability: Probability
@@ -1055,6 +1117,10 @@ class Scenario(Part):
         return list(dict.fromkeys(spoken))
 
 
+_AFTERWARDS = ("shift", "minimum", "weights")
+"""Keys of a distribution that are not among the parameters by which it is given."""
+
+
 def with_inherited_units(data: Mapping[str, Any]) -> dict[str, Any]:
     """Scenario data with each unit filled with the fields of its type that it does not set."""
     types, units = data.get("unit_types"), data.get("units")
@@ -1071,7 +1137,7 @@ def with_inherited_units(data: Mapping[str, Any]) -> dict[str, Any]:
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Nested tables of `over` laid upon `base`; other values replace.
 
-    A table that names another distribution replaces the whole table.
+    A table that names another distribution, or other parameters of it, replaces the whole table.
     """
     result = dict(base)
     for key, value in over.items():
@@ -1079,12 +1145,20 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         if (
             isinstance(value, Mapping)
             and isinstance(below, Mapping)
-            and value.get("distribution") in (None, below.get("distribution"))
+            and not _is_another_distribution(value, below)
         ):
             result[key] = merge(below, value)
         else:
             result[key] = value
     return result
+
+
+def _is_another_distribution(value: Mapping[str, Any], below: Mapping[str, Any]) -> bool:
+    """Whether a table that names a distribution cannot be laid upon the one below."""
+    if "distribution" not in value:
+        return False
+    added = set(value) - {*below, *_AFTERWARDS}
+    return value["distribution"] != below.get("distribution") or bool(added)
 
 
 def _clock(minutes: int) -> str:

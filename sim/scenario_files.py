@@ -145,6 +145,7 @@ def _beyond(base: Mapping[str, Any], whole: Mapping[str, Any]) -> dict[str, Any]
             isinstance(value, Mapping)
             and isinstance(below, Mapping)
             and value.get("distribution") == below.get("distribution")
+            and set(below) <= set(value)
         ):
             value = _beyond(below, value)
         beyond[key] = value

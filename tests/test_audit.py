@@ -102,9 +102,28 @@ def test_a_failed_law_says_what_where_expected_and_found() -> None:
     with pytest.raises(AuditError) as error:
         Ledger().equal("doses", "az", [5, 7, 9], [5, 8, 8], lambda at: f"date 2021-06-0{at}")
     assert str(error.value) == (
-        "doses (az), date 2021-06-01: expected 8 doses (given, discarded, lost, and on hand in "
-        "the end), found 7 (came in) (2 of 3 cases)"
+        "doses (az), date 2021-06-01: expected 8 doses (given, discarded, lost, sent on, or still "
+        "on hand), found 7 (came in) (2 of 3 cases)"
     )
+
+
+def test_a_lost_dose_is_told_with_all_doses_of_its_place() -> None:
+    # One dose less on hand than there should be: both sides are what came in and where it is, not
+    # the difference of the two.
+    scenario = busy_campaign()
+    tables = simulated(scenario)
+    stock = tables["stock"].copy()
+    lost = stock[stock["on_hand"] > 0].iloc[0]
+    stock.loc[lost.name, "on_hand"] -= 1
+    with pytest.raises(AuditError) as error:
+        check_conservation({**tables, "stock": stock}, scenario)
+    up_to = stock[(stock["place"] == lost["place"]) & (stock["vaccine"] == lost["vaccine"])]
+    up_to = up_to[up_to["date"] <= lost["date"]]
+    came = int(up_to[["delivered", "shipped_in", "extra"]].to_numpy().sum())
+    message = str(error.value)
+    assert message.startswith(f"doses ({lost['vaccine']}), place {lost['place']}, date ")
+    assert f"expected {came - 1:,} doses" in message
+    assert f"found {came:,} (came in) (1 of " in message
 
 
 def test_people_counted_as_vaccinated_without_a_dose_are_named() -> None:

@@ -321,6 +321,15 @@ CASES = [
         ("call_centre.patience_minutes.distribution", '"expo"', "did you mean exponential?"),
     ),
     bad(
+        "parameters that do not belong together",
+        "call_centre.patience_minutes.rate = 0.2 #1",
+        (
+            "call_centre.patience_minutes.rate",
+            "0.2",
+            "is given by mean, or rate; here is mean and rate",
+        ),
+    ),
+    bad(
         "distribution without its name",
         "[appointments.waiting_tolerance_minutes] #1\nmean = 5.0",
         (

@@ -22,7 +22,7 @@ from sim.scenario import (
     Unit,
     merge,
 )
-from sim.scenario_files import load_scenario
+from sim.scenario_files import file_data, load_scenario, scenario_from_data
 
 PLAN = Path(__file__).parent.parent / "scenarios" / "plan.toml"
 PROBABILITIES = np.linspace(0.001, 0.999, 999)
@@ -72,7 +72,51 @@ AGAINST_SCIPY = [
         {"distribution": "weibull", "mean": 2.0, "shape": 2.0},
         stats.weibull_min(2, scale=2 / (np.sqrt(np.pi) / 2)),
     ),
+    # the other ways in which they are published
+    ({"distribution": "exponential", "rate": 0.2}, stats.expon(scale=5)),
+    (
+        {"distribution": "lognormal", "mean": 4.0, "sd": 2.4},
+        stats.lognorm(np.sqrt(np.log(1.36)), scale=4 / np.sqrt(1.36)),
+    ),
+    (
+        {"distribution": "lognormal", "median": 3.0, "sigma": 0.7},
+        stats.lognorm(0.7, scale=3),
+    ),
+    (
+        {"distribution": "lognormal", "mu": -0.5, "sigma": 0.7},
+        stats.lognorm(0.7, scale=np.exp(-0.5)),
+    ),
+    ({"distribution": "gamma", "mean": 4.0, "sd": 2.0}, stats.gamma(4, scale=1)),
+    ({"distribution": "gamma", "shape": 2.5, "scale": 3.0}, stats.gamma(2.5, scale=3)),
+    ({"distribution": "gamma", "mean": 6.0, "shape": 3.0}, stats.erlang(3, scale=2)),
+    ({"distribution": "weibull", "shape": 0.8, "scale": 3.0}, stats.weibull_min(0.8, scale=3)),
 ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"distribution": "exponential"}, "is given by mean, or rate; here is none of them"),
+        ({"distribution": "gamma", "mean": 3.0, "scale": 2.0}, "here is mean and scale"),
+        ({"distribution": "weibull", "scale": 2.0}, "mean and shape, or shape and scale; here is"),
+        (
+            {"distribution": "lognormal", "mean": 3.0, "cv": 0.5, "sigma": 1.0},
+            "mean and cv, or mean and sd, or median and sigma, or mu and sigma; here is mean and "
+            "cv and sigma",
+        ),
+    ],
+)
+def test_parameters_that_do_not_belong_together_are_told(
+    fields: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValidationError, match=message):
+        distribution(**fields)
+
+
+def test_a_distribution_is_written_as_it_was_given() -> None:
+    # a weibull by its scale says nothing of a mean when the scenario is written again
+    said = {"distribution": "weibull", "shape": 0.8, "scale": 3.0}
+    assert distribution(**said).model_dump(by_alias=True) == {**said, "shift": 0.0}
 
 
 @pytest.mark.parametrize(("fields", "same"), AGAINST_SCIPY, ids=lambda x: str(x)[:60])
@@ -277,3 +321,26 @@ def test_40_agents_in_the_plan_20_and_120_in_the_what_ifs() -> None:
     for name, agents in (("plan", 40), ("call_centre_low", 20), ("call_centre_high", 120)):
         scenario = load_scenario(PLAN.with_name(f"{name}.toml"))
         assert sum(pool.agents for pool in scenario.call_centre.pools.values()) == agents
+
+
+def test_other_parameters_of_a_distribution_replace_those_below() -> None:
+    # A file may say shape and scale where the one that it extends says mean and cv; a number alone
+    # changes one of those below.
+    below = {"minutes": {"distribution": "gamma", "mean": 3.0, "cv": 0.5, "shift": 1.0}}
+    other = {"minutes": {"distribution": "gamma", "shape": 2.0, "scale": 3.0}}
+    assert merge(below, other) == other
+    said = merge(below, {"minutes": {"distribution": "gamma", "cv": 0.7}})["minutes"]
+    assert said == {**below["minutes"], "cv": 0.7}
+
+
+def test_a_unit_may_give_its_types_distribution_by_other_parameters() -> None:
+    # what a file would say of the scenario gives the same scenario again
+    path = "stations.vaccination.minutes"
+    changes = [
+        f"unit_types.hospital.{path}={{distribution='gamma', mean=3.0, cv=0.5}}",
+        f"units.hospital_01.{path}={{distribution='gamma', shape=2.0, scale=3.0}}",
+    ]
+    scenario = load_scenario(PLAN, changes)
+    again = scenario_from_data(file_data(scenario))
+    assert again.units["hospital_01"] == scenario.units["hospital_01"]
+    assert again.units["hospital_01"].stations["vaccination"].minutes.mean() == 6.0

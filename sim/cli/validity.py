@@ -97,9 +97,9 @@ def validate(
                 ).format(folder=scenarios)
             )
         settings = RunSettings(seed=seed, workers=workers)
-        with progress(_("{n} cases").format(n=len(cases)), None) as on_days:
+        with progress(_("{n} cases").format(n=len(cases)), 100) as on_percent:
             judged = simulate(
-                cases, scenarios, settings, engine.value, quick, replications, on_days,
+                cases, scenarios, settings, engine.value, quick, replications, on_percent,
                 say_compiling,
             )  # fmt: skip
         if as_json:

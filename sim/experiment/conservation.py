@@ -120,21 +120,18 @@ def _check_doses(ledger: Ledger, places: _Places) -> None:
     went = places.total("stock", ("storage_loss", "shipped_out", "administered", "wasted"), *by)
     on_hand = places.total("stock", "on_hand", *by)
     simulated = int(places.codes("stock", "date").max(initial=-1)) + 1
-    balance = np.cumsum(came - went, axis=2)
+    # by the evening of each day, so that a message has the doses of a place and not a difference
+    so_far, gone = np.cumsum(came, axis=2), np.cumsum(went, axis=2)
     received = places.total("stock", "shipped_in", "vaccine", "date")
     sent = places.total("stock", "shipped_out", "vaccine", "date")
     for v, vaccine in enumerate(names["vaccine"]):
-        here = balance[:, v, :simulated], on_hand[:, v, :simulated]
-        shape = here[0].shape
-
-        def where(at: int, shape: tuple[int, ...] = shape, vaccine: str = vaccine) -> str:
-            return f"{places.where(shape, 'place', 'date')(at)}, vaccine {vaccine}"
-
+        came_in, went_out, left = (each[:, v, :simulated] for each in (so_far, gone, on_hand))
+        where = places.where(left.shape, "place", "date")
         inside = int(sent[v].sum())
-        last = int(here[1][:, -1].sum()) if simulated else 0
+        last = int(left[:, -1].sum()) if simulated else 0
         totals = (int(came[:, v].sum()) - inside, int(went[:, v].sum()) - inside + last)
-        ledger.equal("doses", vaccine, here[0].ravel(), here[1].ravel(), where, totals)
-        ledger.at_most("stock", vaccine, -here[1].ravel(), np.zeros(here[1].size), where)
+        ledger.equal("doses", vaccine, came_in.ravel(), (went_out + left).ravel(), where, totals)
+        ledger.at_most("stock", vaccine, -left.ravel(), np.zeros(left.size), where)
         ledger.equal(
             "shipments", vaccine, received[v], sent[v], places.where((places.days,), "date")
         )

@@ -15,7 +15,7 @@ of each case, whose tables must be equal to the last bit. Then the verdict holds
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -46,6 +46,8 @@ QUICK_WIDTH = 8.0
 """and allows intervals so many times as wide."""
 LARGE = 30_000
 """Customers in a replication from which on the quick set leaves out the reference engine."""
+REFERENCE_COST = 40
+"""Time of the reference engine for a customer, as a multiple of the compiled engine's."""
 
 Tables = Mapping[str, pd.DataFrame]
 Observed = float | NDArray[np.float64]
@@ -166,13 +168,14 @@ def validate(
     engines: Engines = "both",
     quick: bool = False,
     replications: int | None = None,
-    on_days: Callable[[int], None] = lambda days: None,
+    on_percent: Callable[[int], None] = lambda percent: None,
     on_compiling: Callable[[], None] = lambda: None,
 ) -> list[JudgedCase]:
     """Simulate and judge cases, whose scenario files are in `folder`.
 
     Seed, workers and scheduler are those of the settings. `replications` are those of each case
-    (of its own accord as many as the intervals need). Raises ScenarioError.
+    (of its own accord as many as the intervals need). `on_percent` is told how much of the work is
+    done, without that of a second seed. Raises ScenarioError.
     """
     if replications is not None and replications < 2:
         raise SettingsError(_("an interval needs at least 2 replications of each case"))
@@ -194,27 +197,39 @@ def validate(
     def twins() -> Iterable[_Trial]:
         """The first replication of each case, on the reference engine."""
         run = replace(settings, engine="reference")
-        for case in cases:
+        for case in cases if engines == "both" else ():
             if not quick or customers(scenarios[case.name]) < LARGE:
                 yield _Trial(scenarios[case.name], run, 0, case)
 
-    with Workforce(settings.workers, on_days, on_compiling, settings.scheduler) as workforce:
+    def cost(task: _Trial) -> float:
+        reference = task.settings.engine == "reference"
+        return customers(task.scenario) * (REFERENCE_COST if reference else 1)
+
+    in_all = sum(cost(task) for some in (tasks(cases, settings.seed), twins()) for task in some)
+    done = 0.0
+
+    def tell(_days: int) -> None:
+        on_percent(min(int(100 * done / in_all), 100))
+
+    with Workforce(settings.workers, tell, on_compiling, settings.scheduler) as workforce:
+
+        def simulated(some: Iterable[_Trial]) -> Iterator[tuple[_Trial, Packed]]:
+            nonlocal done
+            for task, packed in workforce.do(some):
+                done += cost(task)
+                yield task, packed
 
         def measured(wanted: Sequence[Case], seed: int) -> dict[str, _Measured]:
             found = {case.name: _Measured() for case in wanted}
-            for task, packed in workforce.do(tasks(wanted, seed)):
+            for task, packed in simulated(tasks(wanted, seed)):
                 found[task.case.name].take(task.case, task.replication, packed)
             return found
 
         first = measured(cases, settings.seed)
-        equal = (
-            {
-                task.case.name: packed == first[task.case.name].first
-                for task, packed in workforce.do(twins())
-            }
-            if engines == "both"
-            else {}
-        )
+        equal = {
+            task.case.name: packed == first[task.case.name].first
+            for task, packed in simulated(twins())
+        }
         judged = {
             case.name: [
                 JudgedQuantity(q, (_judge(q, first[case.name], settings.seed, tolerance),))

@@ -172,7 +172,7 @@ def _service(distribution: str) -> str:
 def _reference_cases() -> Iterator[Case]:
     second = 0.072 / 180
     yield Case(
-        "r1", "M/M/14, 10 erlangs (Erlang C)", "R1", "erlang_c.toml", 240,
+        "r1", "M/M/14, 10 erlangs (Erlang C)", "R1", "erlang_c.toml", 280,
         (
             waits(0.1741319),
             in_time(0.88835, "served within 20 s"),
@@ -187,18 +187,18 @@ def _reference_cases() -> Iterator[Case]:
     ):
         yield Case(
             f"r2_{agents}", f"M/M/{agents}/{agents}, {load} erlangs (Erlang B)", "R2",
-            "erlang_b.toml", 20, (blocked(exact),),
+            "erlang_b.toml", 32, (blocked(exact),),
             (*_centre(load, agents), f"call_centre.lines={agents}"),
         )  # fmt: skip
     call, calls = 48 * CALL / 5, 1_000_000
     yield Case(
-        "r3", "M/M/50, 48 erlangs", "R3", "erlang_c.toml", 400,
+        "r3", "M/M/50, 48 erlangs", "R3", "erlang_c.toml", 440,
         (waits(0.694456), wait(20.8337, call / 60, "s"), occupancy(0.96)),
         _centre(48, 50, calls=calls),
     )  # fmt: skip
     call = 48 * CALL
     yield Case(
-        "r3_abandon", "M/M/50+M, 48 erlangs, patience 2", "R3", "erlang_a.toml", 90,
+        "r3_abandon", "M/M/50+M, 48 erlangs, patience 2", "R3", "erlang_a.toml", 200,
         (
             abandons(0.0309122),
             waits(0.467774),
@@ -210,13 +210,13 @@ def _reference_cases() -> Iterator[Case]:
     for load, exact in ((90, 0.00833192), (100, 0.03986100), (110, 0.09919156), (120, 0.16769296)):
         yield Case(
             f"r4_{load}", f"M/M/100+M, {load} erlangs, patience 1 (Erlang A)", "R4",
-            "erlang_a.toml", {90: 480, 100: 140}.get(load, 60),
+            "erlang_a.toml", {90: 600, 100: 190}.get(load, 90),
             (abandons(exact), wait(exact, load * CALL, "mean calls")),
             _centre(load, 100, _exponential(load * CALL)),
         )  # fmt: skip
     for agents, load, patience, calls, replications, (left, waited, mean) in (
-        (3, 2, 1, 200_000, 18, (0.06116806, 0.37647994, 0.19297577)),
-        (50, 48, 2, 1_000_000, 230, (0.00051507, 0.69067860, 0.32035864)),
+        (3, 2, 1, 200_000, 30, (0.06116806, 0.37647994, 0.19297577)),
+        (50, 48, 2, 1_000_000, 250, (0.00051507, 0.69067860, 0.32035864)),
     ):
         call = load * 1440 / calls
         yield Case(
@@ -229,12 +229,12 @@ def _reference_cases() -> Iterator[Case]:
     for cv, exact in ((0.5, 200.0), (1.0, 320.0), (1.5, 520.0)):
         yield Case(
             f"r6_{cv:g}".replace(".", "_"), f"M/G/1, load 0.8, cv of service {cv:g}", "R6",
-            "unit.toml", 120,
+            "unit.toml", 140,
             (station_wait(exact, unit, "1/100 of 1/arrivals"),),
             (_service(f"{{distribution='gamma', mean={80 * unit!r}, cv={cv}}}"),),
         )  # fmt: skip
     yield Case(
-        "r7", "M/M/2, then M/M/3 (Burke)", "R7", "tandem.toml", 120,
+        "r7", "M/M/2, then M/M/3 (Burke)", "R7", "tandem.toml", 140,
         (
             station_wait(3.787879, CALL, "1/arrivals", "registration"),
             station_wait(3.511236, CALL, "1/arrivals"),
@@ -254,7 +254,7 @@ def _reference_cases() -> Iterator[Case]:
     # patients counts as much as one of many), over those only whose service began in time. The
     # tables hold sums over a session, which cannot tell who those are.
     yield Case(
-        "r9", "M/M/3 from empty, 500 time units", "R9; forward equations", "from_empty.toml", 90,
+        "r9", "M/M/3 from empty, 500 time units", "R9; forward equations", "from_empty.toml", 110,
         (
             Quantity(
                 "mean wait of arrivals (1/rate)",
@@ -268,7 +268,7 @@ def _reference_cases() -> Iterator[Case]:
     for booked, exact in ((20, 2.000), (50, 4.755), (100, 4.493), (500, 4.500)):
         yield Case(
             f"r10_{booked}", f"ten-dose vials, {booked} booked, each comes with 0.9", "R10",
-            "vials.toml", 48,
+            "vials.toml", 64,
             (Quantity("doses wasted a session", exact, _wasted),),
             (
                 *_clinics(20),
@@ -294,14 +294,14 @@ def _telephone_cases() -> Iterator[Case]:
     level = served_within(0.2, 12, 1, 10, waiting_places=5, abandonment_rate=0.5)
     yield Case(
         "finite_lines", "M/M/10/15+M, 12 erlangs, patience 2", "birth-death chain",
-        "finite_lines.toml", 28,
+        "finite_lines.toml", 36,
         (blocked(finite.blocked), in_time(level, "served within 0.2 mean calls"),
          *_telephone(finite, call)),
     )  # fmt: skip
     endless = markovian_queue(9, 1, 10, waiting_places=8)
     yield Case(
         "finite_queue", "M/M/10/18, 9 erlangs, nobody gives up", "birth-death chain",
-        "finite_lines.toml", 32,
+        "finite_lines.toml", 40,
         (blocked(endless.blocked), waits(endless.waits),
          wait(endless.mean_wait, 9 * CALL, "mean calls"), occupancy(endless.occupancy)),
         (*_centre(9, 10, "10000.0"), "call_centre.lines=18"),
@@ -321,7 +321,7 @@ def _telephone_cases() -> Iterator[Case]:
         )  # fmt: skip
     erlang_a = markovian_queue(48, 1, 50, abandonment_rate=0.5)
     yield Case(
-        "service_level", "M/M/50+M, 48 erlangs, patience 2", "Erlang A (Palm)", "erlang_a.toml", 60,
+        "service_level", "M/M/50+M, 48 erlangs, patience 2", "Erlang A (Palm)", "erlang_a.toml", 80,
         (in_time(served_within(1 / 6, 48, 1, 50, abandonment_rate=0.5),
                  "served within 1/6 mean call"),
          waits(erlang_a.waits)),
@@ -331,7 +331,7 @@ def _telephone_cases() -> Iterator[Case]:
     busy = redial_chain(8, 1, 10, redials=0.5, mean_delay=5, waiting_places=0)
     yield Case(
         "busy_redials", "M/M/10/10, 8 erlangs, half redial after 5 mean calls",
-        "chain in two dimensions", "redials.toml", 20,
+        "chain in two dimensions", "redials.toml", 32,
         (attempts_an_hour(busy.attempts, 8 * CALL), blocked(busy.queue.blocked),
          occupancy(busy.queue.occupancy),
          per_person("lost for good", "persons_gave_up", busy.given_up, True)),
@@ -345,7 +345,7 @@ def _telephone_cases() -> Iterator[Case]:
     yield Case(
         "redials_apart",
         "M/M/10/15+M, 12 erlangs: 0.3 redial who gave up waiting, 0.7 who heard the busy signal",
-        "chain in two dimensions", "redials_apart.toml", 24,
+        "chain in two dimensions", "redials_apart.toml", 44,
         (attempts_an_hour(apart.attempts, call), blocked(apart.queue.blocked),
          abandons(apart.queue.abandons),
          per_person("lost for good", "persons_gave_up", apart.given_up, True)),
@@ -378,7 +378,7 @@ def _telephone_cases() -> Iterator[Case]:
                      for load, agents in ((8, 9), (4, 3)))  # fmt: skip
     yield Case(
         "languages_apart", "two languages apart: M/M/9+M and M/M/3+M", "Erlang A for each",
-        "languages_apart.toml", 36,
+        "languages_apart.toml", 50,
         (abandons(thai.abandons, "thai"), wait(thai.mean_wait, call, "mean calls", "thai"),
          abandons(burmese.abandons, "burmese"),
          wait(burmese.mean_wait, call, "mean calls", "burmese")),
@@ -403,7 +403,7 @@ def _telephone_cases() -> Iterator[Case]:
     )  # fmt: skip
     yield Case(
         "evening", "M(t)/G/infinity: calls by time of day, no queue",
-        "number in service (Eick, Massey and Whitt)", "evening.toml", 60,
+        "number in service (Eick, Massey and Whitt)", "evening.toml", 80,
         (Quantity("share of the work after closing", _work_after_closing(), _overtime, True),),
     )  # fmt: skip
 
@@ -443,7 +443,7 @@ def _unit_cases() -> Iterator[Case]:
         yield Case(
             f"impatient_{kind}", f"M/M/5+{letter} at a station, 5 erlangs, patience 2",
             "Erlang A" if letter == "M" else "Baccelli and Hebuterne",
-            "impatient.toml", 36,
+            "impatient.toml", 52,
             (Quantity("left waiting", queue.abandons, _left, True),
              Quantity("mean wait (mean services)", queue.mean_wait, _wait_of_all)),
             (f"appointments.waiting_tolerance_minutes={tolerance}",),
@@ -456,7 +456,7 @@ def _unit_cases() -> Iterator[Case]:
     )  # fmt: skip
     yield Case(
         "network", "three stations, two fifths visit the second, walks between", "Jackson",
-        "network.toml", 80,
+        "network.toml", 100,
         (
             station_wait(first.mean_wait, CALL, "1/arrivals", "registration"),
             station_wait(second.mean_wait, CALL, "1/arrivals", "screening"),
@@ -488,13 +488,13 @@ def _unit_cases() -> Iterator[Case]:
             )
             for hour in (10, 12, 14, 16)
         ),
-        _clinics(620),
+        _clinics(700),
     )  # fmt: skip
     yield Case(
         "little", "M/M/3, 1.8 erlangs: patients counted every 5 minutes", "Little's law",
         "little.toml", 2,
         (Quantity("mean number in service", 1.8, _seen("in_service", 60, 1440)),),
-        _clinics(150),
+        _clinics(180),
     )  # fmt: skip
     yield Case(
         "observation", "M/G/infinity from empty: seats, counted from the jab",
@@ -507,7 +507,7 @@ def _unit_cases() -> Iterator[Case]:
             )
             for minute in (20, 40, 100, 140)
         ),
-        _clinics(700),
+        _clinics(800),
     )  # fmt: skip
     yield Case(
         "blocks", "D/D/1: six patients every hour, 10 minutes each", "by hand: (0+10+...+50)/6",
@@ -535,7 +535,7 @@ def _unit_cases() -> Iterator[Case]:
     )  # fmt: skip
     yield Case(
         "no_shows", "appointments missed with 0.15, half of them booked again",
-        "binomial and geometric", "no_shows.toml", 16,
+        "binomial and geometric", "no_shows.toml", 20,
         (
             Quantity("appointments missed", 0.15,
                      lambda t: float(t["replications"]["no_show_share"].iloc[0]), True),
@@ -557,13 +557,13 @@ def _unit_cases() -> Iterator[Case]:
     used = [math.exp(-9) * 9.0**k / math.factorial(k) for k in came]
     yield Case(
         "open_vials", "vials of ten that live as long as 9 Poisson patients take",
-        "E[max(0, 9 - N)] / 10", "open_vials.toml", 20,
+        "E[max(0, 9 - N)] / 10", "open_vials.toml", 26,
         (Quantity("doses wasted, of those opened", float((9 - came) @ used) / 10,
                   lambda t: _of_opened(t), True),),
     )  # fmt: skip
     yield Case(
         "deliveries", "100 deliveries, delay normal (6, 2) days, 80 to 100 % come, 5 % are lost",
-        "means", "deliveries.toml", 100,
+        "means", "deliveries.toml", 120,
         (
             Quantity("mean day of arrival", _mean_delay(), _arrival_day),
             summary("share that arrives", "doses_delivered", 0.9, 100 * 100_000),
@@ -613,7 +613,7 @@ def _services() -> Iterator[Case]:
         exact = single_server_mean_wait(0.5, mean, math.sqrt(square / mean**2 - 1))
         yield Case(
             f"service_{name.split()[0].lower()}", f"M/G/1, {name} services",
-            "Pollaczek and Khinchine", "unit.toml", 28,
+            "Pollaczek and Khinchine", "unit.toml", 40,
             (station_wait(exact, s, "2/arrivals"),),
             (_service(distribution),),
         )  # fmt: skip

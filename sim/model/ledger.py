@@ -67,7 +67,7 @@ LAWS: dict[str, Law] = {
     "waits": _of_time("waits of answered calls", "waits of callers who were answered"),
     "talks": _of_time("agents' time on calls", "times that callers spent with an agent"),
     # Doses
-    "doses": Law("came in", "given, discarded, lost, and on hand in the end", "doses"),
+    "doses": Law("came in", "given, discarded, lost, sent on, or still on hand", "doses"),
     "stock": Law("missing where none is on hand", "none", "doses", "<="),
     "shipments": Law("received by the units", "sent by the store", "doses"),
     "open": Law("sessions held", "open days", "days", "<="),
