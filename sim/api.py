@@ -29,6 +29,7 @@ from sim.experiment.binding import Binding, binding
 from sim.experiment.comparison import Comparison, plan_comparison, settings_for, side_of
 from sim.experiment.coverage import Scope
 from sim.experiment.design import factor, make_design
+from sim.experiment.gains import Gains, gains_of
 from sim.experiment.results import Run, default_folder, open_run
 from sim.experiment.runs import carry_out
 from sim.experiment.settings import (
@@ -63,6 +64,7 @@ __all__ = [
     "Binding",
     "Comparison",
     "Estimate",
+    "Gains",
     "Run",
     "Scenario",
     "Study",
@@ -71,6 +73,7 @@ __all__ = [
     "binding",
     "binds",
     "compare",
+    "gains",
     "goal",
     "load_scenario",
     "mean_interval",
@@ -269,11 +272,31 @@ def binds(run: Run, scope: Scope = "first") -> str:
         >>> binds(result)  # doctest: +ELLIPSIS
         "What ... first doses by 5 June 2021: throughout the groups' turns."
 
-    `scope`: "first" or "full". `binding(run, scope)` gives the days, units and people behind it.
+    `scope`: "first" or "full". `binding(run, scope)` gives the days, units and people behind it,
+    `gains(run)` what more of each constraint would bring.
     """
     from sim.presentation.binding_view import sentence
 
     return sentence(binding(run, scope))
+
+
+def gains(
+    run: Run, replications: int | None = None, workers: int | None = None, fresh: bool = False
+) -> Gains:
+    """What more of each constraint would bring, as `vaxsim binds` says it.
+
+        >>> result = run("scenarios/plan.toml", replications=1, until="2021-06-05")
+        >>> found = gains(result, replications=1, workers=1)
+        >>> found.status("first")["turn"]  # by then, only those registered have their turn
+        'binding'
+
+    The campaign is simulated again with more of each, with the same people and their same luck:
+    `replications` of it (3 unless said, or 10 of a small campaign). It is kept with the run;
+    `fresh` finds it anew.
+
+    Raises RunError if the run's results are not what its scenario gives with this version.
+    """
+    return gains_of(run, replications, workers, fresh=fresh)
 
 
 def verify(

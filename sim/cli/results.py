@@ -21,6 +21,7 @@ from sim.cli.console import (
 from sim.cli.options import (
     Executor,
     ExecutorName,
+    Fresh,
     Json,
     RunFolder,
     Scheduler,
@@ -202,17 +203,40 @@ def binds(
     scope: Annotated[
         ScopeName, typer.Option(help="First doses, or full vaccination.")
     ] = ScopeName.first,
+    replications: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=1000,
+            help="Simulated again with more of each constraint (default: 3; of a small campaign "
+            "10).",
+        ),
+    ] = None,
+    workers: Workers = None,
+    executor: Executor = ExecutorName.local,
+    scheduler: Scheduler = None,
+    fresh: Fresh = False,
     as_json: Json = False,
 ) -> None:
-    """What holds back the next person in a run, day by day, and what decides by the deadline."""
+    """What holds back the next person in a run, day by day, and what more of each would change.
+
+    The days are told from the run's records. What more of each constraint would change is found by
+    simulating the campaign again with it, with the same people and their same luck; this is kept
+    in the run's folder.
+    """
     with errors_reported():
         from sim.experiment.binding import binding
+        from sim.experiment.gains import gains_of
         from sim.experiment.results import open_run
         from sim.presentation.binding_pictures import pictures
         from sim.presentation.binding_view import binding_data, binding_text
         from sim.presentation.figures import save_figures
 
         done = open_run(folder)
+        gains_of(
+            done, replications, workers, scheduler_address(executor, scheduler), fresh,
+            lambda days: progress(_("more of each constraint"), days), say_compiling,
+        )  # fmt: skip
         found = binding(done, scope.value)
         drawn = save_figures(pictures(done, found), folder / "pictures")
         if as_json:

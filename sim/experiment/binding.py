@@ -29,9 +29,8 @@ deadline is looked for on which a slot was free or could not be served (or the l
 province was given, or nobody was ready). Up to that day the constraint of that very day decides,
 because people and doses keep; from the next day on slots do, because they do not.
 
-Where doses are short and vials were opened in vain, whatever brings more people to a session may
-raise coverage although it is not what lacks, because it fills vials (status `fills`); not more than
-by the doses thrown away.
+Whether more of a constraint would bring more people to their jab by the deadline, `gains.py` finds
+out by simulation.
 
 For full vaccination the next person is one whose second dose is due; who is not due is held by the
 `interval`, and who has had no first dose by the lack of a `first_dose`.
@@ -59,7 +58,6 @@ from sim.scenario import Scenario
 
 Tables = Mapping[str, pd.DataFrame]
 Array = NDArray[Any]
-Status = Literal["binding", "joint", "fills", "behind", "idle"]
 
 CONSTRAINTS: dict[str, str] = {
     "slots": N_("every appointment taken"),
@@ -81,19 +79,6 @@ CONSTRAINTS: dict[str, str] = {
 }
 _K = {name: number for number, name in enumerate(CONSTRAINTS)}
 _LACK_OF_DOSES = ("doses", "thrown_away", "dose_elsewhere")
-_NO_LEVERS = ("later_appointment", "dose_elsewhere", "nobody")
-_SECOND_DOSE_ONLY = ("interval", "first_dose")
-_NEGLIGIBLE = 0.005
-"""What decides for less than this share of days and units is not said to bind, and doses thrown
-away that are less than this share of those given are not said to matter."""
-
-STATUS: dict[Status, str] = {
-    "binding": N_("more of it means more people vaccinated"),
-    "joint": N_("needed together with what binds"),
-    "fills": N_("may help by filling opened vials, so that fewer doses are thrown away"),
-    "behind": N_("holds back people too, behind what binds: may help"),
-    "idle": N_("more of it changes nothing"),
-}
 
 
 @dataclass(frozen=True)
@@ -111,8 +96,6 @@ class Binding:
     province_by_day: pd.DataFrame
     """the same without unit (means over units, weighted by their slots), and persons (mean number
     held back)"""
-    status: dict[str, Status]
-    """of each constraint, for coverage by the deadline"""
     causes: pd.DataFrame
     """those not vaccinated by the deadline: reason, cause, persons (mean), low, high"""
     failed_calls: dict[str, float]
@@ -137,10 +120,6 @@ class Binding:
         rows = rows.assign(constraint=rows["constraint"].replace("closed", "slots"))
         rows = rows.groupby(["date", "constraint"], as_index=False, sort=False).sum()
         return runs_of(main_of(rows.assign(also=rows["decisive_also"]), "decisive"))
-
-    def idle(self) -> list[str]:
-        """Constraints of which more changes nothing for coverage by the deadline."""
-        return [name for name, status in self.status.items() if status == "idle"]
 
 
 def binding(run: Run, scope: Scope = "first") -> Binding:
@@ -183,7 +162,6 @@ def binding_of(
         replications=n,
         by_day=_long({"date": dates, "unit": list(scenario.units)}, shares),
         province_by_day=_long({"date": dates}, {**province, "persons": sums.persons / n}),
-        status=_status(sums, scope),
         causes=_causes(sums.causes, scenario.target),
         failed_calls={name: value / n for name, value in sums.failed_calls.items()},
         thrown_away=sums.thrown_away / n,
@@ -255,21 +233,11 @@ class _Sums:
     share: Array
     also: Array
     decides: Array
-    decides_alone: Array
-    """the part of it without anything else that is needed too"""
     decides_also: Array
     persons: Array
     """[days, constraints]"""
-    behind: Array
-    """[constraints] more than 0: may matter as well, behind what decides"""
-    held: Array
-    """[constraints] more than 0: held somebody back on some day up to the deadline"""
-    more_doses: Array
-    """[2] what more doses would cure of `decides` and of `decides_alone`"""
     thrown_away: float
     """doses thrown away up to the deadline"""
-    given: float
-    """doses given up to the deadline"""
     causes: pd.DataFrame
     """a row a replication, a column a cause"""
     failed_calls: dict[str, float]
@@ -280,14 +248,9 @@ class _Sums:
             self.share + other.share,
             self.also + other.also,
             self.decides + other.decides,
-            self.decides_alone + other.decides_alone,
             self.decides_also + other.decides_also,
             self.persons + other.persons,
-            self.behind + other.behind,
-            self.held + other.held,
-            self.more_doses + other.more_doses,
             self.thrown_away + other.thrown_away,
-            self.given + other.given,
             pd.concat([self.causes, other.causes]),
             {name: n + other.failed_calls[name] for name, n in self.failed_calls.items()},
         )
@@ -302,39 +265,16 @@ def _sums(tables: Tables, scenario: Scenario, scope: Scope, last: date, deadline
     people = _second_dose(records) if second else _first_dose(records)
     lag = scenario.campaign.protected_after_days if scope == "full" else 0
     share, also, settled = _today(records, people)
-    decides, decides_also, behind, index = _for_deadline(
-        share, also, settled, records.dry(), people, until, lag
-    )
-    more_doses: list[float] = []
-    needs_other = decides_also.sum(axis=-1, keepdims=True) > decides_also
-    needs_other[..., _K["thrown_away"]] = needs_other[..., _K["doses"]]
-    alone = np.where(needs_other, 0, decides)
-    # Doses for the store reach who lacks one, unless the units have been sent what they need.
-    sent = (scenario.supply.allocation == "by_bookings") & ~records.dry()[..., np.newaxis]
-    sent = np.take_along_axis(np.broadcast_to(sent, index.shape[:3]), index[..., 0], axis=1)
-    for values in (decides, alone):
-        lacking = values[..., [_K[name] for name in _LACK_OF_DOSES[1:]]].sum(axis=-1)
-        more_doses.append((np.where(sent, 0, lacking) + values[..., _K["doses"]]).sum())
+    decides, decides_also = _for_deadline(share, also, settled, until, lag)
     persons = _persons(people, share)
-    held = (share + also)[:, : until + 1].sum(axis=(0, 1, 2)) + persons[:, : until + 1].sum(
-        axis=(0, 1)
-    )
-    held[_K["no_show"]] += records.count("daily", "no_shows")[:, : until + 1].sum()
-    if _vials_can_expire(scenario):  # then when people come within a session matters, too
-        held[[_K["slots"], _K["queue"]]] += 1
     return _Sums(
         records.replications,
         share.sum(axis=0),
         also.sum(axis=0),
         decides.sum(axis=0),
-        alone.sum(axis=0),
         decides_also.sum(axis=0),
         persons.sum(axis=0),
-        behind,
-        held,
-        np.array(more_doses),
         float(records.count("stock", "wasted")[:, : until + 1].sum()),
-        float(records.count("stock", "administered")[:, : until + 1].sum()),
         _causes_by_replication(tables, scope),
         records.failed_calls(until),
     )
@@ -406,17 +346,10 @@ def _split_lack_of_doses(
     share[..., _K["doses"]] = lack * (1 - thrown_away - elsewhere)
 
 
-def _vials_can_expire(scenario: Scenario) -> bool:
-    """Whether some unit is open for longer than a vial may be."""
-    life = 60 * min(vaccine.open_vial_hours for vaccine in scenario.vaccines.values())
-    return any(unit.closes - unit.opens > life for unit in scenario.units.values())
-
-
 def _for_deadline(
-    share: Array, also: Array, settled: Array, dry: Array, people: _People, until: int, lag: int
-) -> tuple[Array, Array, Array, Array]:
-    """What of it decides about coverage by the deadline, what is needed too (zero after the
-    deadline), and what may matter as well (more than 0), by constraint; and whose day decides."""
+    share: Array, also: Array, settled: Array, until: int, lag: int
+) -> tuple[Array, Array]:
+    """What of it decides about coverage by the deadline, and what is needed too (zero after it)."""
     days = np.arange(share.shape[1])
     counted = (days <= until - lag)[:, np.newaxis]
     decisive_day = np.where(settled & counted, days[:, np.newaxis], -1).max(axis=1)
@@ -432,20 +365,7 @@ def _for_deadline(
         decides_also[..., _K[name]] &= ~idle_before
     if lag:
         decides[:, max(until - lag + 1, 0) : until + 1, :, _K["interval"]] = 1
-    behind = np.zeros(len(CONSTRAINTS))
-    replication, unit = np.nonzero(decisive_day >= 0)
-    day = decisive_day[replication, unit]
-    shares = share[replication, day, unit]
-    # Doses that are promised for later days would come to be used earlier.
-    lack_doses = shares[:, [_K[name] for name in _LACK_OF_DOSES]].sum(axis=1) > 0
-    promised_only = lack_doses & ~dry[replication, day]
-    lack_people = shares[:, [_K[name] for name in (*people.held, "nobody")]].sum(axis=1) > 0
-    waiting = lack_people | promised_only
-    for name, persons in people.held.items():
-        behind[_K[name]] = persons[replication[waiting]].max(axis=1).sum()
-    if promised_only.any():
-        behind[[_K["slots"], _K["closed"], _K["queue"]]] = 1
-    return decides, decides_also, behind, index
+    return decides, decides_also
 
 
 def _idle(share: Array, also: Array) -> Array:
@@ -463,35 +383,6 @@ def _persons(people: _People, share: Array) -> Array:
         persons[..., _K[name]] = held
     persons[..., _K["nobody"]] = 0
     return np.asarray(persons)
-
-
-def _status(sums: _Sums, scope: Scope) -> dict[str, Status]:
-    decides, alone, also = (
-        values.sum(axis=(0, 1)) for values in (sums.decides, sums.decides_alone, sums.decides_also)
-    )
-    least = _NEGLIGIBLE * decides.sum()
-    thrown_away = sums.thrown_away > _NEGLIGIBLE * sums.given
-    also[_K["thrown_away"]] = also[_K["doses"]] * thrown_away
-    behind = sums.behind.copy()
-    behind[_K["doses"]] += decides[[_K[name] for name in _LACK_OF_DOSES]].sum()
-    decides[_K["doses"]], alone[_K["doses"]] = sums.more_doses
-    status: dict[str, Status] = {}
-    for name, k in _K.items():
-        if name in _NO_LEVERS or (name in _SECOND_DOSE_ONLY and scope == "first"):
-            continue
-        if decides[k] > least and 2 * alone[k] >= decides[k]:
-            status[name] = "binding"
-        elif decides[k] > least or also[k] > least:
-            status[name] = "joint"
-        else:
-            status[name] = "behind" if decides[k] + also[k] + behind[k] > 0 else "idle"
-    if thrown_away and status["doses"] != "idle":
-        if status["thrown_away"] == "idle":  # none had to go without yet
-            status["thrown_away"] = "behind"
-        for name, each in status.items():
-            if each != "binding" and name not in _LACK_OF_DOSES and sums.held[_K[name]] > 0:
-                status[name] = "fills"
-    return status
 
 
 def _causes_by_replication(tables: Tables, scope: Scope) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""What binds, in pictures: a calendar, and the units day by day."""
+"""What binds, in pictures: a calendar, the units day by day, and what more of each would bring."""
 
 from __future__ import annotations
 
@@ -12,21 +12,34 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from sim.experiment.binding import CONSTRAINTS, Binding, main_of, runs_of
+from sim.experiment.coverage import Scope
+from sim.experiment.gains import Gains, kept_gains
 from sim.experiment.results import Run
 from sim.language import _, language, month_and_year, named, weekday
 from sim.presentation import style
-from sim.presentation.figures import date_axis, deadline_line, drawing, new_figure, x_of
+from sim.presentation.binding_view import short_name
+from sim.presentation.figures import (
+    date_axis,
+    deadline_line,
+    drawing,
+    new_figure,
+    say,
+    thousands,
+    x_of,
+)
 from sim.presentation.terminal import on, replications
 
 _MONDAY = date(2021, 5, 31)
 
 
 def pictures(run: Run, found: Binding) -> Iterator[tuple[str, Figure]]:
-    """The calendar, and the units day by day."""
+    """The calendar, the units day by day, and what more of each would bring where that is known."""
     with drawing():
         name = "binding" if found.scope == "first" else f"binding_{found.scope}"
         yield name, calendar(run, found)
         yield f"{name}_units", units(run, found)
+        if (gains := kept_gains(run)) is not None:
+            yield f"{name}_gains", gained(run, gains, found.scope)
 
 
 def calendar(run: Run, found: Binding) -> Figure:
@@ -136,6 +149,12 @@ def units(run: Run, found: Binding) -> Figure:
     """A line a unit: what held back the next person there, in runs of days."""
     names = list(run.scenario.units)
     rows = found.by_day[found.by_day["date"] <= _end_of_month(found.deadline)]
+    runs = [
+        (row, one)
+        for row, name in enumerate(names)
+        for one in runs_of(main_of(rows[rows["unit"] == name], "share")).to_dict("records")
+    ]
+    used = sorted({one["constraint"] for _row, one in runs}, key=list(CONSTRAINTS).index)
     figure = new_figure(
         _title(
             found,
@@ -143,19 +162,14 @@ def units(run: Run, found: Binding) -> Figure:
             _("What holds back full vaccination at each unit (mean of {replications})"),
         ),
         named(run.scenario.title),
-        1.6 + 0.19 * len(names),
+        1.65 + 0.19 * len(names) + 0.2 * -(-len(used) // 3),
     )
     axes = figure.subplots()
-    used: set[str] = set()
-    for row, name in enumerate(names):
-        runs = runs_of(main_of(rows[rows["unit"] == name], "share"))
-        for one in runs.to_dict("records"):
-            x, width = x_of(one["first"]), (one["last"] - one["first"]).days + 1
-            constraint = one["constraint"]
-            axes.add_patch(Rectangle((x, row - 0.42), width, 0.84, **_look(constraint)))
-            used.add(constraint)
-            if width >= 3:
-                _letter(axes, x + width / 2, row, constraint)
+    for row, one in runs:
+        x, width = x_of(one["first"]), (one["last"] - one["first"]).days + 1
+        axes.add_patch(Rectangle((x, row - 0.42), width, 0.84, **_look(one["constraint"])))
+        if width >= 3:
+            _letter(axes, x + width / 2, row, one["constraint"])
     axes.set_xlim(x_of(rows["date"].min()), x_of(rows["date"].max() + timedelta(days=1)))
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.set_yticks(range(len(names)), names, fontsize=7)
@@ -163,7 +177,39 @@ def units(run: Run, found: Binding) -> Figure:
     date_axis(axes)
     deadline_line(axes, found.deadline + timedelta(days=1), label=False)
     note = _("dotted: end of the deadline's day")
-    _legend(figure, sorted(used, key=list(CONSTRAINTS).index), note)
+    _legend(figure, used, note)
+    return figure
+
+
+def gained(run: Run, gains: Gains, scope: Scope) -> Figure:
+    """A bar for every relaxation that changes anything; the whiskers are 95 % intervals."""
+    status = gains.status(scope)
+    bars = [gain for gain in gains.alone if not gain.nothing_to_relax and any(gain.persons[scope])]
+    title = _("Persons gained for full vaccination by {day} with more of each alone")
+    if scope == "first":
+        title = _("Persons gained for a first dose by {day} with more of each alone")
+    figure = new_figure(
+        title.format(day=on(gains.deadline)), named(run.scenario.title), 1.2 + 0.2 * len(bars)
+    )
+    axes = figure.subplots()
+    if not bars:
+        axes.set_axis_off()
+        say(axes, _("more of anything alone changes nothing"))
+        return figure
+    for row, gain in enumerate(bars):
+        mean = gain.mean(scope)
+        colour = style.GREY if status[gain.constraint] != "binding" else style.BLUE
+        axes.barh(row, mean.mean or 0, color=style.VERMILLION if gain.harms(scope) else colour)
+        if mean.low is not None and mean.high is not None:
+            axes.plot([mean.low, mean.high], [row, row], color="black", lw=1.0)
+    axes.set_yticks(
+        range(len(bars)), [f"{short_name(b.constraint)}: {_(b.words)}" for b in bars], fontsize=8
+    )
+    axes.set_ylim(len(bars) - 0.4, -0.6)
+    axes.grid(axis="y", visible=False)
+    axes.axvline(0, color="black", lw=0.8)
+    axes.xaxis.set_major_formatter(thousands)
+    axes.set_xlabel(_("persons gained (blue: in every replication; line: 95 % interval)"))
     return figure
 
 

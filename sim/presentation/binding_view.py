@@ -8,18 +8,15 @@ from typing import Any
 
 import pandas as pd
 
-from sim.experiment.binding import (
-    CONSTRAINTS,
-    STATUS,
-    Binding,
-    Status,
-    binding,
-)
+from sim.experiment.binding import CONSTRAINTS, Binding, binding
+from sim.experiment.coverage import Scope
+from sim.experiment.gains import STATUS, Gains, Status, kept_gains
 from sim.experiment.plan_arithmetic import capacity
 from sim.experiment.results import Run
-from sim.language import N_, _, day_and_month, language, month_and_year, named
+from sim.experiment.statistics import Estimate, mean_interval
+from sim.language import N_, _, day_and_month, month_and_year, named
 from sim.model.records import CAUSES, REASONS
-from sim.presentation.terminal import count, on, percent, table
+from sim.presentation.terminal import count, on, percent, replications, signed, table
 
 _HOLDS = {
     "slots": N_("the slots"),
@@ -73,41 +70,51 @@ def _together(constraint: str, also: str) -> str:
 
 
 def binding_lines(run: Run) -> str:
-    """For the answer of a run: what holds back first doses, what would help, where more is told."""
-    found = binding(run)
-    parts = []
-    for label, names in (
-        (_("more of this would help"), _with_status(found, "binding")),
-        (_("only together with others"), _with_status(found, "joint")),
-        (_("may help by filling opened vials"), _with_status(found, "fills")),
-        (_("not of this"), _with_status(found, "idle")),
-    ):
-        if names:
-            parts.append(f"{label}: {', '.join(map(_short, names))}")
-    text = "; ".join(parts)
-    lines = [sentence(found)]
-    if text:
-        lines.append(f"{text[:1].upper()}{text[1:]}" + ("." if language() == "en" else ""))
-    lines += _thrown_away(found)
-    lines.append(
-        _("Day by day: vaxsim binds {command}").format(command=shlex.quote(str(run.folder)))
-    )
-    return "\n".join(lines)
+    """For the answer of a run: what holds back first doses, and where more is told."""
+    gains, found = kept_gains(run), binding(run)
+    place = shlex.quote(str(run.folder))
+    if gains:
+        last = _("Day by day: vaxsim binds {command}").format(command=place)
+        return "\n".join([sentence(found), *gains_sentences(found, gains), last])
+    where = _("What more of each would change, and day by day: vaxsim binds {command}")
+    return "\n".join([sentence(found), where.format(command=place)])
 
 
-def _thrown_away(found: Binding) -> list[str]:
-    """How many doses were thrown away, where that holds people back."""
-    if found.status["thrown_away"] == "idle":
-        return []
-    words = _("Thrown away from opened vials by {day}: {doses} doses.")
-    return [words.format(day=on(found.deadline), doses=count(found.thrown_away))]
+def gains_sentences(found: Binding, gains: Gains) -> list[str]:
+    """What alone would bring more people to their jab, by how many, and what would not."""
+    scope = found.scope
+    status = gains.status(scope)
+    helping = [
+        f"{short_name(name)} ({signed(gains.of(name)[-1].mean(scope).mean or 0, 'persons')})"
+        for name in _with_status(gains, scope, "binding")
+    ]
+    words = _("More of this alone would mean more full vaccinations by {day}: {list}.")
+    if scope == "first":
+        words = _("More of this alone would mean more first doses by {day}: {list}.")
+    if not helping:
+        words = _("No more of anything alone would surely mean more full vaccinations by {day}.")
+        if scope == "first":
+            words = _("No more of anything alone would surely mean more first doses by {day}.")
+    sentences = [words.format(day=on(gains.deadline), list=", ".join(helping))]
+    in_vain = [name for name in status if status[name] in ("idle", "harmful")]
+    decisive = [name for name in _decisive(found) if name in in_vain]
+    if decisive:
+        words = _("More of {list} alone would bring nobody more: something else stands behind it.")
+        sentences.append(words.format(list=", ".join(map(short_name, decisive))))
+    return sentences
 
 
-def _with_status(found: Binding, status: Status) -> list[str]:
-    return [name for name, each in found.status.items() if each == status]
+def _decisive(found: Binding) -> list[str]:
+    """The constraints that the sentence names, once each."""
+    return list(dict.fromkeys(found.decisive_periods()["constraint"]))
 
 
-def _short(name: str) -> str:
+def _with_status(gains: Gains, scope: Scope, status: Status) -> list[str]:
+    return [name for name, each in gains.status(scope).items() if each == status]
+
+
+def short_name(name: str) -> str:
+    """What there could be more of, in a word or two."""
     return _(_SHORT.get(name, _NAMES[name]))
 
 
@@ -136,15 +143,20 @@ _SHORT = {
     "thrown_away": N_("fewer doses thrown away"),
     "no_show": N_("kept appointments"),
     "queue": N_("staff on the day"),
+    "turn": N_("earlier turns"),
+    "registration": N_("earlier registration"),
+    "interval": N_("a shorter interval"),
 }
 """Constraints as what there could be more of, where that is another word."""
 
 
 def binding_text(run: Run, found: Binding) -> str:
-    """A sentence, what would help and what would not, periods, months and causes."""
+    """A sentence, what more of each constraint would change if that is known, periods, causes."""
+    gains = kept_gains(run)
+    first = [sentence(found), *(gains_sentences(found, gains) if gains else [])]
     sections = [
-        [sentence(found)],
-        _statuses(found),
+        first,
+        _gains(gains, found.scope) if gains else [],
         _periods(found),
         _months(found),
         _causes(run, found),
@@ -153,18 +165,70 @@ def binding_text(run: Run, found: Binding) -> str:
     return "\n\n".join("\n".join(section) for section in sections if section)
 
 
-def _statuses(found: Binding) -> list[str]:
-    rows = []
-    for status, meaning in STATUS.items():
-        names = [_short(name) for name in _with_status(found, status)]
+def _gains(gains: Gains, scope: Scope) -> list[str]:
+    """Each relaxation with what it brings, by status; in a line those that change nothing."""
+    heading = _("Persons gained for full vaccination by {day}, simulated again with more of each")
+    if scope == "first":
+        heading = _("Persons gained for a first dose by {day}, simulated again with more of each")
+    lines = [heading.format(day=on(gains.deadline))]
+    lines[0] += f" ({_interval_of(gains)})"
+    status = gains.status(scope)
+    rows = [
+        (each, row)
+        for each in STATUS
+        for name in _with_status(gains, scope, each)
+        for row in _rows_of(gains, scope, name, each)
+    ]
+    aligned = table([row for _each, row in rows], "<<>>") if rows else []
+    told = ""
+    for (each, _row), line in zip(rows, aligned, strict=True):
+        if each != told:
+            lines.append(f"  {_(STATUS[each])}")
+        told = each
+        lines.append(f"  {line}")
+    idle = [name for name in status if status[name] == "idle"]
+    without = [name for name in idle if gains.of(name)[-1].nothing_to_relax]
+    for words, names in (
+        (STATUS["idle"], [name for name in idle if name not in without]),
+        (N_("there is nothing to relax"), without),
+    ):
         if names:
-            rows.append((_(meaning), ", ".join(names)))
-    heading = (
-        _("For first doses by {day}")
-        if found.scope == "first"
-        else _("For full vaccination by {day}")
+            lines.append(f"  {_(words)}: {', '.join(map(short_name, names))}")
+    return lines
+
+
+def _interval_of(gains: Gains) -> str:
+    if gains.replications == 1:
+        return replications(1)
+    return _("mean and 95 % interval, {replications}").format(
+        replications=replications(gains.replications)
     )
-    return [heading.format(day=on(found.deadline)), *table(rows, "<<")]
+
+
+def _rows_of(
+    gains: Gains, scope: Scope, name: str, status: Status
+) -> list[tuple[str, str, str, str]]:
+    if status == "idle":
+        return []
+    rows = [
+        (_(gain.words), *_persons(gain.mean(scope)))
+        for gain in gains.of(name)
+        if not gain.nothing_to_relax and status != "joint"
+    ]
+    if status in ("joint", "harmful") and gains.helps_together(name, scope):
+        words = _("if all others are relaxed, this one too")
+        rows.append((words, *_persons(mean_interval(gains.last[name][scope]))))
+    return [("" if number else short_name(name), *row) for number, row in enumerate(rows)]
+
+
+def _persons(gained: Estimate) -> tuple[str, str]:
+    low, high = gained.low, gained.high
+    within = (
+        ""
+        if low is None or high is None
+        else f"{signed(low, 'persons')} – {signed(high, 'persons')}"
+    )
+    return signed(gained.mean or 0, "persons"), within if low != high else ""
 
 
 def _periods(found: Binding) -> list[str]:
@@ -236,7 +300,9 @@ def _notes(run: Run, found: Binding) -> list[str]:
         in_all = sum(failed.values())
         parts = [f"{_(_FAILED[n])} {count(v)} ({percent(v / in_all)})" for n, v in failed.items()]
         lines.append(_("Calls in vain up to then: {outcomes}.").format(outcomes=", ".join(parts)))
-    lines += _thrown_away(found)
+    if found.thrown_away:
+        words = _("Thrown away from opened vials by {day}: {doses} doses.")
+        lines.append(words.format(day=on(found.deadline), doses=count(found.thrown_away)))
     narrow = limiting_stations(run)
     at = _("{station} at {n} of {units} units")
     stations = ", ".join(
@@ -259,7 +325,8 @@ def binding_data(run: Run, found: Binding) -> dict[str, Any]:
     return {
         "run": str(run.folder),
         "scope": found.scope,
-        **_summary(found),
+        **_summary(run, found),
+        "gains": _gains_data(run, found.scope),
         "province_by_day": _records(found.province_by_day),
         "by_day": _records(by_day),
         "causes": _records(found.causes),
@@ -271,15 +338,31 @@ def binding_data(run: Run, found: Binding) -> dict[str, Any]:
 
 def brief_data(run: Run) -> dict[str, Any]:
     """What the answer of a run says about it."""
-    return {"binding": _summary(binding(run))}
+    return {"binding": _summary(run, binding(run))}
 
 
-def _summary(found: Binding) -> dict[str, Any]:
+def _gains_data(run: Run, scope: Scope) -> list[dict[str, Any]]:
+    """Every relaxation with the persons gained in each replication."""
+    gains = kept_gains(run)
+    return [
+        {
+            "constraint": gain.constraint,
+            "relaxed": gain.words,
+            "nothing_to_relax": gain.nothing_to_relax,
+            "persons": gain.persons[scope],
+            **vars(gain.mean(scope)),
+        }
+        for gain in (gains.alone if gains else [])
+    ]
+
+
+def _summary(run: Run, found: Binding) -> dict[str, Any]:
+    gains = kept_gains(run)
     return {
         "sentence": sentence(found),
         "periods": _records(found.periods()),
         "decisive_periods": _records(found.decisive_periods()),
-        "status": found.status,
+        "status": gains.status(found.scope) if gains else None,
     }
 
 
