@@ -152,7 +152,8 @@ class CallCentre:
         """The day's calls, until the next day's; None if the centre is closed."""
 
     def _gather_callers(self) -> None:
-        """One entry a caller, booking callers first, in the order of the people."""
+        """One entry a caller, booking callers first; by group, in a group by the day of the first
+        call: those who call on a day lie together in memory."""
         people = self._people
         booking = np.flatnonzero(
             people.willing
@@ -169,9 +170,10 @@ class CallCentre:
             words = self._streams.blocks(stream_word(Stream.INQUIRY, name), people.entity[members])
             some = words[0] < asks
             day, time = DemandCurve(group, self._scenario).moments(words[1][some], words[2][some])
-            inquirers.append(members[some])
-            days.append(day)
-            times.append(time)
+            order = np.argsort(day, kind="stable")
+            inquirers.append(members[some][order])
+            days.append(day[order])
+            times.append(time[order])
         person = np.concatenate([booking, *inquirers])
         callers = np.zeros(person.size, _CALLER)
         callers["person"] = person

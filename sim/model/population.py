@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,7 +65,8 @@ class HeldBy(IntEnum):
 
 @dataclass
 class Population:
-    """Arrays over people, numbered group by group. Days count from the campaign's first day."""
+    """Arrays over people, numbered group by group, in a group by the day of the first call. Days
+    count from the campaign's first day."""
 
     group: NDArray[np.uint8]
     entity: NDArray[np.uint32]
@@ -200,14 +202,11 @@ def draw_population(
     """
     sizes = [group.people for group in scenario.groups.values()]
     n = sum(sizes)
+    home_ends = cumulative_thresholds(unit_weights)
+    drawn = [_draw_traits(name, scenario, streams, home_ends) for name in scenario.groups]
     people = Population(
         group=np.repeat(np.arange(len(sizes), dtype=np.uint8), sizes),
-        entity=np.concatenate([np.arange(size, dtype=np.uint32) for size in sizes]),
-        willing=np.zeros(n, dtype=np.bool_),
-        by_telephone=np.zeros(n, dtype=np.bool_),
-        home_unit=np.zeros(n, dtype=np.int16),
-        first_call_day=np.full(n, NEVER, dtype=np.int16),
-        first_call_us=np.zeros(n, dtype=np.int64),
+        **{trait: np.concatenate([traits[trait] for traits in drawn]) for trait in drawn[0]},
         status=np.full(n, Status.NOT_REGISTERED, dtype=np.int8),
         setback=np.zeros(n, dtype=np.int8),
         held_by=np.zeros(n, dtype=np.int8),
@@ -223,22 +222,41 @@ def draw_population(
         appointment_vaccine=np.full(n, -1, dtype=np.int8),
         tries=np.zeros(n, dtype=np.int16),
     )
-    home_ends = cumulative_thresholds(unit_weights)
     start = 0
-    for name, group in scenario.groups.items():
-        part = slice(start, start + group.people)
+    for group in scenario.groups.values():
+        call = int(np.searchsorted(people.first_call_day[start : start + group.people], NEVER))
+        _enter_already_vaccinated(people, start + call, group, scenario)
         start += group.people
-        words = streams.blocks(stream_word(Stream.PERSON, name), people.entity[part])
-        people.willing[part] = words[0] < np.uint64(threshold(group.willing))
-        people.by_telephone[part] = words[1] < np.uint64(threshold(group.telephone_share))
-        people.home_unit[part] = pick(home_ends, words[2])
-        if not group.booked_in_advance:
-            calls = streams.blocks(stream_word(Stream.FIRST_CALL, name), people.entity[part])
-            day, moment = DemandCurve(group, scenario).moments(calls[0], calls[1])
-            people.first_call_day[part] = day
-            people.first_call_us[part] = moment
-        _enter_already_vaccinated(people, part.start, group, scenario)
     return people
+
+
+def _draw_traits(
+    name: str, scenario: Scenario, streams: RandomStreams, home_ends: NDArray[np.uint64]
+) -> dict[str, NDArray[Any]]:
+    """Who the people of a group are, in the order of their numbers.
+
+    They are numbered in the order of the days of their first calls: those who are dealt with
+    together lie together in memory. Last come those who do not call, and of these first those who
+    have been vaccinated before the campaign.
+    """
+    group = scenario.groups[name]
+    entity = np.arange(group.people, dtype=np.uint32)
+    words = streams.blocks(stream_word(Stream.PERSON, name), entity)
+    day = np.full(group.people, NEVER, dtype=np.int16)
+    moment = np.zeros(group.people, dtype=np.int64)
+    if not group.booked_in_advance:
+        calls = streams.blocks(stream_word(Stream.FIRST_CALL, name), entity)
+        day, moment = DemandCurve(group, scenario).moments(calls[0], calls[1])
+    day[: sum(entry.people for entry in group.already_vaccinated)] = NEVER
+    order = np.argsort(day, kind="stable")
+    return {
+        "entity": entity[order],
+        "willing": (words[0] < np.uint64(threshold(group.willing)))[order],
+        "by_telephone": (words[1] < np.uint64(threshold(group.telephone_share)))[order],
+        "home_unit": pick(home_ends, words[2])[order].astype(np.int16),
+        "first_call_day": day[order],
+        "first_call_us": moment[order],
+    }
 
 
 def advance_bookings(scenario: Scenario, streams: RandomStreams, people: Population) -> Int64Array:
@@ -273,4 +291,3 @@ def _enter_already_vaccinated(
         since = regimen.target_days if entry.doses == 2 else 0
         people.last_dose_day[part] = np.minimum(days + since, -1)  # before the campaign
         people.status[part] = Status.COMPLETE if complete else Status.INTERVAL
-        people.first_call_day[part] = NEVER
