@@ -35,7 +35,7 @@ from sim.model.population import (
     TimeProfile,
     time_of_day,
 )
-from sim.model.records import Recorder
+from sim.model.records import Diary, Recorder
 from sim.model.shifts import staff_steps, staff_time_us
 from sim.random_streams import (
     RandomStreams,
@@ -147,6 +147,7 @@ class CallCentre:
         self._cell_groups = np.array(self._groups * 2)
         self._cell_purposes = np.repeat(np.array(PURPOSES), len(self._groups))
         self._template = self._day_template()
+        self._days_of_callers, self._days_of_centre = Diary(), Diary()
         self._gather_callers()
         self.latest: Calls | None = None
         """The day's calls, until the next day's; None if the centre is closed."""
@@ -213,7 +214,7 @@ class CallCentre:
         self._call_again(today, later)
         self.latest = None
         if not self._open[today]:
-            self._record_callers(today, counts)
+            self._days_of_callers.note(date=self._date(today), counts=counts)
             return _NOBODY, _NOBODY
 
         order = order_of(fresh_us)
@@ -249,8 +250,14 @@ class CallCentre:
             counts,
         )
         self._call_again(today, carried)
-        self._record_callers(today, counts)
-        self._record_engine(today, result)
+        self._days_of_callers.note(date=self._date(today), counts=counts)
+        self._days_of_centre.note(
+            date=self._date(today),
+            counts=result.counts,
+            answered=result.pool_answered,
+            busy=result.pool_busy_us,
+            overtime=result.pool_overtime_us,
+        )
         self.latest = Calls(self._callers, row, day, result, booked, carried)
         return self._callers["person"][row[booked]].astype(np.int64), result.end_us[booked]
 
@@ -318,30 +325,39 @@ class CallCentre:
             "replication": self._streams.replication,
         }
 
-    def _record_callers(self, today: int, counts: Int64Array) -> None:
-        """Rows by group and purpose; `counts` is int64[cells, numbers]."""
-        some = np.flatnonzero(counts.any(axis=1))
+    def record(self) -> None:
+        """Record the days when the campaign is over."""
+        self._record_callers()
+        if self._days_of_centre:
+            self._record_engine()
+
+    def _record_callers(self) -> None:
+        """Rows by group and purpose, where there is anything to say."""
+        dates, counts = self._days_of_callers["date"], self._days_of_callers["counts"]
+        day, cell = np.nonzero(counts.any(axis=2))
         self._recorder.add(
             "callers",
             {
-                "date": self._date(today),
-                "group": self._cell_groups[some],
-                "purpose": self._cell_purposes[some],
-                **dict(zip(_CALLER_COLUMNS, counts[some].T, strict=True)),
+                "date": dates[day],
+                "group": self._cell_groups[cell],
+                "purpose": self._cell_purposes[cell],
+                **dict(zip(_CALLER_COLUMNS, counts[day, cell].T, strict=True)),
             },
         )
 
-    def _record_engine(self, today: int, result: CallCentreDayResult) -> None:
+    def _record_engine(self) -> None:
         """Attempts by hour and language, agents by pool."""
-        intervals, languages, _ = result.counts.shape
-        counts = result.counts.reshape(intervals * languages, -1)
-        start = self._centre.opens + 60 * np.arange(intervals)
+        noted, languages = self._days_of_centre, np.array(self._scenario.languages)
+        dates, counts = noted["date"], noted["counts"]
+        days, intervals, _, kinds = counts.shape
+        hours = (self._centre.opens + 60 * np.arange(intervals)) // 60
+        counts = counts.reshape(-1, kinds)
         self._recorder.add(
             "call_centre",
             {
-                "date": self._date(today),
-                "hour": np.repeat(start // 60, languages),
-                "language": np.tile(np.array(self._scenario.languages), intervals),
+                "date": np.repeat(dates, intervals * languages.size),
+                "hour": np.tile(np.repeat(hours, languages.size), days),
+                "language": np.tile(languages, days * intervals),
                 "offered": counts[:, CallCount.OFFERED],
                 "answered": counts[:, CallCount.ANSWERED],
                 "abandoned": counts[:, CallCount.ABANDONED],
@@ -353,15 +369,16 @@ class CallCentre:
                 "wait_all": counts[:, CallCount.WAIT_ALL_US] / MINUTE_US,
             },
         )
+        pools = np.array(list(self._centre.pools))
         self._recorder.add(
             "agents",
             {
-                "date": self._date(today),
-                "pool": np.array(list(self._centre.pools)),
-                "answered": result.pool_answered,
-                "on_duty": np.array(self._on_duty_us) / MINUTE_US,
-                "busy": result.pool_busy_us / MINUTE_US,
-                "overtime": result.pool_overtime_us / MINUTE_US,
+                "date": np.repeat(dates, pools.size),
+                "pool": np.tile(pools, days),
+                "answered": noted["answered"].ravel(),
+                "on_duty": np.tile(np.array(self._on_duty_us) / MINUTE_US, days),
+                "busy": noted["busy"].ravel() / MINUTE_US,
+                "overtime": noted["overtime"].ravel() / MINUTE_US,
             },
         )
 

@@ -42,7 +42,7 @@ from sim.model.population import (
     draw_population,
 )
 from sim.model.reasons import count_causes, reasons_of, split_lack_of_doses
-from sim.model.records import CAUSES, PROVINCE_STORE, REASONS, Recorder
+from sim.model.records import CAUSES, PROVINCE_STORE, REASONS, Diary, Recorder
 from sim.model.regimens import Regimens
 from sim.model.vaccination_unit import VaccinationUnits
 from sim.model.waiting_list import WaitingList
@@ -98,6 +98,7 @@ class Campaign:
         )
         self._regimens = Regimens(scenario, self._days)
         self._thrown_away = 0  # doses
+        self._evenings = Diary()
         self.recorder = Recorder(streams.replication)
         self.people = draw_population(scenario, streams, home_weights(scenario))
         self.supply = DoseSupply(scenario, streams, self._days)
@@ -131,7 +132,8 @@ class Campaign:
         for place, step in enumerate(steps):
             clock.process(self._daily(clock, step, place, len(steps)))
         clock.run()
-        self.units.record_unit_days()
+        for part in (self, self.call_centre, self.units):
+            part.record()
         self._audit()
 
     def _daily(
@@ -211,8 +213,26 @@ class Campaign:
         self._made += self._booked[0] + self._booked[1]
 
     def _record(self, today: int) -> None:
-        self._record_bookings(today)
-        self._record_stock(today)
+        booked, waiting = self._booked, self.waiting_list.waiting.copy()
+        self._evenings.note(
+            date=np.datetime64(self._date(today)),
+            registered_telephone=self._by_group(self._by_telephone),
+            registered_other=self._by_group(self._otherwise),
+            came_other=self._by_group(self.other_channels.coming(today)),
+            booked_first=booked[0],
+            booked_second=booked[1],
+            waiting_first=waiting[0],
+            waiting_second=waiting[1],
+            delivered=self._delivered,
+            lost=self._lost,
+            shipped=self._shipped,
+            opened=self._sessions.opened,
+            used=self._sessions.used,
+            discarded=self._sessions.discarded,
+            store=self.supply.store.copy(),
+            at_units=self.supply.at_units.copy(),
+            unpromised=self.waiting_list.unpromised(today),
+        )
         if today == self._deadline:
             self._record_reasons(today, "deadline")
         if today == self._last:
@@ -225,47 +245,51 @@ class Campaign:
     def _by_group(self, who: Int64Array) -> Int64Array:
         return np.bincount(self.people.group[who], minlength=len(self._groups))
 
-    def _record_bookings(self, today: int) -> None:
-        rows = {
-            "registered_telephone": self._by_group(self._by_telephone),
-            "registered_other": self._by_group(self._otherwise),
-            "came_other": self._by_group(self.other_channels.coming(today)),
-            "booked_first": self._booked[0],
-            "booked_second": self._booked[1],
-            "waiting_first": self.waiting_list.waiting[0].copy(),
-            "waiting_second": self.waiting_list.waiting[1].copy(),
-        }
+    def record(self) -> None:
+        """Record the evenings when the campaign is over."""
+        dates = self._evenings["date"]
+        self._record_bookings(dates)
+        self._record_stock(dates)
+
+    def _record_bookings(self, dates: NDArray[np.datetime64]) -> None:
+        columns = [
+            "registered_telephone", "registered_other", "came_other", "booked_first",
+            "booked_second", "waiting_first", "waiting_second",
+        ]  # fmt: skip
         self.recorder.add(
             "bookings",
-            {"date": np.datetime64(self._date(today)), "group": self._groups, **rows},
+            {
+                "date": np.repeat(dates, self._groups.size),
+                "group": np.tile(self._groups, dates.size),
+                **{column: self._evenings[column].ravel() for column in columns},
+            },
         )
 
-    def _record_stock(self, today: int) -> None:
+    def _record_stock(self, dates: NDArray[np.datetime64]) -> None:
         """Rows by vaccine and place, the store first; whole vials times doses on the label."""
-        label = self.supply.label
-        shape = (1 + len(self.scenario.units), label.size)
+        noted, label = self._evenings, self.supply.label
+        shape = (dates.size, 1 + len(self.scenario.units), label.size)
 
         def column(store: Int64Array | int = 0, units: Int64Array | int = 0) -> Int64Array:
             doses = np.empty(shape, dtype=np.int64)
-            doses[0], doses[1:] = store, units
+            doses[:, 0], doses[:, 1:] = store, units
             return doses.ravel()
 
-        extra = self._sessions.opened * (self.supply.per_vial - label)
         self.recorder.add(
             "stock",
             {
-                "date": np.datetime64(self._date(today)),
-                "place": self._places,
-                "vaccine": self._vaccines,
-                "delivered": column(store=self._delivered * label),
-                "storage_loss": column(store=self._lost * label),
-                "shipped_in": column(units=self._shipped * label),
-                "shipped_out": column(store=self._shipped.sum(axis=0) * label),
-                "extra": column(units=extra),
-                "administered": column(units=self._sessions.used),
-                "wasted": column(units=self._sessions.discarded),
-                "on_hand": column(self.supply.store * label, self.supply.at_units * label),
-                "unpromised": column(store=self.waiting_list.unpromised(today)),
+                "date": np.repeat(dates, self._places.size),
+                "place": np.tile(self._places, dates.size),
+                "vaccine": np.tile(self._vaccines, dates.size),
+                "delivered": column(store=noted["delivered"] * label),
+                "storage_loss": column(store=noted["lost"] * label),
+                "shipped_in": column(units=noted["shipped"] * label),
+                "shipped_out": column(store=noted["shipped"].sum(axis=1) * label),
+                "extra": column(units=noted["opened"] * (self.supply.per_vial - label)),
+                "administered": column(units=noted["used"]),
+                "wasted": column(units=noted["discarded"]),
+                "on_hand": column(noted["store"] * label, noted["at_units"] * label),
+                "unpromised": column(store=noted["unpromised"]),
             },
         )
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from sim.language import N_
 
@@ -267,6 +268,29 @@ CAUSES: dict[str, Cause] = {
     "appointment_later": Cause("still_waiting", N_("has an appointment later than this date")),
 }
 """Every person has exactly one: that decides the reason."""
+
+
+class Diary:
+    """Numbers noted day by day under their names, for tables that are made in the end."""
+
+    def __init__(self) -> None:
+        self._noted: dict[str, list[Any]] = {}
+
+    def note(self, **numbers: Any) -> None:
+        """Note numbers, or arrays that are not changed any more."""
+        for name, number in numbers.items():
+            self._noted.setdefault(name, []).append(number)
+
+    def __bool__(self) -> bool:
+        return bool(self._noted)
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        """All that was noted under the name, the first axis being when."""
+        return np.array(self._noted[name])
+
+    def joined(self, name: str) -> NDArray[Any]:
+        """Arrays noted under the name, which may differ in length, one after the other."""
+        return np.concatenate(self._noted[name])
 
 
 @dataclass

@@ -28,7 +28,7 @@ from sim.model.population import (
     TimeProfile,
     fill_times_of_day,
 )
-from sim.model.records import Recorder
+from sim.model.records import Diary, Recorder
 from sim.model.regimens import Regimens
 from sim.model.shifts import staff_steps, staff_time_us
 from sim.random_streams import (
@@ -197,6 +197,7 @@ class VaccinationUnits:
         }
         self._busiest = np.zeros(len(self._units), dtype=np.int64)
         self._unit_days: dict[int, dict[str, Any]] = {}
+        self._visits_noted, self._sessions_noted = Diary(), Diary()
         self.latest: Sessions | None = None
         """The day's sessions, until the next day's."""
 
@@ -257,8 +258,8 @@ class VaccinationUnits:
         dropped = self._miss(
             missed, np.concatenate([setback, np.full(absent.size, Setback.NO_SHOW)])
         )
-        self._record_daily(today, visits, vaccine, outcome, absent, missed[dropped])
-        self._record_sessions(today, sessions, results)
+        self._note_visits(today, visits, vaccine, outcome, absent, missed[dropped])
+        self._note_sessions(today, results)
         people.appointment_day[due] = NEVER
         return SessionsOfADay(
             opened=opened,
@@ -448,7 +449,7 @@ class VaccinationUnits:
         people.status[who[booked & ~dropped]] = Status.WAITING
         return np.asarray(dropped)
 
-    def _record_daily(
+    def _note_visits(
         self,
         today: int,
         visits: Visits,
@@ -457,7 +458,7 @@ class VaccinationUnits:
         absent: Int64Array,
         dropped: Int64Array,
     ) -> None:
-        """Rows by unit, group and dose, where there is anything to say."""
+        """Count by unit, group and dose, where there is anything to say."""
         people, groups = self._people, len(self._groups)
         counts = np.zeros((len(self._units) * groups * 2, len(_DailyCount)), dtype=np.int64)
         _count_daily(
@@ -476,61 +477,94 @@ class VaccinationUnits:
             counts,
         )
         some = np.flatnonzero(counts[:, _DailyCount.APPOINTMENTS] + counts[:, _DailyCount.WALK_INS])
-        self._recorder.add(
-            "daily",
-            {
-                "date": self._date(today),
-                "unit": self._names[some // (2 * groups)],
-                "group": np.array(self._groups)[some // 2 % groups],
-                "dose": some % 2 + 1,
-                **dict(zip(_DAILY_COLUMNS, counts[some].T, strict=True)),
-            },
+        self._visits_noted.note(
+            date=np.full(some.size, self._date(today)), cell=some, counts=counts[some]
         )
 
-    def _record_sessions(
-        self, today: int, sessions: dict[int, UnitSession], results: dict[int, UnitSessionResult]
-    ) -> None:
-        """A row a session, and a row a station of it."""
+    def _note_sessions(self, today: int, results: dict[int, UnitSessionResult]) -> None:
+        """Note each session."""
         if not results:
             return
-        plans = [self._plans[n] for n in results]
         units = np.array(list(results))
         first = np.cumsum([0, *(r.outcome.size for r in results.values())])[:-1]
         admitted = _joined([r.outcome for r in results.values()]) != PatientOutcome.CLOSED
         patients = np.add.reduceat(admitted, first, dtype=np.int64)
         exit_us = np.where(admitted, _joined([r.exit_us for r in results.values()]), 0)
-        opens_us = self._opens_us[units]
-        closes_us = opens_us + self._open_us[units]
-        last_exit_us = np.maximum(np.maximum.reduceat(exit_us, first), opens_us)
         if self._streams.replication == 0:
             for n, number in zip(results, patients.tolist(), strict=True):
                 if number > self._busiest[n]:
                     self._busiest[n] = number
                     self._unit_days[n] = self._unit_day(today, n, results[n])
+        self._sessions_noted.note(
+            date=np.full(units.size, self._date(today)),
+            unit=units,
+            patients=patients,
+            last_exit_us=np.maximum(np.maximum.reduceat(exit_us, first), self._opens_us[units]),
+        )
+        for result in results.values():
+            self._sessions_noted.note(
+                max_inside=result.max_inside,
+                inside_us=result.inside_us,
+                served=result.served,
+                wait_us=result.wait_us,
+                max_queue=result.max_queue,
+                busy_us=result.busy_us,
+            )
+
+    def record(self) -> None:
+        """Record the days when the campaign is over."""
+        self._record_visits()
+        if self._sessions_noted:
+            self._record_sessions()
+        for number in sorted(self._unit_days):
+            self._recorder.add("unit_day", self._unit_days[number])
+
+    def _record_visits(self) -> None:
+        """Rows by unit, group and dose."""
+        noted, groups = self._visits_noted, np.array(self._groups)
+        cell = noted.joined("cell")
+        self._recorder.add(
+            "daily",
+            {
+                "date": noted.joined("date"),
+                "unit": self._names[cell // (2 * groups.size)],
+                "group": groups[cell // 2 % groups.size],
+                "dose": cell % 2 + 1,
+                **dict(zip(_DAILY_COLUMNS, noted.joined("counts").T, strict=True)),
+            },
+        )
+
+    def _record_sessions(self) -> None:
+        """A row a session, and a row a station of it."""
+        noted = self._sessions_noted
+        dates, units = noted.joined("date"), noted.joined("unit")
+        plans = [self._plans[n] for n in units.tolist()]
         names = self._names[units]
+        closes_us = self._opens_us[units] + self._open_us[units]
         self._recorder.add(
             "sessions",
             {
-                "date": self._date(today),
+                "date": dates,
                 "unit": names,
                 "open_minutes": self._open_us[units] / MINUTE_US,
-                "patients": patients,
-                "max_inside": np.array([r.max_inside for r in results.values()]),
-                "time_inside": np.array([r.inside_us for r in results.values()]) / MINUTE_US,
-                "last_exit": (last_exit_us - closes_us) / MINUTE_US,
+                "patients": noted.joined("patients"),
+                "max_inside": noted["max_inside"],
+                "time_inside": noted["inside_us"] / MINUTE_US,
+                "last_exit": (noted.joined("last_exit_us") - closes_us) / MINUTE_US,
             },
         )
+        stations = [len(plan.stations) for plan in plans]
         self._recorder.add(
             "stations",
             {
-                "date": self._date(today),
-                "unit": np.repeat(names, [len(plan.stations) for plan in plans]),
+                "date": np.repeat(dates, stations),
+                "unit": np.repeat(names, stations),
                 "station": np.array([name for plan in plans for name in plan.stations]),
-                "served": _joined([r.served for r in results.values()]),
-                "wait": _joined([r.wait_us for r in results.values()]) / MINUTE_US,
-                "max_queue": _joined([r.max_queue for r in results.values()]),
-                "busy": _joined([r.busy_us for r in results.values()]) / MINUTE_US,
-                "on_duty": _joined([plan.on_duty_us for plan in plans]) / MINUTE_US,
+                "served": noted.joined("served"),
+                "wait": noted.joined("wait_us") / MINUTE_US,
+                "max_queue": noted.joined("max_queue"),
+                "busy": noted.joined("busy_us") / MINUTE_US,
+                "on_duty": np.concatenate([plan.on_duty_us for plan in plans]) / MINUTE_US,
             },
         )
 
@@ -560,11 +594,6 @@ class VaccinationUnits:
             "waiting": np.concatenate(waiting),
             "in_service": np.concatenate(in_service),
         }
-
-    def record_unit_days(self) -> None:
-        """Record each unit's busiest session (replication 0 only)."""
-        for number in sorted(self._unit_days):
-            self._recorder.add("unit_day", self._unit_days[number])
 
     def _date(self, today: int) -> np.datetime64:
         return np.datetime64(self._scenario.campaign.first_day) + today
