@@ -125,7 +125,7 @@ CALLER = np.dtype(
         ("pool", np.int8),
         ("after", np.int32),  # the caller after in the queue, or in the same bucket
         ("before", np.int32),  # the caller before in the queue
-        ("position", np.int32),  # place of the caller's pending event in its heap
+        ("position", np.int32),  # place of the caller's abandonment in its heap
         ("sequence", np.int64),  # number of the arrival among those that joined the queue
         ("log_start", np.int64),  # place of the first attempt in the log
     ]
@@ -302,7 +302,7 @@ def _call_centre_day(
             else:
                 row = redials[0].row
                 centre.redialling -= 1
-                _remove(redials, centre.redialling, callers, row)
+                _remove(redials, centre.redialling, None, 0)
             caller = callers[row]
             caller.made += 1
             caller.arrival_us = now
@@ -325,7 +325,7 @@ def _call_centre_day(
         elif completion == now:  # kind 0
             row = completions[0].row
             centre.talking -= 1
-            _remove(completions, centre.talking, callers, row)
+            _remove(completions, centre.talking, None, 0)
             caller = callers[row]
             pool = caller.pool
             _pass_time_of_agents(centre, pools[pool], now)
@@ -335,7 +335,7 @@ def _call_centre_day(
                 threshold = centre.reconnect_threshold
                 again = _call_again(centre, caller, threshold, reconnect_delay, now)
                 if again != NEVER and not _in_bucket(centre, caller, buckets, row, again):
-                    _push(redials, centre.redialling, callers, again, row)
+                    _push(redials, centre.redialling, None, again, row)
                     centre.redialling += 1
 
         elif shift_change == now:  # kind 1
@@ -351,7 +351,7 @@ def _call_centre_day(
             _attempt_is_over(centre, caller, row, cells, log, ABANDONED, now, True)
             again = _call_again(centre, caller, centre.redial_threshold, redial_delay, now)
             if again != NEVER and not _in_bucket(centre, caller, buckets, row, again):
-                _push(redials, centre.redialling, callers, again, row)
+                _push(redials, centre.redialling, None, again, row)
                 centre.redialling += 1
 
         else:  # kind 3: closing
@@ -445,7 +445,7 @@ def _answer(
     caller = callers[row]
     _, _, _, word = _luck(centre, caller)
     end = now + quantile(handle[caller.call_type], word)
-    _push(completions, centre.talking, callers, end, row)
+    _push(completions, centre.talking, None, end, row)
     centre.talking += 1
     caller.outcome = CallOutcome.ANSWERED
     caller.pool = pool
@@ -577,12 +577,12 @@ def _busy_signals(
         elif centre.redialling and redials[0].time < until:
             row = redials[0].row
             centre.redialling -= 1
-            _remove(redials, centre.redialling, callers, row)
+            _remove(redials, centre.redialling, None, 0)
         elif after != NOBODY:
             row = after
             after = callers[row].after
             if callers[row].arrival_us >= until:
-                _push(redials, centre.redialling, callers, callers[row].arrival_us, row)
+                _push(redials, centre.redialling, None, callers[row].arrival_us, row)
                 centre.redialling += 1
                 continue
         elif centre.bucket < last:
@@ -601,7 +601,7 @@ def _busy_signals(
             _attempt_is_over(centre, caller, row, cells, log, BLOCKED, now, False)
             redial = _call_again(centre, caller, centre.busy_redial_threshold, redial_delay, now)
         if redial != NEVER and not _in_bucket(centre, caller, buckets, row, redial):
-            _push(redials, centre.redialling, callers, redial, row)
+            _push(redials, centre.redialling, None, redial, row)
             centre.redialling += 1
 
 
@@ -627,7 +627,7 @@ def _open_buckets(
         centre.bucket += 1
         row = buckets[centre.bucket]
         while row != NOBODY:
-            _push(redials, centre.redialling, callers, callers[row].arrival_us, row)
+            _push(redials, centre.redialling, None, callers[row].arrival_us, row)
             centre.redialling += 1
             row = callers[row].after
 
@@ -666,23 +666,22 @@ def _leave_queue(
     else:
         callers[caller.after].before = caller.before
     centre.waiting -= 1
-    _remove(abandonments, centre.waiting, callers, row)
+    _remove(abandonments, centre.waiting, callers, caller.position)
 
 
 # A heap of pending events of one kind, the smallest (time, row) on top. A caller has one pending
-# event at most.
+# event at most. Only callers whose events are taken from within the heap are told their places.
 
 
 @kernel
-def _push(heap: Records, size: int, callers: Records, time: int, row: int) -> None:
+def _push(heap: Records, size: int, callers: Records | None, time: int, row: int) -> None:
     """Add an event to a heap of so many."""
     _sift_up(heap, size, callers, time, row)
 
 
 @kernel
-def _remove(heap: Records, size: int, callers: Records, row: int) -> None:
-    """Take a caller's event out of a heap; `size` are left."""
-    place = callers[row].position
+def _remove(heap: Records, size: int, callers: Records | None, place: int) -> None:
+    """Take the event at a place out of a heap; `size` are left."""
     if place == size:
         return
     # The last event fills the hole: smaller children move up, down to a leaf, and it rises there.
@@ -699,7 +698,7 @@ def _remove(heap: Records, size: int, callers: Records, row: int) -> None:
 
 
 @kernel
-def _sift_up(heap: Records, place: int, callers: Records, time: int, row: int) -> None:
+def _sift_up(heap: Records, place: int, callers: Records | None, time: int, row: int) -> None:
     while place > 0:
         parent = heap[(place - 1) >> 1]
         if _is_before(parent.time, parent.row, time, row):
@@ -715,10 +714,11 @@ def _is_before(time: int, row: int, other_time: int, other_row: int) -> bool:
 
 
 @kernel
-def _put(heap: Records, place: int, callers: Records, time: int, row: int) -> None:
+def _put(heap: Records, place: int, callers: Records | None, time: int, row: int) -> None:
     heap[place].time = time
     heap[place].row = row
-    callers[row].position = place
+    if callers is not None:
+        callers[row].position = place
 
 
 # --- One unit's session ---------------------------------------------------------------------------

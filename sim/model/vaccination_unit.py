@@ -173,6 +173,7 @@ class VaccinationUnits:
         self.slots = slots_by_day(scenario)
         tables = _Tables()
         self._plans = [_unit_plan(unit, self._groups, tables) for unit in self._units]
+        self._drawing_alike = _runs([plan.draws for plan in self._plans])
         self._opens_us = np.array([plan.opens_us for plan in self._plans], dtype=np.int64)
         self._open_us = np.array([p.closes_us - p.opens_us for p in self._plans], dtype=np.int64)
         self._open = open_by_day(scenario)
@@ -369,52 +370,64 @@ class VaccinationUnits:
         self, today: int, visits: Visits, vials: Int64Array, per_vial: Int64Array
     ) -> dict[int, UnitSession]:
         """The engine's input for every unit that somebody comes to."""
-        people = self._people
         preference = self._preference(today, visits)
-        first = np.searchsorted(visits.unit, np.arange(len(self._plans) + 1))
+        first = np.searchsorted(visits.unit, np.arange(len(self._plans) + 1)).tolist()
         sessions = {}
-        for n in np.flatnonzero(np.diff(first)).tolist():
-            plan, rows = self._plans[n], slice(first[n], first[n + 1])
-            visited = np.empty((rows.stop - rows.start, plan.kind.size), dtype=np.bool_)
-            service_us = np.empty(visited.shape, dtype=np.int64)
-            walk_us = np.empty(visited.shape, dtype=np.int64)
-            _draw_stations(
-                visits.people[rows],
-                people.group,
-                people.entity,
-                people.tries,
-                people.doses,
-                plan.draws.streams,
-                *self._streams.key,
-                plan.draws.share,
-                plan.draws.minutes,
-                plan.draws.adverse,
-                plan.draws.adverse_minutes,
-                plan.draws.walk_streams,
-                plan.draws.walk_minutes,
-                plan.draws.walk_varies,
-                visited,
-                service_us,
-                walk_us,
-            )
-            sessions[n] = UnitSession(
-                closes_us=plan.closes_us,
-                kind=plan.kind,
-                step_first=plan.step_first,
-                step_time_us=plan.step_time_us,
-                step_staff=plan.step_staff,
-                latest_start_us=plan.latest_start_us,
-                vials=vials[n].copy(),
-                doses_per_vial=per_vial,
-                open_life_us=self._open_life_us,
-                arrival_us=visits.arrival_us[rows],
-                visits=visited,
-                service_us=service_us,
-                walk_us=walk_us,
-                tolerance_us=visits.tolerance_us[rows],
-                preference=preference[rows],
-            )
+        for units, draws in self._drawing_alike:
+            begin, end = first[units.start], first[units.stop]
+            visited, service_us, walk_us = self._draw_stations(visits.people[begin:end], draws)
+            for n in units:
+                plan, rows = self._plans[n], slice(first[n], first[n + 1])
+                drawn = slice(rows.start - begin, rows.stop - begin)
+                if rows.start == rows.stop:
+                    continue
+                sessions[n] = UnitSession(
+                    closes_us=plan.closes_us,
+                    kind=plan.kind,
+                    step_first=plan.step_first,
+                    step_time_us=plan.step_time_us,
+                    step_staff=plan.step_staff,
+                    latest_start_us=plan.latest_start_us,
+                    vials=vials[n].copy(),
+                    doses_per_vial=per_vial,
+                    open_life_us=self._open_life_us,
+                    arrival_us=visits.arrival_us[rows],
+                    visits=visited[drawn],
+                    service_us=service_us[drawn],
+                    walk_us=walk_us[drawn],
+                    tolerance_us=visits.tolerance_us[rows],
+                    preference=preference[rows],
+                )
         return sessions
+
+    def _draw_stations(
+        self, who: Int64Array, draws: _StationDraws
+    ) -> tuple[NDArray[np.bool_], Int64Array, Int64Array]:
+        """Whether they visit each station, how long that takes, and the walk to it: [n, S]."""
+        people = self._people
+        visited = np.empty((who.size, draws.share.size), dtype=np.bool_)
+        service_us = np.empty(visited.shape, dtype=np.int64)
+        walk_us = np.empty(visited.shape, dtype=np.int64)
+        _fill_stations(
+            who,
+            people.group,
+            people.entity,
+            people.tries,
+            people.doses,
+            draws.streams,
+            *self._streams.key,
+            draws.share,
+            draws.minutes,
+            draws.adverse,
+            draws.adverse_minutes,
+            draws.walk_streams,
+            draws.walk_minutes,
+            draws.walk_varies,
+            visited,
+            service_us,
+            walk_us,
+        )
+        return visited, service_us, walk_us
 
     def _preference(self, today: int, visits: Visits) -> NDArray[np.int8]:
         """The vaccine of the appointment; for a first dose then any other that is given first."""
@@ -662,6 +675,16 @@ def _unit_plan(unit: Unit, groups: list[str], tables: _Tables) -> _UnitPlan:
     )
 
 
+def _runs(draws: list[_StationDraws]) -> list[tuple[range, _StationDraws]]:
+    """Units one after the other that draw alike, and how."""
+    runs: list[tuple[range, _StationDraws]] = []
+    for n, each in enumerate(draws):
+        alike = bool(runs) and runs[-1][1] is each
+        begin = runs.pop()[0].start if alike else n
+        runs.append((range(begin, n + 1), each))
+    return runs
+
+
 def _joined(arrays: list[Any]) -> Int64Array:
     """One int64 array of all."""
     return np.concatenate([*arrays, np.empty(0, dtype=np.int64)]).astype(np.int64)
@@ -759,7 +782,7 @@ def _fill_visit_words(  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _draw_stations(  # type: ignore[no-untyped-def]
+def _fill_stations(  # type: ignore[no-untyped-def]
     who,
     group,
     entity,
