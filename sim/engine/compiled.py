@@ -67,8 +67,7 @@ Record = Any
 
 def _kernel_input(array: NDArray[Any]) -> NDArray[Any]:
     """The array in C order and writable: others would have the kernel compiled once more."""
-    flags = array.flags
-    return array if flags.c_contiguous and flags.writeable else array.copy(order="C")
+    return array if array.flags.carray else array.copy(order="C")
 
 
 def _records(number: int, dtype: np.dtype[np.void]) -> Records:
@@ -751,14 +750,11 @@ STATION = np.dtype(
 def unit_session(session: UnitSession) -> UnitSessionResult:
     """One session of a unit; see the contract. Raises ValueError if the input breaks it."""
     session.check()
-    vaccines = _records(session.vials.shape[0], VACCINE)
-    for field in ("vials", "doses_per_vial", "open_life_us"):
-        vaccines[field] = getattr(session, field)
-    stations = _records(session.kind.shape[0], STATION)
-    patients, moments, times_us, sums, inside_us, max_inside = _unit_session(
+    patients, moments, times_us, sums, doses, inside_us, max_inside = _unit_session(
         session.closes_us,
-        vaccines,
-        stations,
+        _kernel_input(session.vials),
+        _kernel_input(session.doses_per_vial),
+        _kernel_input(session.open_life_us),
         _kernel_input(session.kind),
         _kernel_input(session.step_first),
         _kernel_input(session.step_time_us),
@@ -774,7 +770,8 @@ def unit_session(session: UnitSession) -> UnitSessionResult:
     outcome, vaccine = patients
     jab_us, exit_us = moments
     join_us, start_us, end_us = times_us
-    served, busy_us, wait_us, max_queue, queue_us = sums
+    served, busy_us, wait_us, max_queue, queue_us, service_us, idle_us, beyond_us = sums
+    vials_opened, doses_used, doses_discarded = doses
     return UnitSessionResult(
         outcome=outcome,
         vaccine=vaccine,
@@ -783,9 +780,9 @@ def unit_session(session: UnitSession) -> UnitSessionResult:
         join_us=join_us,
         start_us=start_us,
         end_us=end_us,
-        vials_opened=np.array(vaccines["opened"]),
-        doses_used=np.array(vaccines["used"]),
-        doses_discarded=np.array(vaccines["discarded"]),
+        vials_opened=vials_opened,
+        doses_used=doses_used,
+        doses_discarded=doses_discarded,
         served=served,
         busy_us=busy_us,
         wait_us=wait_us,
@@ -793,17 +790,18 @@ def unit_session(session: UnitSession) -> UnitSessionResult:
         inside_us=inside_us,
         max_inside=max_inside,
         queue_us=queue_us,
-        service_us=np.array(stations["service_us"]),
-        idle_us=np.array(stations["idle_us"]),
-        beyond_us=np.array(stations["beyond_us"]),
+        service_us=service_us,
+        idle_us=idle_us,
+        beyond_us=beyond_us,
     )
 
 
 @kernel
 def _unit_session(
     closes_us: int,
-    vaccines: Records,
-    times: Records,
+    vials: Int64Array,
+    doses_per_vial: Int64Array,
+    open_life_us: Int64Array,
     kind: Int8Array,
     step_first: Int64Array,
     step_time_us: Int64Array,
@@ -824,8 +822,15 @@ def _unit_session(
     jab_us, exit_us = moments[0], moments[1]
     times_us = np.full((3, n, stations), -1, dtype=np.int64)
     join_us, start_us, end_us = times_us[0], times_us[1], times_us[2]
-    sums = np.zeros((5, stations), dtype=np.int64)
+    sums = np.zeros((8, stations), dtype=np.int64)
     served, busy_us, wait_us, max_queue, queue_us = sums[0], sums[1], sums[2], sums[3], sums[4]
+    doses = np.zeros((3, vials.size), dtype=np.int64)
+    times = np.zeros(stations, dtype=STATION)
+    vaccines = np.zeros(vials.size, dtype=VACCINE)
+    for v in range(vials.size):
+        vaccines[v].vials = vials[v]
+        vaccines[v].doses_per_vial = doses_per_vial[v]
+        vaccines[v].open_life_us = open_life_us[v]
 
     for patient in range(n):
         outcome[patient] = PatientOutcome.COMPLETED
@@ -834,14 +839,16 @@ def _unit_session(
             outcome[patient] = PatientOutcome.CLOSED
 
     queue = np.empty(n, dtype=np.int64)
+    joined_us = np.empty(n, dtype=np.int64)
     left_queue_us = np.empty(n, dtype=np.int64)
     service_ends = np.empty(n, dtype=np.int64)
     for s in range(stations):
         joined = 0
         for patient in range(n):
             if outcome[patient] == PatientOutcome.COMPLETED and visits[patient, s]:
-                join_us[patient, s] = exit_us[patient] + walk_us[patient, s]
-                _join(queue, joined, join_us[:, s], patient)
+                join = exit_us[patient] + walk_us[patient, s]
+                join_us[patient, s] = join
+                _join(queue, joined_us, joined, join, patient)
                 joined += 1
 
         now = -NEVER
@@ -849,8 +856,7 @@ def _unit_session(
         started = over = 0  # services; the service ends of those between are in order
         step, last_step = step_first[s], step_first[s + 1]
         for place in range(joined):
-            patient = queue[place]
-            join = join_us[patient, s]
+            patient, join = queue[place], joined_us[place]
 
             # The clock goes on to the first instant at which the patient, now at the head of the
             # queue, can start: staff numbers change, services end, then somebody may be free.
@@ -913,15 +919,17 @@ def _unit_session(
                 _pass(times[s], closes_us, started - over, staff, service_ends[over])
                 over += 1
         _pass(times[s], closes_us, 0, staff, max(times[s].clock, closes_us))
-        max_queue[s], queue_us[s] = _most_and_time(
-            join_us[:, s][queue[:joined]], left_queue_us[:joined]
-        )
+        max_queue[s], queue_us[s] = _most_and_time(joined_us[:joined], left_queue_us[:joined])
+        sums[5, s], sums[6, s] = times[s].service_us, times[s].idle_us
+        sums[7, s] = times[s].beyond_us
 
-    for v in range(vaccines.size):
+    for v in range(vials.size):
         _discard(vaccines[v])
+        doses[0, v], doses[1, v] = vaccines[v].opened, vaccines[v].used
+        doses[2, v] = vaccines[v].discarded
     inside_us = (exit_us - arrival_us).sum()
     max_inside, _ = _most_and_time(arrival_us, exit_us)
-    return patients, moments, times_us, sums, inside_us, max_inside
+    return patients, moments, times_us, sums, doses, inside_us, max_inside
 
 
 @kernel
@@ -942,16 +950,16 @@ def _pass(station: Record, closes_us: int, busy: int, staff: int, now: int) -> N
 
 
 @kernel
-def _join(queue: Int64Array, size: int, join_us: Int64Array, patient: int) -> None:
+def _join(queue: Int64Array, joined_us: Int64Array, size: int, join: int, patient: int) -> None:
     """Add a patient to a queue of so many, in order of (time of joining, number).
 
     They are added in order of their numbers.
     """
     place = size
-    while place > 0 and join_us[queue[place - 1]] > join_us[patient]:
-        queue[place] = queue[place - 1]
+    while place > 0 and joined_us[place - 1] > join:
+        queue[place], joined_us[place] = queue[place - 1], joined_us[place - 1]
         place -= 1
-    queue[place] = patient
+    queue[place], joined_us[place] = patient, join
 
 
 @kernel

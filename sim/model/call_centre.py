@@ -177,11 +177,15 @@ class CallCentre:
             times.append(time[order])
         person = np.concatenate([booking, *inquirers])
         callers = np.zeros(person.size, _CALLER)
-        callers["person"] = person
-        callers["entity"] = people.entity[person]
-        callers["purpose"][booking.size :] = INQUIRY
-        callers["cell"] = callers["purpose"] * len(self._groups) + people.group[person]
-        callers["next_us"] = np.concatenate([people.first_call_us[booking], *times])
+        _enter_callers(
+            callers,
+            person,
+            np.concatenate([people.first_call_us[booking], *times]),
+            booking.size,
+            people.group,
+            people.entity,
+            len(self._groups),
+        )
         self._callers = callers
         self._calling = Agenda(self._days)
         self._calling.enter(
@@ -389,6 +393,18 @@ class CallCentre:
 def _words(streams: tuple[Stream, ...], groups: list[str]) -> NDArray[np.uint32]:
     """Stream words by (stream, group)."""
     return np.array([[stream_word(s, g) for g in groups] for s in streams], dtype=np.uint32)
+
+
+@kernel
+def _enter_callers(callers, person, first_call_us, bookings, group, entity, groups):  # type: ignore[no-untyped-def]
+    """Fill the records of those who call, of whom the first so many call to book."""
+    for i in range(person.size):
+        caller = callers[i]
+        caller.next_us = first_call_us[i]
+        caller.person = person[i]
+        caller.entity = entity[person[i]]
+        caller.purpose = BOOKING if i < bookings else INQUIRY
+        caller.cell = caller.purpose * groups + group[person[i]]
 
 
 @kernel

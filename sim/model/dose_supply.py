@@ -87,6 +87,9 @@ class DoseSupply:
                 for d in range(days)
             ]
         )
+        following = np.where(self._ships_on, np.arange(days), days)
+        self._next_shipment = [*np.minimum.accumulate(following[::-1])[::-1].tolist(), days]
+        """the first day with a shipment from each day on; `days` if there is none"""
         self._refrigerator = np.array(
             [
                 2**40 if unit.refrigerator_doses is None else unit.refrigerator_doses
@@ -139,9 +142,8 @@ class DoseSupply:
 
     def _wanted(self, today: int, vaccine: int, promised: Int64Array) -> Int64Array:
         """Vials that each unit lacks for its appointments until the next shipment."""
-        later = np.flatnonzero(self._ships_on[today + 1 :])
-        until = today + 1 + (int(later[0]) if later.size else self._days)
-        span = min(until, self._days) - today
+        until = self._next_shipment[today + 1]
+        span = until - today
         # What is left in an opened vial is discarded: every session needs vials of its own.
         vials = -(-promised[:, today:until] // self.per_vial[vaccine])
         walk_ins = np.ceil(self._walk_ins * span).astype(np.int64)
@@ -156,22 +158,17 @@ class DoseSupply:
         What lies in the provincial store can be given from the next shipment on, that of
         `from_day` (tomorrow unless said otherwise) at the earliest.
         """
-        vials = np.zeros((self.store.size, self._days))
-        vials += self.at_units.sum(axis=0)[:, np.newaxis]
-        vials[:, self._next_shipment(today + 1 if from_day is None else from_day) :] += self.store[
-            :, np.newaxis
-        ]
+        vials = np.empty((self.store.size, self._days))
+        vials[:] = self.at_units.sum(axis=0)[:, np.newaxis]
+        shipped = self._next_shipment[today + 1 if from_day is None else from_day]
+        vials[:, shipped:] += self.store[:, np.newaxis]
         if announced:
             for arrival in self.arrivals:
                 if arrival.name not in self._arrived and today < arrival.announced_day < self._days:
-                    usable = self._next_shipment(arrival.announced_day)
+                    usable = self._next_shipment[arrival.announced_day]
                     expected = np.floor(arrival.announced_vials * self._kept[arrival.vaccine])
                     vials[arrival.vaccine, usable:] += expected
         return (vials * self.per_vial[:, np.newaxis]).astype(np.int64)
-
-    def _next_shipment(self, day: int) -> int:
-        later = np.flatnonzero(self._ships_on[day:])
-        return day + int(later[0]) if later.size else self._days
 
 
 def apportion(weights: NDArray[np.float64], total: int) -> Int64Array:

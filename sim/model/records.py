@@ -282,6 +282,7 @@ class Diary:
             self._noted.setdefault(name, []).append(number)
 
     def __bool__(self) -> bool:
+        """Whether anything has been noted."""
         return bool(self._noted)
 
     def __getitem__(self, name: str) -> NDArray[Any]:

@@ -41,6 +41,10 @@ def staff_time_us(
     times: NDArray[np.int64], numbers: NDArray[np.int64], opens_us: int, closes_us: int
 ) -> int:
     """Staff time on duty within opening hours."""
-    starts = np.clip(times, opens_us, closes_us)
-    ends = np.append(starts[1:], closes_us)
-    return int(((ends - starts) * numbers).sum())
+    # (Without arrays: there are few steps.)
+    starts = [min(max(time, opens_us), closes_us) for time in times.tolist()]
+    ends = [*starts[1:], closes_us]
+    return sum(
+        (end - start) * number
+        for start, end, number in zip(starts, ends, numbers.tolist(), strict=False)
+    )

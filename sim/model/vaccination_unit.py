@@ -235,6 +235,9 @@ class VaccinationUnits:
         on which each group may be vaccinated (for walk-ins).
         """
         people = self._people
+        if not due.size and not self._walk_in_order:
+            self.latest = None
+            return self._nobody_comes()
         visits, absent = self._visits(today, due, turn_day)
         sessions = self._sessions(today, visits, vials, per_vial)
         results = {n: self._engine.unit_session(session) for n, session in sessions.items()}
@@ -270,6 +273,11 @@ class VaccinationUnits:
             vaccine=vaccine[jabbed],
             unserved=missed[~dropped],
         )
+
+    def _nobody_comes(self) -> SessionsOfADay:
+        nothing = np.zeros((len(self._units), self._open_life_us.size), dtype=np.int64)
+        nobody = np.empty(0, dtype=np.int64)
+        return SessionsOfADay(nothing, nothing, nothing, nobody, nobody.astype(np.int8), nobody)
 
     # Who comes when -------------------------------------------------------------------------
 
@@ -526,7 +534,8 @@ class VaccinationUnits:
 
     def record(self) -> None:
         """Record the days when the campaign is over."""
-        self._record_visits()
+        if self._visits_noted:
+            self._record_visits()
         if self._sessions_noted:
             self._record_sessions()
         for number in sorted(self._unit_days):
@@ -621,7 +630,10 @@ class _Tables:
 
     def of(self, distribution: Distribution) -> Int64Array:
         """The distribution's quantile table."""
-        return self._known.setdefault(repr(distribution), quantile_table(distribution, MINUTE_US))
+        key = repr(distribution)
+        if key not in self._known:
+            self._known[key] = quantile_table(distribution, MINUTE_US)
+        return self._known[key]
 
     def stations(self, unit: Unit, groups: list[str]) -> _StationDraws:
         """How the stations of the unit draw; the same object for units that draw alike."""
