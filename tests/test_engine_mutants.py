@@ -179,12 +179,12 @@ SESSION_MUTANTS = {
     ),
     "walks take no time": ("exit_us[patient] + walk_us[patient, s]", "exit_us[patient]"),
     "of those who join together the highest number is first": (
-        "join_us[queue[place - 1]] > join_us[patient]",
-        "join_us[queue[place - 1]] >= join_us[patient]",
+        "joined_us[place - 1] > join:",
+        "joined_us[place - 1] >= join:",
     ),
     "the queue is in order of arrival at the unit": (
-        "while place > 0 and join_us[queue",
-        "while False and join_us[queue",
+        "while place > 0 and joined_us",
+        "while False and joined_us",
     ),
     "an open vial lives an instant too long": (
         "if now >= vaccine.opened_at + vaccine.open_life_us:",

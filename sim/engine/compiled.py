@@ -752,6 +752,8 @@ def unit_session(session: UnitSession) -> UnitSessionResult:
     session.check()
     patients, moments, times_us, sums, doses, inside_us, max_inside = _unit_session(
         session.closes_us,
+        _records(session.vials.size, VACCINE),
+        _records(session.kind.size, STATION),
         _kernel_input(session.vials),
         _kernel_input(session.doses_per_vial),
         _kernel_input(session.open_life_us),
@@ -799,6 +801,8 @@ def unit_session(session: UnitSession) -> UnitSessionResult:
 @kernel
 def _unit_session(
     closes_us: int,
+    vaccines: Records,
+    times: Records,
     vials: Int64Array,
     doses_per_vial: Int64Array,
     open_life_us: Int64Array,
@@ -825,8 +829,6 @@ def _unit_session(
     sums = np.zeros((8, stations), dtype=np.int64)
     served, busy_us, wait_us, max_queue, queue_us = sums[0], sums[1], sums[2], sums[3], sums[4]
     doses = np.zeros((3, vials.size), dtype=np.int64)
-    times = np.zeros(stations, dtype=STATION)
-    vaccines = np.zeros(vials.size, dtype=VACCINE)
     for v in range(vials.size):
         vaccines[v].vials = vials[v]
         vaccines[v].doses_per_vial = doses_per_vial[v]
