@@ -203,8 +203,8 @@ SESSION_MUTANTS = {
         "    vaccine.used += 1\n    vaccine.opened_at = now\n",
     ),
     "open vials are kept at the end": (
-        "    for v in range(vaccines.size):\n        _discard(vaccines[v])\n",
-        "",
+        "    for v in range(vials.size):\n        _discard(vaccines[v])\n",
+        "    for v in range(vials.size):\n",
     ),
     "who finds no dose leaves when patience runs out": (
         "left_queue_us[place] = end = now\n",
