@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import json
 import math
+import tempfile
+import weakref
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +18,23 @@ from small_campaign import small_scenario
 from typer.testing import CliRunner
 
 from sim.cli import app
+from sim.experiment import staffing
+from sim.experiment.crews import Processes
 from sim.experiment.goals import read_goal
+from sim.experiment.replications import Task
 from sim.experiment.selection import ProbabilityTest, select_best, tolerance_factor
 from sim.experiment.settings import RunSettings
 from sim.experiment.sources import Source
 from sim.experiment.staff_levers import DEFAULT_COSTS, Levers, StaffingError, read_costs
-from sim.experiment.staff_search import Axis, Memory, cheaper, descend, equally_cheap, exchange
+from sim.experiment.staff_search import (
+    Axis,
+    Memory,
+    SearchEndedError,
+    cheaper,
+    descend,
+    equally_cheap,
+    exchange,
+)
 from sim.experiment.staffing import Question, find_staffing
 from sim.experiment.study import StudyPlan
 from sim.experiment.trials import Trials
@@ -233,6 +248,29 @@ def test_everything_cheaper_is_listed_once_and_what_cannot_grow_is_maximal():
         assert maximal == (not any(t in expected for t in larger))
 
 
+def test_a_memory_looks_at_no_more_staffings_than_it_may():
+    memory = Memory(lambda s: s[0] >= 5, most_looks=3)
+    assert [memory.holds((n,)) for n in (4, 5, 6)] == [False, True, True]
+    with pytest.raises(SearchEndedError):
+        memory.holds((7,))
+
+
+def test_exchanges_of_many_levers_with_many_steps_are_found_without_listing_them():
+    # 40 levers of 1,000 steps: 40 x 39 pairs with two candidates each, found by bisection in ten
+    # costs, not 40 x 39 x 1,000
+    asked = 0
+
+    def cost(s):
+        nonlocal asked
+        asked += 1
+        return sum(s)
+
+    axes = _axes([1000] * 40)
+    start = (500,) * 40
+    assert exchange(Memory(lambda s: False), axes, start, cost) == start
+    assert asked < 40 * 39 * 25
+
+
 def test_equally_cheap_staffings_swap_one_for_another():
     found = set(equally_cheap(_axes((5, 5)), (2, 2), lambda s: s[0] + 2 * s[1]))
     # one less of the second pays for two of the first
@@ -336,6 +374,118 @@ def test_where_nothing_is_enough_the_nearest_is_told_and_why(tmp_path):
     assert "Who is missing there, and why: " in said
     assert "Doses, slots, turns and intervals would allow " in said
     assert f"than its observation lets through, {cap['at_most']} people a day" in said
+
+
+# --- bounds: a search ends in time and memory, whatever there is to choose from ------------------
+
+
+def _with_many_levers():
+    """The small campaign with two shifts everywhere: 2 pools, and 2 types of 3 stations each."""
+
+    def shifts(*staff):
+        times = ["08:00", "09:00", "10:00"]
+        return [
+            {"start": start, "end": end, "staff": n}
+            for start, end, n in zip(times, times[1:], staff, strict=False)
+        ]
+
+    stations = {
+        "registration": {"shifts": shifts(20, 10)},
+        "vaccination": {"shifts": shifts(20, 20)},
+        "observation": {"shifts": shifts(90, 90)},
+    }
+    desk = {"languages": ["thai", "burmese"], "agents": 0, "shifts": shifts(3, 2)}
+    return small_scenario(
+        {
+            "campaign": {"horizon": "2021-06-20"},
+            "call_centre": {"pools": {"desk": desk, "second": desk}},
+            "unit_types": {"hall": {"stations": stations}, "tent": {
+                "open_days": ["mon", "tue", "wed", "thu", "fri"], "opens": "08:00",
+                "closes": "10:00",
+                "stations": {
+                    "registration": {"staff": 1, "minutes": 2.0, "shifts": shifts(9, 9)},
+                    "vaccination": {
+                        "kind": "vaccination", "staff": 1, "minutes": 4.0, "shifts": shifts(9, 9)
+                    },
+                    "observation": {
+                        "kind": "observation", "staff": 1, "minutes": 15.0, "shifts": shifts(40, 40)
+                    },
+                },
+            }},
+            "units": {"tent": {"type": "tent", "district": "town"}},
+        }
+    )  # fmt: skip
+
+
+EVERYBODY = {"agent": 1.0, "staff": 1.0, "seat": 0.1}
+
+
+@pytest.fixture(scope="module")
+def unfinished(tmp_path_factory):
+    """A study of many levers with few replications, and the scenarios that it made."""
+    scenario = _with_many_levers()
+    goal = read_goal("first_dose>=0.35 by 2021-06-11", scenario)
+    question = Question(goal, 0.6, EVERYBODY, 100)
+    settings = goal.settings(RunSettings())
+    folder = tmp_path_factory.mktemp("unfinished") / "study"
+    plan = StudyPlan("staff", Source.of(scenario), settings, question.data(), folder)
+    with Trials(replace(settings, workers=1)) as trials:
+        answer, tables = find_staffing(trials, scenario, question)
+    return answer, study_text(plan.write(answer, tables)), scenario
+
+
+def test_a_search_that_ends_with_its_replications_says_so(unfinished):
+    answer, said, scenario = unfinished
+    assert len(Levers(scenario, EVERYBODY).all) == 16
+    assert answer["spent"]["in all"] <= 100
+    assert answer["found"]
+    assert not answer["finished"]
+    assert answer["nothing_cheaper"] is None
+    assert "The search was not finished when its replications were used up" in said
+
+
+def test_few_staffings_are_looked_at_where_there_are_very_many(unfinished):
+    # each of 12 numbers of staff may be up to four times as many: more than 10^20 staffings
+    answer, *_ = unfinished
+    assert answer["looked_at"] < 20_000
+
+
+def test_a_search_that_has_looked_at_enough_ends_with_what_it_knows(monkeypatch, tmp_path):
+    monkeypatch.setattr(staffing, "MOST_LOOKED_AT", 12)
+    scenario = _with_many_levers()
+    goal = read_goal("first_dose>=0.35 by 2021-06-11", scenario)
+    question = Question(goal, 0.6, EVERYBODY, 300)
+    settings = replace(goal.settings(RunSettings()), workers=1)
+    with Trials(settings) as trials:
+        answer, tables = find_staffing(trials, scenario, question)
+    assert answer["looked_at"] == 12
+    assert answer["found"]
+    assert not answer["finished"]
+    plan = StudyPlan("staff", Source.of(scenario), settings, question.data(), tmp_path / "study")
+    said = study_text(plan.write(answer, tables))
+    assert "The search was not finished when 12 staffings had been looked at" in said
+
+
+def test_scenarios_that_were_tried_are_not_all_kept():
+    levers = Levers(small_scenario(), {"agent": 1.0})
+    made = [weakref.ref(levers.scenario_with((n,))) for n in range(150)]
+    gc.collect()
+    assert sum(scenario() is not None for scenario in made) <= 100
+
+
+def test_workers_are_given_many_scenarios_with_few_files_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    scenarios = [small_scenario({"call_centre": {"lines": 6 + n}}) for n in range(12)]
+    settings = RunSettings(until=date(2021, 6, 2))
+    crew = Processes(2, lambda days: None, lambda: None)
+    try:
+        for scenario in scenarios:
+            crew.submit(Task(scenario, settings, 0)).result()
+        files = list(tmp_path.glob("vaxsim-*/scenario-*"))
+    finally:
+        crew.close()
+    assert len(files) == crew.ahead == 8
+    assert not list(tmp_path.glob("vaxsim-*"))
 
 
 # --- the command ---------------------------------------------------------------------------------

@@ -1,8 +1,7 @@
 """Crews: workers of this machine that simulate tasks.
 
-Processes and not threads, though the compiled engine lets go of the interpreter: for the plan on 2
-cores, threads took 0.65 s a replication, processes 0.48 s, one alone 0.84 s, and processes have
-their first results only half a second later than threads.
+Processes and not threads, though the compiled engine lets go of the interpreter: between its days
+the campaign is Python, for which threads wait for each other.
 """
 
 from __future__ import annotations
@@ -145,6 +144,8 @@ class Processes:
         self._told = False
         self._exchange = Path(tempfile.mkdtemp(prefix="vaxsim-"))
         self._scenarios: dict[int, tuple[Path, Scenario]] = {}
+        """by identity, those used last at the end"""
+        self._written = 0
         self._start(days=0)
 
     def _start(self, days: int) -> None:
@@ -180,11 +181,17 @@ class Processes:
     def _file_of(self, scenario: Scenario) -> Path:
         """Where workers find the scenario; each reads it once."""
         key = id(scenario)
-        if key not in self._scenarios:
-            file = self._exchange / f"scenario-{len(self._scenarios)}"
-            file.write_bytes(pickle.dumps(scenario))
-            self._scenarios[key] = file, scenario  # kept, so that no other gets its id
-        return self._scenarios[key][0]
+        if key in self._scenarios:
+            known = self._scenarios.pop(key)
+        else:
+            self._written += 1
+            known = self._exchange / f"scenario-{self._written}", scenario
+            known[0].write_bytes(pickle.dumps(scenario))
+            if len(self._scenarios) >= self.ahead:  # the longest unused belongs to no open task
+                oldest, _unused = self._scenarios.pop(next(iter(self._scenarios)))
+                oldest.unlink()
+        self._scenarios[key] = known  # with the scenario, so that no other gets its id
+        return known[0]
 
     def renew(self, days: int) -> None:
         """Replace all processes."""

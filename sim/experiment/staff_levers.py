@@ -10,7 +10,7 @@ import copy
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from sim.experiment.settings import SettingsError
@@ -23,6 +23,9 @@ Staffing = tuple[int, ...]
 """A number of staff for every lever."""
 
 Path = tuple[str | int, ...]
+
+_KEPT = 100
+"""Scenarios that are kept once they are made: one has about 30 kB."""
 
 DEFAULT_COSTS = {"agent": 1.0, "staff": 1.0}
 """One for everybody; seats for observation stay as they are."""
@@ -93,7 +96,7 @@ class Levers:
             for role in [next((role for role in lever.roles if role in costs), None)]
             if role is not None
         ]
-        self._known: dict[Staffing, Scenario | None] = {}
+        self._made = lru_cache(_KEPT)(self._scenario_with)
 
     @cached_property
     def now(self) -> Staffing:
@@ -106,21 +109,22 @@ class Levers:
 
     def scenario_with(self, staffing: Staffing) -> Scenario | None:
         """The scenario with that staffing; None if no such scenario can be (nobody works)."""
-        if staffing not in self._known:
-            from sim.scenario_files import ScenarioError
+        return self._made(staffing)
 
-            data = copy.deepcopy(self._data)
-            for lever, number in zip(self.all, staffing, strict=True):
-                *above, last = lever.path
-                node: Any = data
-                for key in above:
-                    node = node[key]
-                node[last] = number
-            try:
-                self._known[staffing] = scenario_from_data(data)
-            except ScenarioError:
-                self._known[staffing] = None
-        return self._known[staffing]
+    def _scenario_with(self, staffing: Staffing) -> Scenario | None:
+        from sim.scenario_files import ScenarioError
+
+        data = copy.deepcopy(self._data)
+        for lever, number in zip(self.all, staffing, strict=True):
+            *above, last = lever.path
+            node: Any = data
+            for key in above:
+                node = node[key]
+            node[last] = number
+        try:
+            return scenario_from_data(data)
+        except ScenarioError:
+            return None
 
     def least(self, lever: Lever) -> int:
         """The least number that a scenario can say."""

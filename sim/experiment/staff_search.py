@@ -5,13 +5,21 @@ what holds, holds with more, and one answer stands for many. It is not always so
 now can take the doses of others later). So inference ends with the first answers that contradict
 it; where there is room, everything cheaper is asked in the end; and whoever uses the result must
 check it by simulation of its own.
+
+There may be more staffings than anybody can look at (a product over all levers). So none is listed
+that is not looked at, and the `Memory` ends the search when too many have been.
 """
 
 from __future__ import annotations
 
+import sys
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, permutations
+from itertools import permutations
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sim.experiment.staff_levers import Staffing
 
@@ -21,8 +29,8 @@ TINY = 1e-9
 """Costs that differ by less are equal."""
 
 
-class OutOfTrialsError(Exception):
-    """No more replications may be spent."""
+class SearchEndedError(Exception):
+    """No more replications may be spent, or no more staffings looked at."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +57,15 @@ class Axis:
 
 
 class Memory:
-    """A condition, asked as seldom as possible."""
+    """A condition, asked as seldom as possible, about at most so many staffings."""
 
-    def __init__(self, ask: Callable[[Staffing], bool]) -> None:
+    def __init__(self, ask: Callable[[Staffing], bool], most_looks: int = sys.maxsize) -> None:
         self._ask = ask
+        self.looks_left = most_looks
         self.answers: dict[Staffing, bool] = {}
         self.monotone = True
         """no answer so far says that more staff breaks the condition"""
+        self._held_least, self._failed_most = _Extremes(-1), _Extremes(1)
 
     @property
     def held(self) -> list[Staffing]:
@@ -64,12 +74,19 @@ class Memory:
 
     def holds(self, staffing: Staffing) -> bool:
         """Whether the staffing meets the condition, by inference where that is possible."""
+        self.look()
         if staffing not in self.answers and self.monotone:
             if self.known_to_fail(staffing):
                 return False
-            if any(_at_most(good, staffing) for good in self.held):
+            if self._held_least.cover(staffing):
                 return True
         return self.answered(staffing)
+
+    def look(self) -> None:
+        """Count a staffing that is looked at. Raises SearchEndedError if it is one too many."""
+        if self.looks_left <= 0:
+            raise SearchEndedError
+        self.looks_left -= 1
 
     def answered(self, staffing: Staffing) -> bool:
         """The same without inference."""
@@ -79,22 +96,49 @@ class Memory:
 
     def known_to_fail(self, staffing: Staffing) -> bool:
         """Whether it failed, or (while that can be inferred) something with no less did."""
-        if self.answers.get(staffing) is False:
-            return True
-        failed = (bad for bad, answer in self.answers.items() if not answer)
-        return self.monotone and any(_at_most(staffing, bad) for bad in failed)
+        if staffing in self.answers:
+            return not self.answers[staffing]
+        return self.monotone and self._failed_most.cover(staffing)
 
     def refute(self, staffing: Staffing) -> None:
         """The staffing does not meet it after all; what holds is to be asked anew."""
         self.answers = {other: False for other, answer in self.answers.items() if not answer}
-        self.answers[staffing] = False
+        self._held_least = _Extremes(-1)
+        self._note(staffing, False)
 
     def _note(self, staffing: Staffing, answer: bool) -> None:
-        for other, known in self.answers.items():
-            less, more = (staffing, other) if answer else (other, staffing)
-            if known != answer and _at_most(less, more):
-                self.monotone = False
         self.answers[staffing] = answer
+        same, other = self._held_least, self._failed_most
+        if not answer:
+            same, other = other, same
+        self.monotone &= not other.cover(staffing)
+        same.add(staffing)
+
+
+class _Extremes:
+    """The greatest of some staffings (sign 1), or the least (-1): those that cover all others."""
+
+    def __init__(self, sign: int) -> None:
+        self._sign = sign
+        self._numbers: NDArray[np.int64] | None = None
+        """a row each, times the sign"""
+
+    def cover(self, staffing: Staffing) -> bool:
+        """Whether one of them has nowhere less (or, of the least ones, nowhere more)."""
+        if self._numbers is None:
+            return False
+        return bool((self._numbers >= self._sign * np.array(staffing)).all(axis=1).any())
+
+    def add(self, staffing: Staffing) -> None:
+        """Take in another."""
+        if self.cover(staffing):
+            return
+        row = self._sign * np.array([staffing])
+        if self._numbers is None:
+            self._numbers = row
+        else:
+            kept = self._numbers[(self._numbers > row).any(axis=1)]
+            self._numbers = np.concatenate([kept, row])
 
 
 def _at_most(a: Staffing, b: Staffing) -> bool:
@@ -145,13 +189,16 @@ def _exchanges(axes: Sequence[Axis], staffing: Staffing, cost: Cost) -> Iterator
     limit = cost(staffing) - TINY
     for down, up in permutations(axes, 2):
         here, there = down.place(staffing), up.place(staffing)
-        below, above = range(here - 1, -1, -1), range(there + 1, len(up.steps))
-        if not (below and above):
+        if here == 0 or there == len(up.steps) - 1:
             continue
-        most = [up.put(down.put(staffing, below[0]), k) for k in above]
-        yield from [trial for trial in most if cost(trial) < limit][-1:]
-        least = (down.put(up.put(staffing, above[0]), k) for k in below[1:])
-        yield from islice((trial for trial in least if cost(trial) < limit), 1)
+        lower = down.put(staffing, here - 1)
+        dearest = _costs_along(up, lower, cost, range(there + 1, len(up.steps)), limit) - 1
+        if dearest > there:
+            yield up.put(lower, dearest)
+        higher = up.put(staffing, there + 1)
+        dearest = _costs_along(down, higher, cost, range(here - 1), limit) - 1
+        if dearest >= 0:
+            yield down.put(higher, dearest)
 
 
 def equally_cheap(axes: Sequence[Axis], staffing: Staffing, cost: Cost) -> Iterator[Staffing]:
@@ -161,8 +208,17 @@ def equally_cheap(axes: Sequence[Axis], staffing: Staffing, cost: Cost) -> Itera
         here, there = down.place(staffing), up.place(staffing)
         if here > 0:
             lower = down.put(staffing, here - 1)
-            trials = (up.put(lower, k) for k in range(there + 1, len(up.steps)))
-            yield from (trial for trial in trials if abs(cost(trial) - now) < TINY)
+            k = _costs_along(up, lower, cost, range(there + 1, len(up.steps)), now - TINY)
+            if k < len(up.steps) and cost(up.put(lower, k)) < now + TINY:
+                yield up.put(lower, k)
+
+
+def _costs_along(axis: Axis, staffing: Staffing, cost: Cost, steps: range, limit: float) -> int:
+    """The first of an axis's steps with which the staffing costs the limit or more, by bisection.
+
+    The end of `steps` if none does.
+    """
+    return steps.start + bisect_left(steps, limit, key=lambda k: cost(axis.put(staffing, k)))
 
 
 def least_of_each(memory: Memory, axes: Sequence[Axis], most: Staffing) -> Staffing:

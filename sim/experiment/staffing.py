@@ -5,20 +5,24 @@
    the slots need without which doses, turns and slots cannot meet the goal.
 2. Search (`staff_search`) with common random numbers: a staffing meets the condition if it reaches
    the goal in the promised share of the same replications for all. Replications are added as long
-   as it is in doubt. What the feasibility ceiling rules out is not simulated.
+   as it is in doubt. What the feasibility ceiling rules out is not simulated. The search ends with
+   its replications, or when `MOST_LOOKED_AT` staffings have been looked at; the answer says so.
 3. Among equally cheap ones, the one with the best mean (Kim and Nelson's KN).
 4. Judgement on replications that played no part in the search: a sequential test, whose error over
-   all staffings judged is at most 5 %. If it fails, the search goes on with more replications.
+   all staffings judged is at most 5 %. If it fails, the search goes on with more replications, of
+   which fewer may miss the goal.
 """
 
 from __future__ import annotations
 
 import contextlib
 import math
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +47,7 @@ from sim.experiment.staff_levers import (
 from sim.experiment.staff_search import (
     Axis,
     Memory,
-    OutOfTrialsError,
+    SearchEndedError,
     cheaper,
     descend,
     equally_cheap,
@@ -53,7 +57,7 @@ from sim.experiment.staff_search import (
 from sim.experiment.statistics import CONFIDENCE, mean_interval, proportion_interval
 from sim.experiment.study import StudyPlan
 from sim.experiment.trials import Trials
-from sim.language import _
+from sim.language import _, speaking
 from sim.model.capacity import open_by_day, unit_slots
 from sim.queueing_theory import (
     infinite_server_mean,
@@ -74,10 +78,22 @@ spent, and twice as many after a staffing chosen with them has not stood the tes
 FOR_TIES, FOR_TEST = 50_000, 100_000
 """Where the numbers of replications begin that compare equally cheap staffings, and that judge."""
 
+MOST_LOOKED_AT = 100_000
+"""Staffings that are looked at, at most, simulated or not (some seconds): there may be many more.
+"""
+
+_FOR_ONE_TEST = 120
+"""Of the replications left, a test may use two thirds, or so many."""
 _TIES = 4
+_TIES_TRIED = 20
 _TRIED = 6
+_FRONT = 500
+"""Points kept of the cheapest stations for each number of slots."""
 _COMBINATIONS = 1_000_000
-_LOOKED_AT = 100_000
+_LISTED = 20_000
+"""Staffings listed for a proof, at most."""
+_CEILINGS = 1_000
+"""Ceilings computed to rule staffings out, at most."""
 _ON_CURVE = 7
 _FOR_CURVE = 20
 
@@ -156,12 +172,16 @@ class _Simulation:
         self.trials, self.levers, self.question = trials, levers, question
         self.for_search = min(max(question.most // 30, FOR_SEARCH), 5 * FOR_SEARCH)
         self.budget = question.most
+        self.leeway = 1.0
+        """part that may miss the goal of those replications that the probability leaves"""
         self.seen: dict[Staffing, int] = {}
         """replications used in the search by each staffing"""
         self.ruled_out = 0
         """staffings that the ceiling rules out"""
         self.used_up = False
         """whether more replications were wanted than may be spent"""
+        self._ceiling = Memory(self._ceiling_allows)
+        self._known: dict[tuple[Staffing, int], float] = {}
 
     def meets(self, staffing: Staffing) -> bool:
         """Whether it reaches the goal in the promised share of the replications of the search.
@@ -169,10 +189,10 @@ class _Simulation:
         Fewer do where they leave no doubt: an improbable number of failures or successes, or
         values so far from the goal that (if normal) the promised share of all reaches it.
         """
-        if self.levers.scenario_with(staffing) is None:
-            return False
         if not self.possible(staffing):
             self.ruled_out += 1
+            return False
+        if self.levers.scenario_with(staffing) is None:
             return False
         n = 0
         while True:
@@ -180,32 +200,49 @@ class _Simulation:
             self._may_spend(n - self.seen.get(staffing, 0))
             distance = self.distances(staffing, range(n))
             self.seen[staffing] = max(n, self.seen.get(staffing, 0))
-            decided = _verdict(distance, self.question.probability, n == self.for_search)
+            decided = _verdict(distance, self.question.probability)
+            if decided is None and n == self.for_search:
+                forgiven = self.leeway * (1 - self.question.probability) * n
+                decided = bool((distance < 0).sum() <= forgiven + 1e-9)
             if decided is not None:
                 return decided
 
     def clearly_meets(self, staffing: Staffing) -> bool:
         """Whether few replications leave no doubt that it does."""
-        if self.levers.scenario_with(staffing) is None or not self.possible(staffing):
+        if not self.possible(staffing) or self.levers.scenario_with(staffing) is None:
             return False
         self._may_spend(4)
         return any(
-            _verdict(self.distances(staffing, range(n)), self.question.probability, False)
-            for n in (2, 4)
+            _verdict(self.distances(staffing, range(n)), self.question.probability) for n in (2, 4)
         )
+
+    def affordable(self, staffing: Staffing, replications: int) -> int:
+        """So many replications of a staffing that has been simulated, or as many as are left."""
+        left = self.question.most - self.trials.spent
+        return min(replications, self.seen[staffing] + max(left, 0))
 
     def _may_spend(self, replications: int) -> None:
         if self.trials.spent + replications > self.budget:
             self.used_up = True
-            raise OutOfTrialsError
+            raise SearchEndedError
 
     def possible(self, staffing: Staffing) -> bool:
-        """False if doses, slots and turns rule out that it is ever reached."""
-        goal = self.question.goal
-        scenario = self.levers.scenario_with(staffing)
-        if goal.scope is None or scenario is None or not _ceiling_is_sure(scenario):
+        """False if doses, slots and turns are known to rule out that it is ever reached."""
+        if self.question.goal.scope is None or not _ceiling_is_sure(self.levers.scenario):
             return True
-        return _ceiling(scenario, goal) >= goal.persons_needed(scenario)
+        stations = (
+            lever.now if lever.station is None else n
+            for lever, n in zip(self.levers.all, staffing, strict=True)
+        )  # agents do not move the ceiling
+        try:
+            return self._ceiling.holds(tuple(stations))
+        except SearchEndedError:
+            return True
+
+    def _ceiling_allows(self, staffing: Staffing) -> bool:
+        if len(self._ceiling.answers) >= _CEILINGS:
+            raise SearchEndedError
+        return _allowed(self.levers.scenario_with(staffing), self.question.goal)
 
     def distances(self, staffing: Staffing, replications: range) -> Floats:
         """How far beyond the goal each replication comes (below zero: not reached)."""
@@ -213,21 +250,24 @@ class _Simulation:
 
     def all_distances(self, staffings: Sequence[Staffing], replications: range) -> list[Floats]:
         """The same for several staffings."""
-        goal = self.question.goal
-        scenarios = [self._scenario(staffing) for staffing in staffings]
-        found = self.trials.all_measures([(scenario, replications) for scenario in scenarios])
-        sign = 1.0 if goal.comparison == ">=" else -1.0
-        distances = []
-        for scenario, measures in zip(scenarios, found, strict=True):
-            rows: list[dict[Any, float]] = measures.to_dict("records")
-            reached = np.array([goal.reached(row, scenario) for row in rows])
-            distance = np.array([sign * (goal.value(row, scenario) - goal.amount) for row in rows])
-            distance = np.where(np.isnan(distance), -math.inf, distance)
-            # on which side of the goal is for the goal to say
-            distances.append(
-                np.where(reached, np.maximum(distance, 0), np.minimum(distance, -1e-12))
-            )
-        return distances
+        wanted = {
+            staffing: [r for r in replications if (staffing, r) not in self._known]
+            for staffing in staffings
+        }
+        asked = [
+            (staffing, self._scenario(staffing), missing)
+            for staffing, missing in wanted.items()
+            if missing
+        ]
+        found = self.trials.all_measures(
+            [(scenario, missing) for _staffing, scenario, missing in asked]
+        )
+        for (staffing, scenario, missing), measures in zip(asked, found, strict=True):
+            for r, row in zip(missing, measures.to_dict("records"), strict=True):
+                self._known[staffing, r] = _distance(self.question.goal, row, scenario)
+        return [
+            np.array([self._known[staffing, r] for r in replications]) for staffing in staffings
+        ]
 
     def _scenario(self, staffing: Staffing) -> Scenario:
         scenario = self.levers.scenario_with(staffing)
@@ -236,14 +276,21 @@ class _Simulation:
         return scenario
 
 
-def _verdict(distance: Floats, probability: float, last: bool) -> bool | None:
-    """Whether the goal is met often enough; None: not clear yet, and not the `last` chance."""
+def _distance(goal: Goal, measures: Mapping[Any, float], scenario: Scenario) -> float:
+    """How far a replication comes beyond the goal; on which side of it is for the goal to say."""
+    beyond = goal.value(measures, scenario) - goal.amount
+    if math.isnan(beyond):
+        return -math.inf
+    distance = beyond if goal.comparison == ">=" else -beyond
+    return max(distance, 0.0) if goal.reached(measures, scenario) else min(distance, -1e-12)
+
+
+def _verdict(distance: Floats, probability: float) -> bool | None:
+    """Whether the goal is met often enough, without doubt; None: not clear yet."""
     from scipy.stats import binom
 
     n = distance.size
     failures = int((distance < 0).sum())
-    if last:
-        return failures <= (1 - probability) * n + 1e-9
     if binom.sf(failures - 1, n, 1 - probability) < 0.005:
         return False
     if binom.cdf(failures, n, 1 - probability) < 0.005:
@@ -255,11 +302,13 @@ def _verdict(distance: Floats, probability: float, last: bool) -> bool | None:
     return None
 
 
-def _ceiling(scenario: Scenario, goal: Goal) -> float:
-    """People whom doses, slots and turns allow by the goal's day, at most."""
-    assert goal.scope is not None
+def _allowed(scenario: Scenario | None, goal: Goal) -> bool:
+    """Whether doses, slots and turns allow as many people as the goal needs."""
+    if goal.scope is None or scenario is None:
+        return scenario is not None
     day = (goal.by - scenario.campaign.first_day).days
-    return float(closed_form(limits_of(scenario), goal.scope)[day]) + 1e-6
+    most = float(closed_form(limits_of(scenario), goal.scope)[day]) + 1e-6
+    return most >= goal.persons_needed(scenario)
 
 
 def _ceiling_is_sure(scenario: Scenario) -> bool:
@@ -354,6 +403,7 @@ class _Range:
 
     def __init__(self, levers: Levers, goal: Goal) -> None:
         self._levers, self._goal = levers, goal
+        self._throughput = lru_cache(maxsize=None)(self._patients_a_day)
         self.scenario = levers.scenario
         self._agents = _agents_by_language(self.scenario, goal)
         self.caps: dict[str, tuple[str, int]] = {}
@@ -373,33 +423,48 @@ class _Range:
             """as many as are of any use"""
             for axis in self.together:
                 self.most = axis.put(self.most, len(axis.steps) - 1)
-            if self._allowed(self.most):
+            if _allowed(self._levers.scenario_with(self.most), goal):
                 break
-        else:
-            self.width = _WIDTHS[-1]
         self.singly = [self._single(i, most) for i, most in enumerate(self.most)]
         """an axis for every lever"""
 
     @cached_property
     def stations(self) -> list[dict[int, int]]:
-        """The cheapest stations for each number of slots, by lever; more slots, higher cost."""
-        front: list[tuple[float, int, dict[int, int]]] = [(0.0, 0, {})]
+        """The cheapest stations for each number of slots, by lever; more slots, higher cost.
+
+        Where there are very many such numbers, some of them.
+        """
+        if not self.by_type:
+            return []
+        cost, slots = np.zeros(1), np.zeros(1)
+        chosen = np.zeros((1, 0), dtype=int)
         for axis in self.by_type:
-            kind = self._levers.all[axis.levers[0]].holder
-            days = self._unit_days[kind]
-            longer = []
-            for k, step in enumerate(axis.steps):
-                numbers = dict(zip(axis.levers, step, strict=True))
-                cost = sum(self._levers.all[i].cost * n for i, n in numbers.items())
-                slots = days * self._slots(axis, k)
-                longer += [(c + cost, s + slots, {**below, **numbers}) for c, s, below in front]
-            longer.sort(key=lambda point: (point[0], -point[1]))
-            front, most = [], -1
-            for point in longer:
-                if point[1] > most:
-                    front.append(point)
-                    most = point[1]
-        return [numbers for _, _, numbers in front if numbers]
+            unit_days = self._unit_days[self._levers.all[axis.levers[0]].holder]
+            costs = [
+                sum(self._levers.all[i].cost * n for i, n in zip(axis.levers, step, strict=True))
+                for step in axis.steps
+            ]
+            more = [unit_days * self._slots(axis, k) for k in range(len(axis.steps))]
+            all_costs, all_slots = (
+                np.add.outer(cost, costs).ravel(),
+                np.add.outer(slots, more).ravel(),
+            )
+            order = np.lexsort((-all_slots, all_costs))
+            before = np.maximum.accumulate(np.concatenate([[-1.0], all_slots[order]]))[:-1]
+            front = order[all_slots[order] > before]
+            if front.size > _FRONT:
+                front = front[np.linspace(0, front.size - 1, _FRONT).round().astype(int)]
+            below, step = np.divmod(front, len(axis.steps))
+            chosen = np.column_stack([chosen[below], step])
+            cost, slots = all_costs[front], all_slots[front]
+        return [
+            {
+                i: n
+                for axis, k in zip(self.by_type, steps, strict=True)
+                for i, n in zip(axis.levers, axis.steps[k], strict=True)
+            }
+            for steps in chosen.tolist()
+        ]
 
     def with_stations(self, staffing: Staffing, numbers: Mapping[int, int]) -> Staffing:
         """The staffing with these numbers at these levers."""
@@ -431,14 +496,6 @@ class _Range:
     def _languages(self, lever: Lever) -> list[str]:
         return list(self.scenario.call_centre.pools[lever.holder].languages)
 
-    def _allowed(self, staffing: Staffing) -> bool:
-        """Whether the ceiling lets the goal be reached."""
-        if self._goal.scope is None:
-            return True
-        scenario = self._levers.scenario_with(staffing)
-        needed = self._goal.persons_needed(self.scenario)
-        return scenario is not None and _ceiling(scenario, self._goal) >= needed
-
     @cached_property
     def guess(self) -> Staffing:
         """From queueing theory and the ceiling."""
@@ -460,12 +517,15 @@ class _Range:
 
     def _slots_for_goal(self) -> Staffing:
         """The fewest stations, all unit types alike, that the ceiling allows (else as now)."""
-        if self._goal.scope is not None and self.by_type:
-            for eighths in range(1, 8 * self.width + 1):
-                staffing = self._scaled(eighths / 8)
-                if self._allowed(staffing):
-                    return staffing
-        return self._scaled(1.0)
+        if self._goal.scope is None or not self.by_type:
+            return self._scaled(1.0)
+
+        def allowed(eighths: int) -> bool:
+            return _allowed(self._levers.scenario_with(self._scaled(eighths / 8)), self._goal)
+
+        most = 8 * self.width
+        fewest = 1 + bisect_left(range(1, most + 1), True, key=allowed)
+        return self._scaled(fewest / 8 if fewest <= most else 1.0)
 
     def _scaled(self, factor: float) -> Staffing:
         """Stations of all unit types for that many times the present slots, agents as now."""
@@ -473,10 +533,8 @@ class _Range:
         for axis in self.by_type:
             unit = self._unit(self._levers.all[axis.levers[0]].holder)
             wanted = factor * unit_slots(unit)
-            k = next(
-                (k for k in range(len(axis.steps)) if self._slots(axis, k) >= wanted - 1e-9),
-                len(axis.steps) - 1,
-            )
+            steps = range(len(axis.steps) - 1)
+            k = bisect_left(steps, wanted - 1e-9, key=partial(self._slots, axis))
             staffing = axis.put(staffing, k)
         return staffing
 
@@ -516,10 +574,7 @@ class _Range:
             by_lever = [self._throughputs(lever, widest) for _, lever in of_type]
             slots = sorted({min(s, widest) for served in by_lever for s in served if s > 0})
             steps = [
-                tuple(
-                    next((n for n, s in enumerate(served, 1) if s >= level), len(served))
-                    for served in by_lever
-                )
+                tuple(min(bisect_left(served, level) + 1, len(served)) for served in by_lever)
                 for level in slots
             ]
             if steps:
@@ -534,7 +589,7 @@ class _Range:
                 break
         return served
 
-    def _throughput(self, lever: Lever, staff: int) -> int:
+    def _patients_a_day(self, lever: Lever, staff: int) -> int:
         unit = self._unit(lever.holder)
         assert lever.station is not None
         station = unit.stations[lever.station].model_copy(update={"staff": staff})
@@ -571,10 +626,12 @@ class _Search:
         self.levers, self.question = levers, question
         self.range = _Range(levers, question.goal)
         self.simulation = _Simulation(trials, levers, question)
-        self.memory = Memory(self.simulation.meets)
+        self.memory = Memory(self.simulation.meets, MOST_LOOKED_AT)
         self.judged: list[Judged] = []
         self.proof: str | None = None
         """simulated: everything cheaper has been, and failed; inferred: if more never harms"""
+        self.finished = False
+        """whether no number, and no two of them, were left that might be had for less"""
         self.least: Staffing | None = None
         """no staffing that meets the goal has less of anything"""
         self.ties: list[Staffing] = []
@@ -591,7 +648,7 @@ class _Search:
         near = self.range.guess
         while simulation.trials.spent < 0.9 * self.question.most:
             with self.counting("search"), _as_far_as_possible():
-                self.proof = None
+                self.proof, self.finished = None, False
                 self._seek(near)
             if not memory.held:
                 break
@@ -604,6 +661,7 @@ class _Search:
                 return self.judged[-1]
             memory.refute(near)
             simulation.for_search *= 2
+            simulation.leeway /= 2
             simulation.budget = max(simulation.budget, int(0.8 * self.question.most))
         return None
 
@@ -660,6 +718,7 @@ class _Search:
     def _improve(self, start: Staffing) -> None:
         """Lower and exchange until no single lever, nor two of them, can be had for less."""
         memory, cost = self.memory, self.levers.cost
+        self.finished = False
 
         def range_of_cost(axis: Axis) -> float:
             return cost(axis.put(start, len(axis.steps) - 1)) - cost(axis.put(start, 0))
@@ -670,6 +729,7 @@ class _Search:
         for axes in (self.range.together, self.range.singly):
             best = exchange(memory, axes, descend(memory, axes, best), cost)
         memory.answered(best)
+        self.finished = True
         combinations = math.prod(len(axis.steps) for axis in self.range.singly)
         if memory.monotone and combinations < _COMBINATIONS and memory.holds(self.range.most):
             self.least = least_of_each(memory, self.range.singly, self.range.most)
@@ -714,18 +774,16 @@ class _Search:
         lowest = tuple(axis.steps[0][0] for axis in self.range.singly)
         while True:
             below = min(map(self.levers.cost, memory.held), default=math.inf)
-            room = (self.simulation.budget - self.simulation.trials.spent) // 2
-            everything = self._not_answered(cheaper(lowest, self.range.most, costs, below), room)
+            everything = self._not_answered(cheaper(lowest, self.range.most, costs, below))
             if everything is not None:
                 any(map(memory.answered, sorted(everything, key=self._order)))
                 self.proof = "simulated"
                 return
             if not (memory.monotone and self.least and memory.held):
                 return
-            maximal = (
-                pair for pair in cheaper(self.least, self.range.most, costs, below) if pair[1]
+            unknown = self._not_answered(
+                cheaper(self.least, self.range.most, costs, below), inferring=True
             )
-            unknown = self._not_answered(maximal, room)
             if unknown is None:
                 return
             better = next(filter(memory.holds, unknown), None)
@@ -735,24 +793,37 @@ class _Search:
             self._improve(better)
 
     def _not_answered(
-        self, staffings: Iterator[tuple[Staffing, bool]], room: int
+        self, staffings: Iterator[tuple[Staffing, bool]], inferring: bool = False
     ) -> list[Staffing] | None:
-        """Those that can be asked if each fails at once; None if there are too many."""
-        found = []
-        for looked_at, (staffing, _size) in enumerate(staffings):
-            if staffing not in self.memory.answers and self.simulation.possible(staffing):
+        """Those that can be asked if each fails at once; None if there are too many.
+
+        If more staff never harms, the maximal ones that are not known to fail are enough.
+        """
+        memory = self.memory
+        room = (self.simulation.budget - self.simulation.trials.spent) // 2
+        listed = list(islice(staffings, _LISTED))
+        if len(listed) == _LISTED:
+            return None
+        found: list[Staffing] = []
+        for staffing, maximal in listed:
+            memory.look()
+            if inferring:
+                wanted = maximal and not memory.known_to_fail(staffing)
+            else:
+                wanted = staffing not in memory.answers
+            if wanted and self.simulation.possible(staffing):
                 found.append(staffing)
-            if len(found) > room or looked_at > _LOOKED_AT:
+            if len(found) > room:
                 return None
         return found
 
     def _best_of_equals(self, best: Staffing) -> Staffing:
         """Of staffings as cheap as the best, the one that comes farthest beyond the goal."""
         axes = [*self.range.together, *self.range.singly]
-        equals = list(dict.fromkeys(equally_cheap(axes, best, self.levers.cost)))
+        equals = dict.fromkeys(equally_cheap(axes, best, self.levers.cost))
         self.ties = [best]
         with _as_far_as_possible():
-            for other in equals:
+            for other in islice(equals, _TIES_TRIED):
                 if len(self.ties) < _TIES and self.simulation.clearly_meets(other):
                     self.ties.append(other)
         left = self.question.most - self.simulation.trials.spent - 200
@@ -778,7 +849,8 @@ class _Search:
         """Whether it keeps the promise, by a sequential test with a share of the error."""
         before = sum(judged.replications for judged in self.judged)
         test = ProbabilityTest(self.question.probability, ERROR / 2 ** (len(self.judged) + 1))
-        at_most = max(self.question.most - self.simulation.trials.spent, 10)
+        left = self.question.most - self.simulation.trials.spent
+        at_most = max(2 * left // 3, min(left, _FOR_ONE_TEST))
         while test.decision is None and test.trials < at_most:
             begin = FOR_TEST + before + test.trials
             distance = self.simulation.distances(
@@ -801,7 +873,7 @@ class _Search:
 @contextlib.contextmanager
 def _as_far_as_possible() -> Iterator[None]:
     """What is known when the replications run out is used."""
-    with contextlib.suppress(OutOfTrialsError):
+    with contextlib.suppress(SearchEndedError):
         yield
 
 
@@ -836,6 +908,9 @@ def find_staffing(
         "reached": chosen.reached if chosen else None,
         "confidence": CONFIDENCE,
         "nothing_cheaper": search.proof,
+        "finished": search.finished,
+        "looked_at": MOST_LOOKED_AT - search.memory.looks_left,
+        "looked_at_most": MOST_LOOKED_AT,
         "more_never_harmed": search.memory.monotone,
         "no_cheaper_than": levers.cost(search.least) if search.least else None,
         "equally_cheap": len(search.ties),
@@ -893,9 +968,10 @@ def _why_not(search: _Search) -> dict[str, Any]:
         why["needed"] = goal.persons_needed(scenario)
         why["ceiling"] = most_by(scenario, goal.scope, goal.by)
         if why["ceiling"] < why["needed"]:
-            limits = [limit for limit in bindings(scenario, goal.scope, goal.by) if limit.worth > 0]
-            why["limits"] = [limit.words for limit in limits]
-            why["limited_by"] = [limit.kind for limit in limits]
+            with speaking("en"):  # results are in English; `presentation` translates
+                limits = bindings(scenario, goal.scope, goal.by)
+            why["limits"] = [limit.words for limit in limits if limit.worth > 0]
+            why["limited_by"] = [limit.kind for limit in limits if limit.worth > 0]
     why["judged"] = max(
         ([judged.reached, judged.replications] for judged in search.judged),
         key=lambda found: found[0] / found[1],
@@ -914,7 +990,8 @@ def _farthest(search: _Search) -> dict[str, Any]:
         staffing = min(
             simulation.seen, key=lambda tried: (-search.reach(tried), levers.cost(tried))
         )
-        distance = simulation.distances(staffing, range(_FOR_CURVE))
+        n = simulation.affordable(staffing, _FOR_CURVE)
+        distance = simulation.distances(staffing, range(n))
         value = mean_interval(_values(goal, distance)).within(*goal.range)
         scenario = levers.scenario_with(staffing)
         assert scenario is not None
@@ -923,7 +1000,7 @@ def _farthest(search: _Search) -> dict[str, Any]:
         "staffing": {lever.key: n for lever, n in zip(levers.all, staffing, strict=True)},
         "cost": levers.cost(staffing),
         "reached": int((distance >= 0).sum()),
-        "replications": _FOR_CURVE,
+        "replications": n,
         "mean": value.mean,
         "low": value.low,
         "high": value.high,
@@ -1047,8 +1124,9 @@ def _curve(search: _Search, chosen: Judged | None) -> pd.DataFrame:
         if chosen and cost == own:
             proportion = _proportion(chosen.reached, chosen.replications)
         else:
-            distance = simulation.distances(staffing, range(_FOR_CURVE))
-            proportion = _proportion(int((distance >= 0).sum()), _FOR_CURVE)
+            n = simulation.affordable(staffing, _FOR_CURVE)
+            distance = simulation.distances(staffing, range(n))
+            proportion = _proportion(int((distance >= 0).sum()), n)
         rows.append({"cost": cost, "proposed": bool(chosen) and cost == own, **proportion})
     columns = ["cost", "proposed", "replications", "reached", "probability", "low", "high"]
     return pd.DataFrame(rows, columns=columns)

@@ -10,9 +10,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from sim.experiment.feasibility import bindings
 from sim.experiment.goals import Goal, read_goal
+from sim.experiment.staff_levers import Levers
 from sim.experiment.study import Study
-from sim.language import N_, _, named
+from sim.language import N_, _, language, named
 from sim.model.records import CAUSES
 from sim.presentation import style
 from sim.presentation.figures import new_figure
@@ -94,6 +96,12 @@ def _not_found(study: Study) -> str:
         ]
     if why["used_up"]:
         sentences.append(_("The replications were used up (--replications allows more)."))
+    if _looked_at_most(study.answer):
+        sentences.append(
+            _("The search ended when {n} staffings had been looked at.").format(
+                n=count(study.answer["looked_at"])
+            )
+        )
     if "farthest" in why:
         sentences += _farthest(study)
     if goal.scope is not None and not why["limits"]:
@@ -103,6 +111,10 @@ def _not_found(study: Study) -> str:
             )
         )
     return " ".join(sentences)
+
+
+def _looked_at_most(answer: Mapping[str, Any]) -> bool:
+    return bool(answer["looked_at"] >= answer["looked_at_most"])
 
 
 _CAUSES_SHOWN = 3
@@ -189,6 +201,22 @@ def _how_sure(study: Study) -> str:
         lines.append("  " + _("Everything cheaper was simulated, and did not meet it."))
     elif answer["nothing_cheaper"] == "inferred":
         lines.append("  " + _("Nothing cheaper meets it, if more staff never harms."))
+    elif not answer["finished"] and _looked_at_most(answer):
+        lines.append(
+            "  "
+            + _(
+                "The search was not finished when {n} staffings had been looked at:\n"
+                "  a cheaper one may be enough."
+            ).format(n=count(answer["looked_at"]))
+        )
+    elif not answer["finished"]:
+        lines.append(
+            "  "
+            + _(
+                "The search was not finished when its replications were used up (--replications "
+                "allows more):\n  a cheaper one may be enough."
+            )
+        )
     else:
         lines.append(
             "  "
@@ -218,7 +246,7 @@ def _how_sure(study: Study) -> str:
 def _most_tried(study: Study) -> str:
     why = study.answer["why_not"]
     if why["limits"]:
-        lines = [f"  {words}" for words in why["limits"]]
+        lines = [f"  {words}" for words in _limits(study)]
         return "\n".join([_("What stands in the way, and what one more of it is worth"), *lines])
     far = why.get("farthest")
     rows = [("", _("now"), _("farthest"), _("most"))]
@@ -227,6 +255,17 @@ def _most_tried(study: Study) -> str:
         rows.append((_who(row), count(row["now"]), came, count(why["most"][row["key"]])))
     heading = _("Staff now, what came farthest, and the most that was considered")
     return "\n".join([heading, *table(rows, "<>>>")])
+
+
+def _limits(study: Study) -> list[str]:
+    """What holds the ceiling with the most staff, in the language spoken."""
+    why, goal = study.answer["why_not"], _goal(study)
+    if language() == "en" or goal.scope is None:
+        return list(why["limits"])  # as the results have it
+    levers = Levers(study.scenario, study.question["costs"])
+    scenario = levers.scenario_with(tuple(why["most"].values()))
+    assert scenario is not None
+    return [limit.words for limit in bindings(scenario, goal.scope, goal.by) if limit.worth > 0]
 
 
 def _caps(study: Study) -> str:
@@ -238,7 +277,7 @@ def _caps(study: Study) -> str:
     station = _("  more staff in each {where} than its {what} lets through, {n} people a day")
     lines = [
         texts.get(cap["what"], station).format(
-            where=cap["where"], what=cap["what"], n=count(cap["at_most"])
+            where=named(cap["where"]), what=named(cap["what"]), n=count(cap["at_most"])
         )
         for cap in study.answer["caps"]
         if cap["in_the_way"]
