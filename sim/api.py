@@ -51,6 +51,7 @@ from sim.experiment.statistics import (
 )
 from sim.experiment.study import Study, open_study
 from sim.experiment.sweep import Sweep, open_sweep, plan_sweep
+from sim.language import _, told_of_year
 from sim.scenario import Scenario
 from sim.scenario_files import load_scenario
 
@@ -415,12 +416,12 @@ def _settings(
 ) -> RunSettings:
     if not precision:
         if most is not None:
-            raise SettingsError("max_replications limits a precision, which is not given")
+            raise SettingsError(_("max_replications limits a precision, which is not given"))
         n = DEFAULT_REPLICATIONS if replications is None else replications
         return RunSettings(seed, n, engine, workers, until)
     if replications is not None:
         raise SettingsError(
-            "a precision finds the number of replications: give it or replications, not both"
+            _("a precision finds the number of replications: give it or replications, not both")
         )
     texts = [precision] if isinstance(precision, str) else precision
     wanted = Precision.of(texts, most)
@@ -429,14 +430,20 @@ def _settings(
 
 def _folder(out: str | Path | None) -> Path | None:
     if out is not None and not str(out).strip():
-        raise SettingsError("out: name a folder")
+        raise SettingsError(_("out: name a folder"))
     return None if out is None else Path(out)
 
 
 def _date(day: date | str | None, name: str = "until") -> date | None:
+    if not isinstance(day, str):
+        return day
+    if told := told_of_year(day):
+        raise SettingsError(f"{name} {day}: {told}")
     try:
-        return date.fromisoformat(day) if isinstance(day, str) else day
+        return date.fromisoformat(day)
     except ValueError:
         raise SettingsError(
-            f"{name} {day}: not a date; write it as YYYY-MM-DD, for example 2021-08-14"
+            _("{option} {text}: not a date; write it as YYYY-MM-DD, for example 2021-08-14").format(
+                option=name, text=day
+            )
         ) from None

@@ -155,9 +155,17 @@ def year_of(day: date) -> int:
 def names_in_scenario(
     file: BinaryIO, keywords: object, comment_tags: object, options: object
 ) -> Iterator[tuple[int, None, str, list[str]]]:
-    """What Babel extracts from a scenario file: titles, and names of groups, stations and such."""
-    for text in _names_in(tomllib.load(file)):
+    """What Babel extracts from a scenario file: titles, names of groups and such, sources."""
+    data = tomllib.load(file)
+    for text in (*_names_in(data), *sources_in(data)):
         yield 1, None, text, []
+
+
+def sources_in(data: Mapping[str, Any]) -> Iterator[str]:
+    """Where a scenario's values and ranges are from, and why others are not varied."""
+    yield from data.get("sources", {}).values()
+    yield from data.get("not_varied", {}).values()
+    yield from (each["source"] for each in data.get("ranges", {}).values())
 
 
 _NAMED = ("groups", "unit_types", "districts", "vaccines", "deliveries", "pools", "stations")
@@ -169,7 +177,7 @@ def _names_in(table: Mapping[str, Any]) -> Iterator[str]:
             if key in _NAMED:
                 yield from (name.replace("_", " ") for name in value)
             yield from _names_in(value)
-        elif key == "title" and value:
+        elif key in ("title", "description") and value:
             yield value
 
 

@@ -489,8 +489,11 @@ class Shift(Part):
     """A number of staff from one time of day to another."""
 
     start: TimeOfDay
+    """When they begin."""
     end: TimeOfDay
+    """When they end."""
     staff: Staff
+    """How many they are."""
 
     def _contradictions(self) -> Iterator[tuple[str, str]]:
         if self.start >= self.end:
@@ -616,8 +619,9 @@ class AlreadyVaccinated(Part):
     regimen: Name
     """Regimen that they have begun."""
     first_dose_from: Date
+    """First doses are spread evenly from this day on."""
     first_dose_to: Date
-    """First doses are spread evenly from ... to."""
+    """First doses are spread evenly up to this day."""
 
     def _contradictions(self) -> Iterator[tuple[str, str]]:
         if self.first_dose_from > self.first_dose_to:
@@ -693,8 +697,9 @@ class Regimen(Part):
     target_days: Days = 0
     """The second appointment is not looked for sooner."""
     first_dose_from: Date | None = None
+    """First doses from this day on belong to the regimen."""
     first_dose_until: Date | None = None
-    """First doses in this period belong to the regimen."""
+    """First doses up to this day belong to the regimen."""
 
     def _contradictions(self) -> Iterator[tuple[str, str]]:
         if self.min_days > self.target_days:

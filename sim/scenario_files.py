@@ -56,6 +56,19 @@ def is_changed(source: str) -> bool:
     return source == SET_BY_OPTION or source.endswith(_NO_SOURCE)
 
 
+def is_assumed(source: str) -> bool:
+    """Whether it says that nobody has measured or decided the value."""
+    return source.startswith(("assumed", "สมมติ"))
+
+
+def source_in_words(source: str) -> str:
+    """A source in the language spoken, where it is one that the project ships or made itself."""
+    file = source.removeprefix("changed in ").removesuffix(_NO_SOURCE)
+    if changed_in(file) == source:
+        return _("changed in {file}; no source given").format(file=file)
+    return _(source)
+
+
 __all__ = [
     "ABOUT_ITSELF",
     "SET_BY_OPTION",
@@ -65,6 +78,7 @@ __all__ = [
     "Varied",
     "changed_in",
     "file_data",
+    "is_assumed",
     "is_changed",
     "leaf_values",
     "load_scenario",
@@ -74,6 +88,7 @@ __all__ = [
     "scenario_from_data",
     "scenario_schema",
     "schema_at",
+    "source_in_words",
     "source_of",
     "varied",
     "with_values",

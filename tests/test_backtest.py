@@ -250,7 +250,7 @@ def test_another_series_may_count_less(tmp_path: Path) -> None:
         (HEADER, "holds no observed day"),
         ("date,dose1_cum\n2021-06-01,3\n", "no column dose2_cum"),
         (f"{HEADER}\n2021-06-31,3,1\n", "line 2: date '2021-06-31' is none"),
-        (f"{HEADER}\n2564-06-01,3,1\n", "Buddhist era\\? write 2021"),
+        (f"{HEADER}\n2564-06-01,3,1\n", "2564 is a Buddhist year: write 2021-06-01"),
         (f"{HEADER}\n2021-06-01,many,1\n", "line 2: dose1_cum is 'many'"),
         (f"{HEADER}\n2021-06-01,-3,1\n", "must be a whole number"),
         (f"{HEADER}\n2021-06-01,,1\n", "dose1_cum is nothing"),

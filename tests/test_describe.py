@@ -122,6 +122,7 @@ def of_html(text: str) -> Reader:
     """The page without its frame."""
     (title,) = re.findall(r"<h1>.*?</h1>", text, re.DOTALL)
     (main,) = re.findall(r"<main.*</main>", text, re.DOTALL)
+    main = re.sub(r"<nav.*</nav>", "", main, flags=re.DOTALL)  # Markdown has no contents
     (foot,) = re.findall(r"<footer>.*</footer>", text, re.DOTALL)
     return Reader(title + main + foot)
 
@@ -436,7 +437,7 @@ def test_code_may_hold_backticks_and_pipes() -> None:
 
 def test_rows_that_do_not_fit_their_heading_are_an_error() -> None:
     with pytest.raises(ValueError, match="cells"):
-        Table("t", ["a", "b"], [["1"]])
+        Table("t", ["a", "b"], [["1", "2", "3"]])
     with pytest.raises(ValueError, match="align"):
         Table("t", ["a", "b"], [["1", "2"]], "<")
 

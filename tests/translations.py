@@ -21,6 +21,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 from sim.cli import app, with_help
+from sim.experiment.new_scenario import words_of_template
 from sim.model.ledger import LAWS
 from sim.scenario import Scenario
 
@@ -48,7 +49,12 @@ def extracted() -> Catalog:
         with pot.open("rb") as file:
             texts = read_po(file)
     for text in dict.fromkeys(
-        [*_helps(), *_meanings(Scenario.model_json_schema()), *_sides_of_laws()]
+        [
+            *_helps(),
+            *_meanings(Scenario.model_json_schema()),
+            *_sides_of_laws(),
+            *words_of_template(),
+        ]
     ):
         texts.add(text)
     return texts

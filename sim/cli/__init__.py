@@ -7,6 +7,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +15,7 @@ import typer
 from sim import __version__
 from sim.cli.answers import goal, staff
 from sim.cli.benchmark import bench
+from sim.cli.console import say
 from sim.cli.documents import describe
 from sim.cli.options import Language
 from sim.cli.page import page
@@ -23,6 +25,7 @@ from sim.cli.results import binds, plot, runs, show, verify
 from sim.cli.simulate import compare, run, sweep
 from sim.cli.starters import new, trace
 from sim.cli.uncertainty import risk, sensitivity
+from sim.cli.usage import speak_in_help, usage_error
 from sim.cli.validity import backtest, validate
 from sim.language import LANGUAGES, N_, _, language, of_locale, speak, speak_in_libraries
 
@@ -90,7 +93,8 @@ def main() -> None:
     # Nothing here multiplies large matrices, and OpenBLAS's threads take long to start
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     gc.set_threshold(100_000)  # while libraries load, looking for garbage takes a fifth of the time
-    speak(_language_wanted(sys.argv[1:]))
+    arguments = sys.argv[1:] or ["--help"]
+    speak(_language_wanted(arguments))
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal without Unicode shows "?" and no traceback
             stream.reconfigure(errors="replace")
@@ -100,7 +104,13 @@ def main() -> None:
     for command in group.commands.values():  # type: ignore[attr-defined]
         # typer would shorten it, and by words, which Thai does not divide by spaces
         command.short_help = (command.help or "").partition("\n\n")[0].replace("\n", " ")
-    group(prog_name="vaxsim")
+    try:
+        sys.exit(group(arguments, prog_name="vaxsim", standalone_mode=False))
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # what the library raises for a wrong usage
+            raise
+        say(usage_error(error))
+        sys.exit(2)
 
 
 def with_help(group: Any) -> Iterator[Any]:
@@ -113,6 +123,7 @@ def with_help(group: Any) -> Iterator[Any]:
 def _translate(group: Any) -> None:
     """Put all help texts into the language spoken."""
     speak_in_libraries()
+    speak_in_help(group)
     for part in with_help(group):
         part.help = _(part.help)
 
@@ -126,7 +137,7 @@ _OF_TYPER = (
 
 def _language_wanted(arguments: list[str]) -> str:
     """What --lang says anywhere, else the locale. (Known before help texts are looked up.)"""
-    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for argument, following in pairwise([*arguments, ""]):
         name, is_set, value = argument.partition("=")
         wanted = value if is_set else following
         if name == "--lang" and wanted in LANGUAGES:

@@ -47,6 +47,7 @@ from sim.experiment.selection import ProbabilityTest, passes_from
 from sim.experiment.settings import SettingsError
 from sim.experiment.statistics import CONFIDENCE, proportion_interval
 from sim.experiment.trials import Trials
+from sim.language import _
 from sim.scenario import Scenario
 
 Point = tuple[int, ...]
@@ -76,7 +77,9 @@ def read_probability(value: float) -> float:
     """The probability if it is one. Raises SettingsError."""
     if not 0 < value < 1:
         raise SettingsError(
-            f"--probability must lie between 0 and 1, both excluded, such as 0.95; not {value:g}"
+            _(
+                "--probability must lie between 0 and 1, both excluded, such as 0.95; not {value:g}"
+            ).format(value=value)
         )
     return value
 
@@ -90,15 +93,17 @@ def read_costs(text: str | None, levers: Sequence[Lever]) -> dict[str, float]:
     for written in filter(None, map(str.strip, (text or "").split(","))):
         name, equals, value = (part.strip() for part in written.partition("="))
         if not equals:
-            raise LeverError(f"--cost {written}: write it as agents=1.5")
+            raise LeverError(_("--cost {text}: write it as agents=1.5").format(text=written))
         if name not in costs:
-            raise LeverError(f"--cost {written}: the levers are {', '.join(costs)}")
+            levers_are = _("--cost {text}: the levers are {levers}")
+            raise LeverError(levers_are.format(text=written, levers=", ".join(costs)))
         try:
             costs[name] = float(value)
         except ValueError:
-            raise LeverError(f"--cost {written}: {value!r} is no number") from None
+            no_number = _("--cost {text}: {value!r} is no number")
+            raise LeverError(no_number.format(text=written, value=value)) from None
         if not 0 < costs[name] < math.inf:
-            raise LeverError(f"--cost {written}: a cost is a number above 0")
+            raise LeverError(_("--cost {text}: a cost is a number above 0").format(text=written))
     return costs
 
 
@@ -301,7 +306,7 @@ class Attainment:
         found: list[Point] = []
         queue: list[frozenset[int]] = [frozenset()]
         seen = set(queue)
-        for _ in range(most):
+        for _step in range(most):
             if not queue:
                 break
             banned = queue.pop(0)
@@ -313,7 +318,7 @@ class Attainment:
             if point not in found:
                 found.append(point)
             dearest = sorted((-self._part(point, i), i) for i, size in enumerate(point) if size)
-            for more in (banned | {i} for _, i in dearest):
+            for more in (banned | {i} for _part, i in dearest):
                 if more not in seen:
                     seen.add(more)
                     queue.append(more)

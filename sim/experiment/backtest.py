@@ -42,6 +42,7 @@ from sim.experiment.observed import Observed
 from sim.experiment.settings import SettingsError
 from sim.experiment.sources import Source
 from sim.experiment.trials import Trials
+from sim.language import _
 from sim.scenario import Scenario, merge
 from sim.scenario_errors import ScenarioError, did_you_mean
 from sim.scenario_files import Varied, varied, with_values
@@ -89,10 +90,13 @@ def read_window(option: str, text: str) -> Window:
         first, last = (date.fromisoformat(part.strip()) for part in text.split(":"))
     except ValueError:
         raise SettingsError(
-            f"{option} {text}: write it as FIRST:LAST, for example 2021-07-01:2021-07-31"
+            _("{option} {text}: write it as FIRST:LAST, for example 2021-07-01:2021-07-31").format(
+                option=option, text=text
+            )
         ) from None
     if first > last:
-        raise SettingsError(f"{option} {text}: {last} is before {first}")
+        before = _("{option} {text}: {last} is before {first}")
+        raise SettingsError(before.format(option=option, text=text, last=last, first=first))
     return Window(first, last)
 
 
@@ -128,18 +132,23 @@ class Question:
         campaign = source.scenario.campaign
         if predict.first <= calibrate.last:
             raise SettingsError(
-                f"--predict {predict} must begin after --calibrate {calibrate} ends: no day can be "
-                "fitted and predicted"
+                _(
+                    "--predict {predict} must begin after --calibrate {calibrate} ends: no day can "
+                    "be fitted and predicted"
+                ).format(predict=predict, calibrate=calibrate)
             )
         if calibrate.first < campaign.first_day:
             raise SettingsError(
-                f"--calibrate {calibrate} begins before the scenario's first day, "
-                f"{campaign.first_day}"
+                _("--calibrate {calibrate} begins before the scenario's first day, {day}").format(
+                    calibrate=calibrate, day=campaign.first_day
+                )
             )
         if predict.last > campaign.horizon:
             raise SettingsError(
-                f"--predict {predict} ends after the scenario's horizon: --set "
-                f"campaign.horizon={predict.last}"
+                _(
+                    "--predict {predict} ends after the scenario's horizon: --set "
+                    "campaign.horizon={last}"
+                ).format(predict=predict, last=predict.last)
             )
         data = _with_ranges(source.data, fit)
         patterns = tuple(data["ranges"])
@@ -150,14 +159,21 @@ class Question:
             days = len(observed.between(window.first, window.last).days)
             if days < least:
                 there = (
-                    f"its days are {observed.days[0]} to {observed.days[-1]}"
+                    _("its days are {first} to {last}").format(
+                        first=observed.days[0], last=observed.days[-1]
+                    )
                     if observed.days
-                    else "it has none"
+                    else _("it has none")
                 )
                 raise SettingsError(
-                    f"{option} {window}: {observed.name} has {days} observed days there, and "
-                    f"{least} are needed ({there})"
-                )
+                    _(
+                        "{option} {window}: {file} has {days} observed days there, and {least} are "
+                        "needed ({there})"
+                    ).format(
+                        option=option, window=window, file=observed.name, days=days, least=least,
+                        there=there,
+                    )
+                )  # fmt: skip
         if deliveries == "observed":
             _check_allocated(observed, source.scenario)
         return cls(source, observed, calibrate, predict, data, patterns, replications, deliveries)
@@ -187,8 +203,10 @@ def _with_ranges(data: Mapping[str, Any], fit: Sequence[str]) -> dict[str, Any]:
         chosen = {name: found for name, found in known.items() if found.get("fitted")}
         if not chosen:
             raise SettingsError(
-                "nothing is to be fitted: name it with --fit PATH=LOW:HIGH, or say fitted = true "
-                "in [ranges] of the scenario"
+                _(
+                    "nothing is to be fitted: name it with --fit PATH=LOW:HIGH, or say fitted = "
+                    "true in [ranges] of the scenario"
+                )
             )
     for text in fit:
         name, equals, ends = text.partition("=")
@@ -196,50 +214,68 @@ def _with_ranges(data: Mapping[str, Any], fit: Sequence[str]) -> dict[str, Any]:
         if not equals:
             if name not in known:
                 raise SettingsError(
-                    f"--fit {text}: the scenario gives no range for it{did_you_mean(name, known)}; "
-                    "write --fit PATH=LOW:HIGH"
+                    _(
+                        "--fit {text}: the scenario gives no range for it{suggestion}; write --fit "
+                        "PATH=LOW:HIGH"
+                    ).format(text=text, suggestion=did_you_mean(name, known))
                 )
             chosen[name] = known[name]
             continue
         try:
             low, high = (float(end) for end in ends.split(":"))
         except ValueError:
-            raise SettingsError(f"--fit {text}: write it as PATH=LOW:HIGH") from None
+            raise SettingsError(
+                _("--fit {text}: write it as PATH=LOW:HIGH").format(text=text)
+            ) from None
         if not -np.inf < low < high < np.inf:
-            raise SettingsError(f"--fit {text}: {low:g} must be below {high:g}")
+            below = _("--fit {text}: {low:g} must be below {high:g}")
+            raise SettingsError(below.format(text=text, low=low, high=high))
         chosen[name] = {"low": low, "high": high, "source": "--fit"}
     if len(chosen) > _MOST_FITTED:
         raise SettingsError(
-            f"{len(chosen)} numbers are to be fitted; at most {_MOST_FITTED} can be: name them "
-            "with --fit"
+            _("{n} numbers are to be fitted; at most {most} can be: name them with --fit").format(
+                n=len(chosen), most=_MOST_FITTED
+            )
         )
     changed = {**data, "ranges": chosen, "not_varied": {}}
     found = {factor.pattern: factor for factor in varied(changed)}
     for name in chosen:
         if name not in found:
-            raise SettingsError(f"--fit {name}: there is no such number in the scenario")
+            raise SettingsError(
+                _("--fit {name}: there is no such number in the scenario").format(name=name)
+            )
         for share in (0.0, 1.0):
             values = found[name].at(share)
             try:
                 with_values(changed, values)
             except ScenarioError as error:
                 path, value = next(iter(values.items()))
-                raise SettingsError(f"--fit {name}: {path} = {value} cannot be:\n{error}") from None
+                cannot_be = _("--fit {name}: {path} = {value} cannot be:\n{error}")
+                raise SettingsError(
+                    cannot_be.format(name=name, path=path, value=value, error=error)
+                ) from None
     return changed
 
 
 def _check_allocated(observed: Observed, scenario: Scenario) -> None:
     if not any(observed.allocated.values()):
         raise SettingsError(
-            f"--deliveries observed: {observed.name} has no column allocated_VACCINE_cum with "
-            "values: leave the option out"
+            _(
+                "--deliveries observed: {file} has no column allocated_VACCINE_cum with values: "
+                "leave the option out"
+            ).format(file=observed.name)
         )
     for vaccine, known in observed.allocated.items():
         if known and vaccine not in scenario.vaccines:
             raise SettingsError(
-                f"--deliveries observed: allocated_{vaccine}_cum is of no vaccine of the scenario"
-                f"{did_you_mean(vaccine, scenario.vaccines)}; it has "
-                f"{', '.join(scenario.vaccines)}"
+                _(
+                    "--deliveries observed: allocated_{vaccine}_cum is of no vaccine of the "
+                    "scenario{suggestion}; it has {vaccines}"
+                ).format(
+                    vaccine=vaccine,
+                    suggestion=did_you_mean(vaccine, scenario.vaccines),
+                    vaccines=", ".join(scenario.vaccines),
+                )
             )
 
 
@@ -355,10 +391,13 @@ def _deliveries(experiment: _Experiment) -> tuple[dict[str, Any], list[str]]:
     known = {vaccine: days for vaccine, days in experiment.seen.allocated.items() if days}
     known = {vaccine: days for vaccine, days in known.items() if vaccine in scenario.vaccines}
     words = [
-        f"A correction, used as reported: {said}." for said in experiment.seen.corrections.values()
+        _("A correction, used as reported: {said}.").format(said=said)
+        for said in experiment.seen.corrections.values()
     ]
     words += [
-        f"allocated_{vaccine}_cum is of no vaccine of the scenario: not looked at."
+        _("allocated_{vaccine}_cum is of no vaccine of the scenario: not looked at.").format(
+            vaccine=vaccine
+        )
         for vaccine, days in experiment.seen.allocated.items()
         if days and vaccine not in scenario.vaccines
     ]
@@ -367,8 +406,10 @@ def _deliveries(experiment: _Experiment) -> tuple[dict[str, Any], list[str]]:
         data["deliveries"], came = _as_allocated(question)
         added |= came
         words.append(
-            "Deliveries from the first allocation in the file on are the file's, also in the "
-            "predicted days."
+            _(
+                "Deliveries from the first allocation in the file on are the file's, also in the "
+                "predicted days."
+            )
         )
     if question.deliveries == "scenario":
         for vaccine in scenario.vaccines:
@@ -418,17 +459,18 @@ def _continued(
         for name, delivery in scenario.deliveries.items()
         if delivery.vaccine == vaccine
     )
-    if any(arrives > end for arrives, _, _ in own):
+    if any(arrives > end for arrives, _name, _doses in own):
         return {}, []
     days = sorted(known)
     start = end + timedelta(days=1)
     if days and (days[-1] - days[0]).days >= (_RATE_DAYS if own else _LEAST_RATE_DAYS):
         weekly = (known[days[-1]] - known[days[0]]) / (days[-1] - days[0]).days * 7
-        name, whence = f"known_{vaccine}", f"as allocated from {days[0]} to {days[-1]}"
+        name, whence = f"known_{vaccine}", _("as allocated from {first} to {last}")
+        whence = whence.format(first=days[0], last=days[-1])
     elif own:
         since = own[-1][0] - timedelta(days=_RATE_DAYS - 1)
-        weekly = sum(doses for arrives, _, doses in own if arrives >= since) / (_RATE_DAYS / 7)
-        name, whence = f"{own[-1][1]}_more", "the scenario's of the four weeks before"
+        weekly = sum(doses for arrives, _name, doses in own if arrives >= since) / (_RATE_DAYS / 7)
+        name, whence = f"{own[-1][1]}_more", _("the scenario's of the four weeks before")
         start = max(start, own[-1][0] + timedelta(days=7))
     else:
         return {}, []
@@ -440,8 +482,10 @@ def _continued(
         for week in weeks
     }
     return more, [
-        f"The scenario has no {vaccine} after {end}: {weekly:,.0f} doses a week are supposed "
-        f"({whence}; fitted where the scenario's are)."
+        _(
+            "The scenario has no {vaccine} after {day}: {weekly:,.0f} doses a week are supposed "
+            "({whence}; fitted where the scenario's are)."
+        ).format(vaccine=vaccine, day=end, weekly=weekly, whence=whence)
     ]
 
 
@@ -722,6 +766,6 @@ def _judged(errors: pd.DataFrame) -> dict[str, Any]:
                     for name in FORECASTERS
                 },
             }
-            for _, part in errors.groupby(weeks)
+            for _week, part in errors.groupby(weeks)
         ],
     }

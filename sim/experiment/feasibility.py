@@ -138,7 +138,7 @@ def _from_vials(come: Array, per_vial: int, sessions: Array) -> Array:
         np.where(come > 0, np.minimum(sessions, per_vial * 2.0**40), 0), per_vial
     )
     left, given = come / per_vial, np.zeros(come.size)
-    for sharing in range(per_vial, 0, -1):
+    for sharing in (per_vial, *sorted(set(np.unique(rest)) - {0}, reverse=True)):
         vials = full if sharing == per_vial else rest == sharing
         opened = np.minimum(left, np.cumsum(vials.sum(axis=0)))
         given += opened * sharing

@@ -33,6 +33,7 @@ from typing import Any, NamedTuple
 
 from sim.experiment.goals import Goal
 from sim.experiment.settings import SettingsError
+from sim.language import N_, _, named, ngettext
 from sim.model.capacity import station_capacity, unit_slots
 from sim.model.shifts import staff_steps
 from sim.scenario import WEEKDAYS, Scenario, Station, UnitType, merge
@@ -50,7 +51,15 @@ _FINER = 4
 _WEEKDAY = dict(
     zip(
         WEEKDAYS,
-        ["Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays"],
+        [
+            N_("Mondays"),
+            N_("Tuesdays"),
+            N_("Wednesdays"),
+            N_("Thursdays"),
+            N_("Fridays"),
+            N_("Saturdays"),
+            N_("Sundays"),
+        ],
         strict=True,
     )
 )
@@ -135,34 +144,47 @@ def read_levers(text: str | None, scenario: Scenario, goal: Goal) -> list[Lever]
     levers: dict[str, Lever] = {}
     for written in filter(None, map(str.strip, text.split(","))):
         name, limited, limit = (part.strip() for part in written.partition("<="))
-        family, _, part = name.partition(".")
+        family, _dot, part = name.partition(".")
         known = [*FAMILIES, *(f"{f}.{p}" for f in FAMILIES for p in FAMILIES[f].parts(scenario))]
         if name not in known:
-            raise LeverError(f"there is no lever {name!r}{_right(name, known, scenario)}")
+            raise LeverError(
+                _("there is no lever {name!r}{right}").format(
+                    name=name, right=_right(name, known, scenario)
+                )
+            )
         lever = _lever(family, part or None, scenario, goal)
         if lever is None:
-            raise LeverError(f"lever {name}: {FAMILIES[family].idle}")
+            idle = _(FAMILIES[family].idle).format(most=EXTRA_DOSES_AT_MOST)
+            raise LeverError(_("lever {name}: {why}").format(name=name, why=idle))
         if limited:
             lever = _limited(lever, limit)
         if name in levers or family in levers or (not part and _of_family(family, levers)):
-            raise LeverError(f"lever {name} is named twice: name {family} alone, or parts of it")
+            raise LeverError(
+                _("lever {name} is named twice: name {family} alone, or parts of it").format(
+                    name=name, family=family
+                )
+            )
         levers[name] = lever
     if not levers:
-        raise LeverError(f"no lever is named; levers are {', '.join(FAMILIES)}")
+        raise LeverError(
+            _("no lever is named; levers are {levers}").format(levers=", ".join(FAMILIES))
+        )
     order = list(FAMILIES)
     return sorted(levers.values(), key=lambda lever: order.index(lever.name.partition(".")[0]))
 
 
 def _right(name: str, known: Sequence[str], scenario: Scenario) -> str:
     """What would have been right: the parts of a lever, a near name, else all levers."""
-    family, dot, _ = name.partition(".")
+    family, dot, _part = name.partition(".")
     if not dot or family not in FAMILIES:
         near = did_you_mean(name, known, cutoff=0.7)
-        return near or f"; levers are {', '.join(FAMILIES)}"
+        return near or _("; levers are {levers}").format(levers=", ".join(FAMILIES))
     parts = [f"{family}.{part}" for part in FAMILIES[family].parts(scenario)]
     if not parts:
-        return f": {family} has no parts"
-    return f"{did_you_mean(name, parts, cutoff=0.75)}; parts of {family} are {', '.join(parts)}"
+        return _(": {family} has no parts").format(family=family)
+    return did_you_mean(name, parts, cutoff=0.75) + _("; parts of {family} are {parts}").format(
+        family=family, parts=", ".join(parts)
+    )
 
 
 def _of_family(family: str, names: Iterable[str]) -> bool:
@@ -170,18 +192,24 @@ def _of_family(family: str, names: Iterable[str]) -> bool:
 
 
 def _limited(lever: Lever, limit: str) -> Lever:
-    written = f"lever {lever.name}<={limit}"
+    written = _("lever {name}").format(name=f"{lever.name}<={limit}")
     try:
         most = float(limit.replace("_", ""))
     except ValueError:
         most = math.nan
     if not math.isfinite(most):
-        raise LeverError(f"{written}: the bound must be a number, such as {lever.largest}")
+        raise LeverError(
+            _("{lever}: the bound must be a number, such as {n}").format(
+                lever=written, n=lever.largest
+            )
+        )
     sizes = tuple(size for size in lever.sizes if size <= most)
     if not sizes:
         raise LeverError(
-            f"{written}: the bound must be at least {lever.sizes[0]}, the smallest change in "
-            f"{lever.unit}, or nothing could be changed"
+            _(
+                "{lever}: the bound must be at least {n}, the smallest change in {unit}, or "
+                "nothing could be changed"
+            ).format(lever=written, n=lever.sizes[0], unit=_(lever.unit))
         )
     return replace(lever, sizes=sizes)
 
@@ -219,7 +247,7 @@ def _lever(family: str, part: str | None, scenario: Scenario, goal: Goal) -> Lev
         return None
     name = family if part is None else f"{family}.{part}"
     sizes, has, change, words, finest = found
-    of_part = "" if part is None else f" ({part})"
+    of_part = "" if part is None else f" ({named(part)})"
     return Lever(
         name, made.unit, tuple(sizes), has, change, made.supply, lambda n: words(n) + of_part,
         finest,
@@ -277,7 +305,9 @@ def _deliveries(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made |
         range(step, most + step, step),
         sum(doses),
         change,
-        lambda n: f"{_number(n, 'more dose')} delivered",
+        lambda n: ngettext("{n:,} more dose delivered", "{n:,} more doses delivered", n).format(
+            n=n
+        ),
         vial,
     )
 
@@ -297,12 +327,10 @@ def _earlier_deliveries(scenario: Scenario, goal: Goal, names: Sequence[str]) ->
 
     return _Made(
         range(1, (latest - first).days + 1), _days(scenario, goal), change,
-        lambda n: f"deliveries {_number(n, 'day')} earlier",
+        lambda n: ngettext(
+            "deliveries {n:,} day earlier", "deliveries {n:,} days earlier", n
+        ).format(n=n),
     )  # fmt: skip
-
-
-def _number(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def _sooner(day: date, days: int, not_before: date) -> str:
@@ -327,7 +355,9 @@ def _extra_doses(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made 
     labels = [scenario.vaccines[name].doses_per_vial for name in multi]
     return _Made(
         range(1, most + 1), max(labels, default=0), change,
-        lambda n: f"{_number(n, 'extra dose')} from each vial",
+        lambda n: ngettext(
+            "{n:,} extra dose from each vial", "{n:,} extra doses from each vial", n
+        ).format(n=n),
     )  # fmt: skip
 
 
@@ -355,7 +385,7 @@ def _change_places(
 ) -> Change:
     """The same change to every place of these types."""
     changes: Change = {"unit_types": {}, "units": {}}
-    for table, name, place, _ in _places(scenario, types):
+    for table, name, place, _number in _places(scenario, types):
         changes[table][name] = change(place)
     return changes
 
@@ -387,7 +417,11 @@ def _vaccinators(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made 
     def words(size: int) -> str:
         slots = slots_a_day(pulled_by(scenario, change(scenario, size)))
         more = slots - slots_a_day(scenario)
-        return f"{size:,} more staff at the units ({_number(more, 'slot')} a day more)"
+        return ngettext(
+            "{size:,} more staff at the units ({n:,} slot a day more)",
+            "{size:,} more staff at the units ({n:,} slots a day more)",
+            more,
+        ).format(size=size, n=more)
 
     return _Made(sorted(factor_of), present, change, words)
 
@@ -477,7 +511,8 @@ def _open_days(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made | 
     week = max((len(place.open_days) for place in places), default=0)
 
     def words(size: int) -> str:
-        return f"units open on {' and '.join(_WEEKDAY[day] for day in closed[-size:])} too"
+        days = _(" and ").join(_(_WEEKDAY[day]) for day in closed[-size:])
+        return _("units open on {days} too").format(days=days)
 
     return _Made(range(1, len(closed) + 1), week, change, words)
 
@@ -492,7 +527,9 @@ def _hours(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made | None
 
     return _Made(
         range(1, min((24 * 60 - latest) // 60, 4) + 1), longest / 60, change,
-        lambda n: f"units open {_number(n, 'hour')} longer",
+        lambda n: ngettext(
+            "units open {n:,} hour longer", "units open {n:,} hours longer", n
+        ).format(n=n),
     )  # fmt: skip
 
 
@@ -535,7 +572,7 @@ def _turns(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made | None
 
     return _Made(
         range(1, (latest - first).days + 1), _days(scenario, goal), change,
-        lambda n: f"turns {_number(n, 'day')} earlier",
+        lambda n: ngettext("turns {n:,} day earlier", "turns {n:,} days earlier", n).format(n=n),
     )  # fmt: skip
 
 
@@ -557,7 +594,11 @@ def _interval(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made | N
 
     return _Made(
         range(7, most + 1, 7), longest, change,
-        lambda n: f"the interval between doses {_number(n, 'day')} shorter",
+        lambda n: ngettext(
+            "the interval between doses {n:,} day shorter",
+            "the interval between doses {n:,} days shorter",
+            n,
+        ).format(n=n),
     )  # fmt: skip
 
 
@@ -577,7 +618,9 @@ def _registration(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made
 
     def words(size: int) -> str:
         listed = calling[: sizes.index(size) + 1]
-        return f"registered in advance: {' and '.join(listed)} ({size:,} people)"
+        return _("registered in advance: {groups} ({n:,} people)").format(
+            groups=_(" and ").join(map(named, listed)), n=size
+        )
 
     return _Made(sizes, scenario.target, change, words)
 
@@ -590,7 +633,9 @@ def _agents(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made | Non
     on_duty = []
     for name in names:
         pool = centre.pools[name]
-        _, numbers = staff_steps(pool.agents, pool.shifts, pool.breaks, centre.opens, centre.closes)
+        _times, numbers = staff_steps(
+            pool.agents, pool.shifts, pool.breaks, centre.opens, centre.closes
+        )
         on_duty.append(int(numbers.max(initial=0)))
     total = sum(on_duty)
     if not total:
@@ -622,7 +667,12 @@ def _agents(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made | Non
     )
     return _Made(
         range(step, 9 * total + step, step), total, change,
-        lambda n: f"{_number(n, 'more agent')}, with lines in proportion", 1,
+        lambda n: ngettext(
+            "{n:,} more agent, with lines in proportion",
+            "{n:,} more agents, with lines in proportion",
+            n,
+        ).format(n=n),
+        1,
     )  # fmt: skip
 
 
@@ -634,7 +684,11 @@ def _lines(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made | None
         return {"call_centre": {"lines": world.call_centre.lines + size}}
 
     return _Made(
-        range(step, 4 * lines + step, step), lines, change, lambda n: _number(n, "more line"), 1
+        range(step, 4 * lines + step, step),
+        lines,
+        change,
+        lambda n: ngettext("{n:,} more line", "{n:,} more lines", n).format(n=n),
+        1,
     )
 
 
@@ -648,7 +702,12 @@ def _other_channels(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Ma
     most = max(4 * bookings, scenario.target // 10)
     return _Made(
         range(step, most + step, step), max(bookings, 1), change,
-        lambda n: f"{_number(n, 'more booking')} a day through other channels", 1,
+        lambda n: ngettext(
+            "{n:,} more booking a day through other channels",
+            "{n:,} more bookings a day through other channels",
+            n,
+        ).format(n=n),
+        1,
     )  # fmt: skip
 
 
@@ -658,41 +717,46 @@ def _none(scenario: Scenario) -> Iterable[str]:
 
 FAMILIES: Mapping[str, Family] = {
     "deliveries": Family(
-        _deliveries, "doses", lambda s: s.deliveries, True, "no delivery comes by the goal's day"
+        _deliveries, N_("doses"), lambda s: s.deliveries, True,
+        N_("no delivery comes by the goal's day")
     ),
     "earlier_deliveries": Family(
-        _earlier_deliveries, "days", lambda s: s.deliveries, True,
-        "all deliveries come on the first day, or there are none",
+        _earlier_deliveries, N_("days"), lambda s: s.deliveries, True,
+        N_("all deliveries come on the first day, or there are none"),
     ),
     "extra_doses": Family(
-        _extra_doses, "doses a vial", lambda s: s.vaccines, True,
-        f"no vial gives more: {EXTRA_DOSES_AT_MOST} extra doses are drawn, or it holds one",
+        _extra_doses, N_("doses a vial"), lambda s: s.vaccines, True,
+        N_("no vial gives more: {most} extra doses are drawn, or it holds one"),
     ),
     "vaccinators": Family(
-        _vaccinators, "staff", lambda s: s.unit_types, True, "no unit is limited by its staff"
+        _vaccinators, N_("staff"), lambda s: s.unit_types, True,
+        N_("no unit is limited by its staff")
     ),
     "open_days": Family(
-        _open_days, "days a week", lambda s: s.unit_types, True, "all units open every day"
+        _open_days, N_("days a week"), lambda s: s.unit_types, True, N_("all units open every day")
     ),
     "hours": Family(
-        _hours, "hours a day", lambda s: s.unit_types, True, "units close at midnight already"
+        _hours, N_("hours a day"), lambda s: s.unit_types, True,
+        N_("units close at midnight already")
     ),
     "turns": Family(
-        _turns, "days", lambda s: s.groups, True, "all groups have their turn from the first day"
+        _turns, N_("days"), lambda s: s.groups, True,
+        N_("all groups have their turn from the first day")
     ),
     "interval": Family(
-        _interval, "days", lambda s: s.regimens, True,
-        "no interval can be shortened, or none matters to the goal",
+        _interval, N_("days"), lambda s: s.regimens, True,
+        N_("no interval can be shortened, or none matters to the goal"),
     ),
     "agents": Family(
-        _agents, "agents", lambda s: s.call_centre.pools, False, "there are no agents"
+        _agents, N_("agents"), lambda s: s.call_centre.pools, False, N_("there are no agents")
     ),
-    "lines": Family(_lines, "lines", _none, False, "there are no lines"),
+    "lines": Family(_lines, N_("lines"), _none, False, N_("there are no lines")),
     "other_channels": Family(
-        _other_channels, "bookings a day", _none, False, "there are no other channels"
+        _other_channels, N_("bookings a day"), _none, False, N_("there are no other channels")
     ),
     "registration": Family(
-        _registration, "people", lambda s: s.groups, False, "everyone is registered in advance"
+        _registration, N_("people"), lambda s: s.groups, False,
+        N_("everyone is registered in advance")
     ),
 }  # fmt: skip
 """Levers by name, in the order in which they are moved."""

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from string import Template
+from textwrap import wrap
 from typing import Any
 from unicodedata import category
 
-from sim.language import N_, _, told_of_year
+from sim.language import N_, _, named, told_of_year
 from sim.scenario import WEEKDAYS
 from sim.scenario_files import leaf_values
 
@@ -366,15 +367,63 @@ def read_facts(answers: Mapping[str, str]) -> tuple[dict[str, Any], set[str], di
 # Writing ------------------------------------------------------------------------------------
 
 
+def _template() -> str:
+    return Path(__file__).with_suffix(".template").read_text(encoding="utf-8")
+
+
+_HEADING = re.compile(r"# (\S.*?) -{10,}")
+_PARAGRAPH = re.compile(r"# (\S.*)")
+_BESIDE = re.compile(r"([^#].* {2,}# |# {5}\S.*?\S {3,})(\S.*)")
+"""A comment beside a value, or words beside a command."""
+_SOURCE = re.compile(r'("[^"]+" = "|.* source = ")([^"$]+)(".*)')
+
+
+def in_words(template: str, told: Callable[[str], str]) -> str:
+    """The template of a scenario with every comment and source as it is to be told."""
+    lines: list[str] = []
+    paragraph: list[str] = []
+    for line in [*template.split("\n"), ""]:
+        heading = _HEADING.fullmatch(line)
+        if (found := _PARAGRAPH.fullmatch(line)) and not heading:
+            paragraph.append(found[1])
+            continue
+        if paragraph:
+            said = told(text := " ".join(paragraph))
+            shown = paragraph if said == text else wrap(said, 98, break_long_words=False)
+            lines += [f"# {part}" for part in shown]
+            paragraph = []
+        if heading:
+            line = f"# {told(heading[1])} ".ljust(len(line), "-")
+        elif found := _BESIDE.fullmatch(line):
+            line = found[1] + told(found[2])
+        elif found := _SOURCE.fullmatch(line):
+            line = found[1] + told(found[2]) + found[3]
+        lines.append(line)
+    return "\n".join(lines[:-1])
+
+
+def words_of_template() -> list[str]:
+    """All comments and sources of the template, for the catalog."""
+    found: list[str] = []
+
+    def note(text: str) -> str:
+        found.append(text)
+        return text
+
+    in_words(_template(), note)
+    return found
+
+
 def scenario_text(facts: Known, assumed: Iterable[str], file: str) -> str:
     """The scenario file of the facts, some of which are assumed; `file` is its name."""
     assumed = set(assumed)
-    template = Template(Path(__file__).with_suffix(".template").read_text(encoding="utf-8"))
+    template = Template(in_words(_template(), _))
     province, target = facts["province"], sum(facts["people"].values())
     last_delivery = max(day for day, _doses in facts["deliveries"])
     due = max(facts["deadline"], last_delivery) + timedelta(days=facts["interval_days"])
     deliveries = sum(doses for _day, doses in facts["deliveries"])
     vials = facts["vaccine"] == "astrazeneca"
+    for_the_plan = _("for the plan to say")
     unsaid = {
         "campaign.vaccinated_before": "vaccinated_before" in assumed,
         "regimens.*.*_days": "interval_days" in assumed,
@@ -388,10 +437,18 @@ def scenario_text(facts: Known, assumed: Iterable[str], file: str) -> str:
             "population": f"{facts['population']:_}",
             "vaccinated_before": f"{facts['vaccinated_before']:_}",
             "province_comment": province,
-            "title": _quoted(f"The vaccination plan of {province}"),
+            "title": _quoted(_("The vaccination plan of {province}").format(province=province)),
             "description": _quoted(
-                f"{target:,} people, {sum(facts['units'].values()):,} units, {deliveries:,} doses "
-                f"by {last_delivery}, to be finished by {facts['deadline']}."
+                _(
+                    "{people:,} people, {units:,} units, {doses:,} doses by {last_delivery}, to be "
+                    "finished by {deadline}."
+                ).format(
+                    people=target,
+                    units=sum(facts["units"].values()),
+                    doses=deliveries,
+                    last_delivery=last_delivery,
+                    deadline=facts["deadline"],
+                )
             ),
             "province": _quoted(province),
             "horizon": due + timedelta(days=_WEEKS_AFTER_LAST_DAYS),
@@ -410,26 +467,40 @@ def scenario_text(facts: Known, assumed: Iterable[str], file: str) -> str:
             "unit_types": "\n".join(_unit_type(facts, name) for name in facts["units"]),
             "units": "".join(_units(facts["units"])),
             "one_unit": next(_unit_names(facts["units"]))[1],
-            "sources": "".join(_sources(assumed, f"the plan of {province}")).rstrip("\n"),
+            "sources": "".join(
+                _sources(assumed, _("the plan of {province}").format(province=province))
+            ).rstrip("\n"),
             "vial_source": _quoted(
-                "WHO: AstraZeneca, ten-dose vial" if vials else "assumed: ten-dose vials"
+                _("WHO: AstraZeneca, ten-dose vial") if vials else _("assumed: ten-dose vials")
             ),
             "open_vial_source": _quoted(
-                "WHO: 6 hours at room temperature once opened" if vials else "assumed: 6 hours"
+                _("WHO: 6 hours at room temperature once opened")
+                if vials
+                else _("assumed: 6 hours")
             ),
-            "assumed_ranges": "".join(_RANGES[name] for name in _RANGES if name in assumed),
+            "assumed_ranges": "".join(
+                _RANGES[name].format(source=_(source))
+                for name, source in _SOURCES_OF_RANGES.items()
+                if name in assumed
+            ),
             "not_varied": "".join(
-                f'"{pattern}" = "for the plan to say"\n' for pattern, said in unsaid.items() if said
+                f'"{pattern}" = {_quoted(for_the_plan)}\n'
+                for pattern, said in unsaid.items()
+                if said
             ).rstrip("\n"),
         }
     )
 
 
 _RANGES = {
-    "agents": '"call_centre.pools.*.agents" = { low = 0.5, high = 3.0, relative = true, '
-    'source = "assumed: half to three times as many" }\n',
-    "other_channels": '"other_channels.bookings_per_day" = { low = 0.5, high = 2.0, '
-    'relative = true, source = "assumed: from half to twice the value" }\n',
+    "agents": '"call_centre.pools.*.agents" = {{ low = 0.5, high = 3.0, relative = true, '
+    'source = "{source}" }}\n',
+    "other_channels": '"other_channels.bookings_per_day" = {{ low = 0.5, high = 2.0, '
+    'relative = true, source = "{source}" }}\n',
+}
+_SOURCES_OF_RANGES = {
+    "agents": N_("assumed: half to three times as many"),
+    "other_channels": N_("assumed: from half to twice the value"),
 }
 """Of facts that may be assumed."""
 
@@ -498,7 +569,7 @@ _LANGUAGES = {"people": "language", "agents": "languages_of_agents"}
 
 def _sources(assumed: set[str], plan: str) -> Iterable[str]:
     for name, patterns in _PATTERNS.items():
-        source = "assumed: the plan does not say" if name in assumed else plan
+        source = _("assumed: the plan does not say") if name in assumed else plan
         for pattern in patterns:
             yield f'"{pattern}" = {_quoted(source)}\n'
 
@@ -510,13 +581,17 @@ def _quoted(value: str | list[str]) -> str:
 
 def _group(facts: Known, language: str) -> str:
     mean_days = max(1, round((facts["deadline"] - facts["booking_from"]).days / 4))
+    before, rest = (
+        _("nobody of the group is vaccinated before"),
+        _("the rest books through other channels"),
+    )
     return f"""\
 [groups.{language}]
 people = {facts["people"][language]:_}
 language = "{language}"
-turn_from = {facts["start"]}            # nobody of the group is vaccinated before
+turn_from = {facts["start"]}            # {before}
 willing = 1.0
-telephone_share = {_TELEPHONE_SHARE}             # the rest books through other channels
+telephone_share = {_TELEPHONE_SHARE}             # {rest}
 books_when_answered = 1.0
 first_calls = [{{ opens = {facts["booking_from"]}, share = 1.0, mean_days = {mean_days}.0 }}]
 """
@@ -537,6 +612,10 @@ def _unit_type(facts: Known, name: str) -> str:
     open_minutes = minutes[1] - minutes[0]
     registration, screening, vaccination, seats = _STAFF.get(name, _STAFF["hospital"])
     slots = vaccination * open_minutes // _VACCINATION_MINUTES
+    seats_words = _("staff: seats")
+    people_a_day = _("{vaccination} x {minutes} / 4 = {slots:,} people a day").format(
+        vaccination=vaccination, minutes=open_minutes, slots=slots
+    )
     return f"""\
 [unit_types.{name}]
 open_days = {_quoted(facts["open_days"])}
@@ -552,18 +631,18 @@ minutes = {{ distribution = "triangular", low = 1.0, mode = 2.0, high = 3.0 }}
 staff = {screening}
 minutes = {{ distribution = "triangular", low = 2.0, mode = 3.0, high = 4.0 }}
 
-[unit_types.{name}.stations.vaccination]   # {vaccination} x {open_minutes} / 4 = {slots:,} people a day
+[unit_types.{name}.stations.vaccination]   # {people_a_day}
 kind = "vaccination"
 staff = {vaccination}
 minutes = {{ distribution = "triangular", low = 3.0, mode = 4.0, high = 5.0 }}
 
-[unit_types.{name}.stations.observation]   # staff: seats
+[unit_types.{name}.stations.observation]   # {seats_words}
 kind = "observation"
 staff = {seats}
 minutes = 30.0
 adverse_event_probability = 0.015
 adverse_event_minutes = {{ distribution = "exponential", mean = 20.0 }}
-"""  # noqa: E501
+"""
 
 
 def _unit_names(units: Mapping[str, int]) -> Iterator[tuple[str, str, int]]:
@@ -575,5 +654,6 @@ def _unit_names(units: Mapping[str, int]) -> Iterator[tuple[str, str, int]]:
 
 def _units(units: Mapping[str, int]) -> Iterable[str]:
     for kind, name, number in _unit_names(units):
-        title = f"{kind.replace('_', ' ').capitalize()} {number}"
-        yield f'{name} = {{ type = "{kind}", district = "province", title = "{title}" }}\n'
+        words = named(kind.replace("_", " "))
+        title = _quoted(f"{words[:1].upper()}{words[1:]} {number}")
+        yield f'{name} = {{ type = "{kind}", district = "province", title = {title} }}\n'

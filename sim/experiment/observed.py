@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.experiment.settings import SettingsError
-from sim.language import BUDDHIST_YEAR, _
+from sim.language import _, told_of_year
 from sim.scenario_errors import did_you_mean
 
 DOSES = ("dose1_cum", "dose2_cum")
@@ -171,10 +171,8 @@ def _day(text: str, line: int, problems: list[str]) -> date | None:
         )
         return None
     if not 1900 <= day.year <= 2200:
-        problem = _("line {line}: the year {year} cannot be")
-        if day.year > 2400:
-            problem = _("line {line}: the year {year} cannot be; of the Buddhist era? write {ad}")
-        problems.append(problem.format(line=line, year=day.year, ad=day.year - BUDDHIST_YEAR))
+        told = told_of_year(text) or _("the year {year} cannot be").format(year=day.year)
+        problems.append(_("line {line}: {what}").format(line=line, what=told))
         return None
     return day
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
-import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -14,20 +13,26 @@ from matplotlib.figure import Figure
 from sim.experiment.study import Study
 from sim.language import N_, _, named, short_date
 from sim.presentation import style
-from sim.presentation.figures import date_axis, new_figure, thousands, x_of
-from sim.presentation.terminal import on, table
+from sim.presentation.document import Table
+from sim.presentation.figures import date_axis, drawing, new_figure, thousands, x_of
+from sim.presentation.terminal import Part, on
 
 _NAMES = {"model": N_("model"), "last_week": N_("last week's rate"), "line": N_("straight line")}
 _DOSES = {"first": N_("first doses"), "second": N_("second doses")}
 
 
-def text(study: Study) -> str:
+def sections(study: Study) -> list[list[Part]]:
     """Verdict, fit, forecast, errors by week."""
-    sections = [_verdict(study), _fit(study), _forecast(study), _errors(study), _words(study)]
-    return "\n\n".join("\n".join(section) for section in sections if section)
+    return [
+        [_verdict(study)],
+        [_fit(study)],
+        [_forecast(study)],
+        _errors(study),
+        [*study.answer["supposed"]],
+    ]
 
 
-def _verdict(study: Study) -> list[str]:
+def _verdict(study: Study) -> str:
     curves = study.answer["curves"]
     said = {
         (True, True): _(
@@ -60,7 +65,7 @@ def _verdict(study: Study) -> list[str]:
         days=study.answer["observed_days"],
         **{curve: found["inside_band"] for curve, found in curves.items()},
     )
-    return [" ".join([said[beaten], *errors, inside])]
+    return " ".join([said[beaten], *errors, inside])
 
 
 def _count(number: float) -> str:
@@ -76,9 +81,9 @@ def _window(study: Study, name: str) -> str:
     return _("{first} to {last}").format(first=on(first), last=on(last))
 
 
-def _fit(study: Study) -> list[str]:
+def _fit(study: Study) -> Table:
     answer = study.answer
-    rows = [(_("fitted"), _("best"), _("plausible"))]
+    rows = []
     for name, found in answer["fitted"].items():
         times = "× " if found["relative"] else ""
         rows.append(
@@ -91,7 +96,7 @@ def _fit(study: Study) -> list[str]:
                 ),
             )
         )
-    return [
+    return Table(
         _(
             "Fitted to {days}: root mean squared error {error} doses; {plausible} plausible of "
             "{points} points, {members} members of the forecast"
@@ -102,29 +107,30 @@ def _fit(study: Study) -> list[str]:
             points=answer["points"],
             members=answer["members"],
         ),
-        *table(rows, "<>>"),
-    ]
+        (_("fitted"), _("best"), _("plausible")),
+        rows,
+        "<>>",
+    )
 
 
 def _number(value: float) -> str:
     return _count(value) if value >= 1000 else f"{value:.4g}"
 
 
-def _forecast(study: Study) -> list[str]:
+def _forecast(study: Study) -> Table:
     errors, forecast = study.table("errors"), study.table("forecast")
     days = sorted(errors["date"].unique())
     shown = [day for i, day in enumerate(days) if i % 7 == 0 or i == len(days) - 1]
     level = f"{100 * study.answer['level']:.0f}"
-    rows = [
-        (
-            _("by the evening of"),
-            _("doses"),
-            _("observed"),
-            _("model"),
-            _("{level} % band").format(level=level),
-            _("inside"),
-        )
-    ]
+    columns = (
+        _("by the evening of"),
+        _("doses"),
+        _("observed"),
+        _("model"),
+        _("{level} % band").format(level=level),
+        _("inside"),
+    )
+    rows = []
     for curve, doses in _DOSES.items():
         observed = errors[errors["curve"] == curve].set_index("date")
         said = forecast[forecast["curve"] == curve].set_index("date")
@@ -141,20 +147,19 @@ def _forecast(study: Study) -> list[str]:
                 )
             )
     heading = _("Predicted for {days}").format(days=_window(study, "predict"))
-    return [heading, *table(rows, "<<>>>>")]
+    return Table(heading, columns, rows, "<<>>>>")
 
 
-def _errors(study: Study) -> list[str]:
-    rows: list[tuple[str, ...]] = [
-        (
-            _("doses"),
-            _("days"),
-            _("forecast"),
-            _("mean error"),
-            _("mean absolute"),
-            _("percent"),
-        )
-    ]
+def _errors(study: Study) -> list[Part]:
+    columns = (
+        _("doses"),
+        _("days"),
+        _("forecast"),
+        _("mean error"),
+        _("mean absolute"),
+        _("percent"),
+    )
+    rows = []
     for curve, found in study.answer["curves"].items():
         for week in found["weeks"]:
             first, last = (date.fromisoformat(week[end]) for end in ("from", "to"))
@@ -181,16 +186,16 @@ def _errors(study: Study) -> list[str]:
         for curve, found in study.answer["curves"].items()
     ]
     return [
-        _("Errors by week of the predicted days (observed days in brackets)"),
-        *table(rows, "<<<>>>"),
+        Table(
+            _("Errors by week of the predicted days (observed days in brackets)"),
+            columns,
+            rows,
+            "<<<>>>",
+        ),
         _("Error of the model as a share of the naive ones: {shares}").format(
             shares="; ".join(skills)
         ),
     ]
-
-
-def _words(study: Study) -> list[str]:
-    return list(study.answer["supposed"])
 
 
 # Picture --------------------------------------------------------------------------------------
@@ -198,7 +203,7 @@ def _words(study: Study) -> list[str]:
 
 def pictures(study: Study) -> Iterator[tuple[str, Figure]]:
     """Both curves: observed, fitted, predicted with the band, naive forecasts."""
-    with mpl.rc_context(style.SETTINGS):
+    with drawing():
         figure = new_figure(
             _("Fitted to {fitted}, predicted {predicted}").format(
                 fitted=_window(study, "calibrate"), predicted=_window(study, "predict")

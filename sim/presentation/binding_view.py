@@ -16,7 +16,12 @@ from sim.experiment.results import Run
 from sim.experiment.statistics import Estimate, mean_interval
 from sim.language import N_, _, day_and_month, month_and_year, named
 from sim.model.records import CAUSES, REASONS
+<<<<<<< HEAD
+from sim.presentation.document import Table
+from sim.presentation.terminal import Part, as_text, count, on, percent
+=======
 from sim.presentation.terminal import count, on, percent, replications, signed, table
+>>>>>>> origin/main
 
 _HOLDS = {
     "slots": N_("the slots"),
@@ -151,20 +156,37 @@ _SHORT = {
 
 
 def binding_text(run: Run, found: Binding) -> str:
+<<<<<<< HEAD
+    """A sentence, what would help and what would not, periods, months and causes."""
+    return as_text(binding_sections(run, found))
+
+
+def binding_sections(run: Run, found: Binding) -> list[list[Part]]:
+    """The same as lines and tables."""
+    return [
+        [sentence(found)],
+        [_statuses(found)],
+=======
     """A sentence, what more of each constraint would change if that is known, periods, causes."""
     gains = kept_gains(run)
     first = [sentence(found), *(gains_sentences(found, gains) if gains else [])]
     sections = [
         first,
         _gains(gains, found.scope) if gains else [],
+>>>>>>> origin/main
         _periods(found),
-        _months(found),
-        _causes(run, found),
-        _notes(run, found),
+        [_months(found)],
+        [_causes(found)],
+        [*_notes(run, found)],
     ]
-    return "\n\n".join("\n".join(section) for section in sections if section)
 
 
+<<<<<<< HEAD
+def _statuses(found: Binding) -> Table:
+    rows = []
+    for status, meaning in STATUS.items():
+        names = [_short(name) for name in _with_status(found, status)]
+=======
 def _gains(gains: Gains, scope: Scope) -> list[str]:
     """Each relaxation with what it brings, by status; in a line those that change nothing."""
     heading = _("Persons gained for full vaccination by {day}, simulated again with more of each")
@@ -192,6 +214,7 @@ def _gains(gains: Gains, scope: Scope) -> list[str]:
         (STATUS["idle"], [name for name in idle if name not in without]),
         (N_("there is nothing to relax"), without),
     ):
+>>>>>>> origin/main
         if names:
             lines.append(f"  {_(words)}: {', '.join(map(short_name, names))}")
     return lines
@@ -203,6 +226,9 @@ def _interval_of(gains: Gains) -> str:
     return _("mean and 95 % interval, {replications}").format(
         replications=replications(gains.replications)
     )
+<<<<<<< HEAD
+    return Table(heading.format(day=on(found.deadline)), ("", ""), rows)
+=======
 
 
 def _rows_of(
@@ -229,9 +255,10 @@ def _persons(gained: Estimate) -> tuple[str, str]:
         else f"{signed(low, 'persons')} – {signed(high, 'persons')}"
     )
     return signed(gained.mean or 0, "persons"), within if low != high else ""
+>>>>>>> origin/main
 
 
-def _periods(found: Binding) -> list[str]:
+def _periods(found: Binding) -> list[Part]:
     rows = []
     for row in found.periods().to_dict("records"):
         first, last = row["first"].date(), row["last"].date()
@@ -242,8 +269,7 @@ def _periods(found: Binding) -> list[str]:
         held = held.format(constraint=_(CONSTRAINTS[row["constraint"]]), also=also)
         rows.append((_days(first, min(last, found.deadline)), held))
     return [
-        _("Day by day: what held back the next person"),
-        *table(rows, "<<"),
+        Table(_("Day by day: what held back the next person"), ("", ""), rows),
         _(
             "The first sentence follows from these days, unit by unit: up to the last day on which "
             "a slot stayed free or could not be served, that day decides, because people and doses "
@@ -256,23 +282,25 @@ def _days(first: date, last: date) -> str:
     return on(first) if first == last else f"{day_and_month(first)} – {on(last)}"
 
 
-def _months(found: Binding) -> list[str]:
+def _months(found: Binding) -> Table:
     """Days of each month by the constraint that held back most."""
     days = found.main_by_day()
     days = days[days["date"] <= pd.Timestamp(found.deadline)]
     names = [name for name in CONSTRAINTS if (days["constraint"] == name).any()]
     by_month = days.groupby(days["date"].dt.to_period("M"))
-    rows = [("", *(_(_NAMES[name]) for name in names))]
+    columns = ("", *(_(_NAMES[name]) for name in names))
+    rows = []
     for month, rows_of_month in by_month:
         numbers = [int((rows_of_month["constraint"] == name).sum()) for name in names]
         last = min(month.end_time.date(), found.deadline)
         whole = last.month != (last + timedelta(1)).month
         label = month_and_year(last) if whole else f"1 – {on(last)}"
         rows.append((label, *(str(n) if n else "–" for n in numbers)))
-    return [_("Days of each month by what held back most"), *table(rows, "<" + ">" * len(names))]
+    caption = _("Days of each month by what held back most")
+    return Table(caption, columns, rows, "<" + ">" * len(names))
 
 
-def _causes(run: Run, found: Binding) -> list[str]:
+def _causes(found: Binding) -> Table:
     rows: list[tuple[str, str, str]] = []
     for reason, parts in found.causes.groupby("reason", sort=False):
         rows.append((_(REASONS[str(reason)]), count(parts["persons"].sum()), ""))
@@ -283,13 +311,12 @@ def _causes(run: Run, found: Binding) -> list[str]:
                 within = f"{count(low)} – {count(high)}" if known else ""
                 meaning = CAUSES[part["cause"]].meaning
                 rows.append((f"  {_(meaning)}", count(part["persons"]), within))
-    if not rows:
-        return []
     unit = _("mean persons, 95 % interval") if found.replications > 1 else _("persons")
     heading = _("Who has not had full vaccination on {day}, by cause ({unit})")
     if found.scope == "first":
         heading = _("Who has not had a first dose on {day}, by cause ({unit})")
-    return [heading.format(day=on(found.deadline), unit=unit), *table(rows, "<><")]
+    caption = heading.format(day=on(found.deadline), unit=unit)
+    return Table(caption, ("", "", ""), rows, "<><")
 
 
 def _notes(run: Run, found: Binding) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from textwrap import fill
 from typing import Any
 
@@ -19,23 +19,25 @@ from sim.experiment.statistics import quantile_band
 from sim.language import N_, _, named, short_date
 from sim.model.records import REASONS
 from sim.presentation import style
+from sim.presentation.document import Table, Text
 from sim.presentation.figures import date_axis, deadline_line, drawing, new_figure
 from sim.presentation.terminal import (
     SHOWN,
+    Part,
     amount,
+    as_text,
     count,
     label_words,
     on,
     replications,
     signed,
-    table,
 )
 
 _SCOPE_NAMES = {"first": N_("first dose"), "full": N_("fully vaccinated")}
 _CHANGES_SHOWN = 30
 _FEW = 20
 """Below so many replications, what common random numbers gain is known only roughly."""
-_HEADLINE = "first_doses_by_deadline"
+_HEADLINES = ("first_doses_by_deadline", "fully_vaccinated_by_deadline")
 
 
 # Text -----------------------------------------------------------------------------------------
@@ -43,22 +45,59 @@ _HEADLINE = "first_doses_by_deadline"
 
 def comparison_text(comparison: Comparison) -> str:
     """What changes, what comes of it, how sure that is, and why people are not vaccinated."""
+    return as_text(comparison_sections(comparison))
+
+
+def sentence(comparison: Comparison) -> str:
+    """What each scenario changes in the number of people vaccinated by the deadline."""
+    words = _(
+        "{other}, against {base}: {first} people with a first dose by the deadline (95 % interval "
+        "{first_between}), {full} fully vaccinated (95 % interval {full_between})."
+    )
+    if comparison.replications == 1:
+        words = _(
+            "{other}, against {base}: {first} people with a first dose by the deadline, {full} "
+            "fully vaccinated (one replication)."
+        )
+    told = []
+    for name in comparison.others:
+        rows = _by_measure(comparison, name)
+        cells = {key: _cells(comparison, name, key, rows[key])[2:4] for key in _HEADLINES}
+        (first, first_between), (full, full_between) = cells.values()
+        told.append(
+            words.format(
+                other=named(comparison.runs[name].scenario.title) or name,
+                base=named(comparison.runs[comparison.base].scenario.title) or comparison.base,
+                first=first,
+                first_between=first_between,
+                full=full,
+                full_between=full_between,
+            )
+        )
+    return " ".join(told)
+
+
+def comparison_sections(comparison: Comparison) -> list[list[Part]]:
+    """The same as lines and tables."""
     seed = comparison.runs[comparison.base].settings.seed
     n = comparison.replications
-    lines = [
-        *table([(name, named(run.scenario.title)) for name, run in comparison.runs.items()], "<<"),
-        _(
-            "{replications} of each with seed {seed}: the same people with the same luck in each."
-        ).format(replications=replications(n), seed=seed),
+    titles = [(name, named(run.scenario.title)) for name, run in comparison.runs.items()]
+    sections: list[list[Part]] = [
+        [
+            Table("", ("", ""), titles),
+            _(
+                "{replications} of each with seed {seed}: the same people with the same luck in "
+                "each."
+            ).format(replications=replications(n), seed=seed),
+        ]
     ]
     for name in comparison.others:
-        lines += ["", *_changes(comparison, name), "", *_differences(comparison, name)]
-        lines += [*_gain(comparison, name)]
-    lines += ["", *_reasons(comparison)]
-    return "\n".join(lines)
+        sections.append(_changes(comparison, name))
+        sections.append([*_differences(comparison, name), *_gain(comparison, name)])
+    return [*sections, _reasons(comparison)]
 
 
-def _changes(comparison: Comparison, name: str) -> list[str]:
+def _changes(comparison: Comparison, name: str) -> list[Part]:
     changes = comparison.changes[comparison.changes["scenario"] == name]
     if changes.empty:
         same = _("{base} and {other} are the same scenario")
@@ -70,50 +109,49 @@ def _changes(comparison: Comparison, name: str) -> list[str]:
     ]
     more = len(changes) - len(rows)
     return [
-        _("What changes from {base} to {other}").format(base=comparison.base, other=name),
-        *table(rows, "<<<<"),
+        Table(
+            _("What changes from {base} to {other}").format(base=comparison.base, other=name),
+            ("", "", "", ""),
+            rows,
+        ),
         *([_("  and {n} more values").format(n=count(more))] if more else []),
     ]
 
 
-def _differences(comparison: Comparison, name: str) -> list[str]:
+def _differences(comparison: Comparison, name: str) -> list[Part]:
     base, rows_of = comparison.base, _by_measure(comparison, name)
     words = label_words(comparison.runs[base])
     words |= {"deadline": _("the deadline"), "end": _("the end")}
     heads = (_("difference"), _("95 % interval"), _("independent*"))
-    rows: list[tuple[str, ...]] = [("", base, name, *heads)]
-    headings: dict[int, str] = {}
+    rows: list[Sequence[Text]] = []
     alike: list[str] = []
     unreached: list[str] = []
     for heading, measures in SHOWN:
-        start, labels = len(rows), []
+        shown: list[Sequence[Text]] = []
+        labels = []
         for key, label in measures:
             if key not in rows_of:  # runs of a version that did not have it
                 continue
             row, text = rows_of[key], _(label).format(**words).rstrip("*")
-            if start > 1 and row["difference"] == row["low"] == row["high"] == 0:
+            if rows and row["difference"] == row["low"] == row["high"] == 0:
                 labels.append(text.strip())
             elif row["unit"] == "days" and not _reached(comparison, name, key):
                 unreached.append(text)
             else:
-                rows.append((text, *_cells(comparison, name, key, row)))
-        if start == 1:
+                shown.append((text, *_cells(comparison, name, key, row)))
+        if not rows:
             of = [
                 _n_of(comparison.successes[each], comparison.replications) for each in (base, name)
             ]
-            rows.append((_("everyone is fully vaccinated"), *of, "", "", ""))
+            shown.append((_("everyone is fully vaccinated"), *of, "", "", ""))
         title = _(heading).format(**words)
         alike += (
             [_('all of "{title}"').format(title=title)] if len(labels) == len(measures) else labels
         )
-        if len(rows) > start:
-            headings[start] = title
-    lines = table(rows, "<>>>>>")
-    heading = _("What comes of it: means, and the difference of {other} from {base}")
-    out = [heading.format(other=name, base=base), lines[0]]
-    for i, line in enumerate(lines[1:], 1):
-        out += [headings[i]] if i in headings else []
-        out.append(line)
+        rows += [[title], *shown] if shown else []
+    caption = _("What comes of it: means, and the difference of {other} from {base}")
+    caption = caption.format(other=name, base=base)
+    out: list[Part] = [Table(caption, ("", base, name, *heads), rows, "<>>>>>")]
     for title, labels in (
         (_("Never in {base} nor in {other}").format(base=base, other=name), unreached),
         (_("The same in every replication"), alike),
@@ -195,7 +233,7 @@ def _gain(comparison: Comparison, name: str) -> list[str]:
     finite = [key for key in labels if key in rows and math.isfinite(rows[key]["independent"])]
     if not finite:
         return [_("{note}: unknown here, since no difference varies").format(note=note)]
-    key = _HEADLINE if _HEADLINE in finite else finite[0]
+    key = _HEADLINES[0] if _HEADLINES[0] in finite else finite[0]
     columns = ("independent", "independent_low", "independent_high")
     middle, low, high = (_rounded(rows[key][column]) for column in columns)
     words = label_words(comparison.runs[name])
@@ -223,29 +261,30 @@ def _filled(text: str) -> list[str]:
     return lines.replace("\xa0", " ").split("\n")
 
 
-def _reasons(comparison: Comparison) -> list[str]:
+def _reasons(comparison: Comparison) -> list[Part]:
     reasons = comparison.reasons
     deadlines = {on(run.scenario.campaign.deadline) for run in comparison.runs.values()}
-    lines = [
+    caption = (
         _("Who is vaccinated on {day}, and why the others are not (mean persons)")
         if len(deadlines) == 1
         else _(
             "Who is vaccinated on each one's deadline, and why the others are not (mean persons)"
         )
-    ]
-    lines[0] = lines[0].format(day=min(deadlines))
+    )
+    tables: list[Part] = []
     for scope in SCOPES:
         means = reasons[reasons["scope"] == scope].pivot_table(
             index="reason", columns="scenario", values="persons", sort=False
         )
         means = means.loc[means.max(axis=1) > 0, list(comparison.runs)]
-        rows = [(_(_SCOPE_NAMES[scope]), *comparison.runs)]
-        rows += [
+        columns = (_(_SCOPE_NAMES[scope]), *comparison.runs)
+        rows = [
             (f"  {_(REASONS[str(reason)])}", *map(count, means.loc[reason]))
             for reason in means.index
         ]
-        lines += table(rows, "<" + ">" * len(comparison.runs))
-    return lines
+        caption = "" if tables else caption.format(day=min(deadlines))
+        tables.append(Table(caption, columns, rows, "<" + ">" * len(comparison.runs)))
+    return tables
 
 
 # Data -----------------------------------------------------------------------------------------

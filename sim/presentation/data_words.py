@@ -139,14 +139,18 @@ def parameter_table(caption: str, chosen: Iterable[Parameter], most_keys: int = 
     """Values with meaning, range and source; of keys with one value, so many at most."""
     return Table(
         caption,
-        [_("key"), _("value"), _("meaning"), _("range"), _("source")],
+        [_("what it is, and its key"), _("value"), _("range"), _("source")],
         [
             [
-                [*keys(each.paths[:most_keys]), *(["…"] if each.paths[most_keys:] else [])],
+                [
+                    *inline(_(each.meaning)),
+                    " ",
+                    *keys(each.paths[:most_keys]),
+                    *([", …"] if each.paths[most_keys:] else []),
+                ],
                 f"{each.value} {each.unit}".rstrip(),
-                inline(_(each.meaning)),
                 each.range or "–",
-                each.source,
+                each.source or _("no source given"),
             ]
             for each in chosen
         ],

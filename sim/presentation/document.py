@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 WIDE = 5
-"""Columns from which on a table may be wider than a small screen, and is scrolled there."""
+"""Columns from which on a table may be wider than a small screen."""
 
 
 # Text -----------------------------------------------------------------------------------------
@@ -90,7 +90,10 @@ class Items:
 
 @dataclass(frozen=True)
 class Table:
-    """A table, with what it shows as its caption. The first column names the rows."""
+    """A table, with what it shows as its caption. The first column names the rows.
+
+    A row of one cell is a heading of the rows that follow it.
+    """
 
     caption: str
     columns: Sequence[str]
@@ -100,7 +103,7 @@ class Table:
 
     def __post_init__(self) -> None:
         """Raise ValueError for rows that are not as long as the heading."""
-        if any(len(row) != len(self.columns) for row in self.rows):
+        if any(len(row) not in (1, len(self.columns)) for row in self.rows):
             raise ValueError(f"{self.caption}: a row has not {len(self.columns)} cells")
         if self.align and len(self.align) != len(self.columns):
             raise ValueError(f"{self.caption}: align has not {len(self.columns)} signs")
@@ -111,9 +114,14 @@ class Table:
         return self.align or "<" * len(self.columns)
 
     @property
-    def wide(self) -> bool:
-        """Whether it may be scrolled."""
-        return len(self.columns) >= WIDE
+    def scrolled(self) -> bool:
+        """Whether it is scrolled on a small screen: many columns, of numbers."""
+        return len(self.columns) >= WIDE and ">" in self.sides
+
+    @property
+    def stacked(self) -> bool:
+        """Whether its cells stand below each other on a small screen: several columns of text."""
+        return len(self.columns) >= WIDE - 1 and ">" not in self.sides and any(self.columns)
 
 
 @dataclass(frozen=True)

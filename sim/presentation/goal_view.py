@@ -11,24 +11,26 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from sim.experiment.goals import read_goal
+from sim.experiment.levers import read_levers
 from sim.experiment.study import Study
 from sim.language import N_, _, named, short_date
 from sim.model.records import CAUSES
 from sim.presentation import style
-from sim.presentation.figures import new_figure
+from sim.presentation.document import Listing, Table
+from sim.presentation.figures import drawing, new_figure
 from sim.presentation.goal_words import clause, reached, share, statement
-from sim.presentation.terminal import amount, between, count, on, table
+from sim.presentation.terminal import Part, amount, between, count, on
 
 _SHORT_LIST = 5
 _CAUSES_SHOWN = 2
 
 
-def text(study: Study) -> str:
+def sections(study: Study) -> list[list[Part]]:
     """The answer in words, then each lever alone, combinations, and how to set them."""
     view = _View(study)
     if study.answer["reached_already"]:
-        return view.sentence()
-    sections = [
+        return [[view.sentence()]]
+    return [
         [view.sentence()],
         view.options_table(_("One lever at a time"), ("plan", "alone")),
         view.options_table(
@@ -36,9 +38,8 @@ def text(study: Study) -> str:
         ),
         view.ceiling_table(),
         view.how_to_set(),
-        view.notes(),
+        [*view.notes()],
     ]
-    return "\n\n".join("\n".join(section) for section in sections if section)
 
 
 def pictures(study: Study) -> Iterator[tuple[str, Figure]]:
@@ -46,7 +47,7 @@ def pictures(study: Study) -> Iterator[tuple[str, Figure]]:
     if study.answer["reached_already"]:
         return
     view = _View(study)
-    with mpl.rc_context(style.SETTINGS):
+    with drawing():
         yield "goal", view.picture()
 
 
@@ -68,11 +69,22 @@ class _View:
         self.scenario = study.scenario
         self.goal = read_goal(self.answer["goal"], self.scenario)
         self.options = study.table("options")
-        self.changes = study.table("changes")
+        self.changes = self._told_now(study.table("changes"))
         self.limits = study.table("limits")
         self.missing = study.table("missing")
 
     # Words ------------------------------------------------------------------------------------
+
+    def _told_now(self, changes: pd.DataFrame) -> pd.DataFrame:
+        """The changes with words in the language spoken, which the study's maker may not speak."""
+        levers = {
+            name: read_levers(name, self.scenario, self.goal)[0] for name in set(changes["lever"])
+        }
+        words = [
+            levers[name].words(int(size))
+            for name, size in zip(changes["lever"], changes["size"], strict=True)
+        ]
+        return changes.assign(words=words)
 
     def sentence(self) -> str:
         """Whether it can be reached, with what, and if not, why not."""
@@ -202,12 +214,13 @@ class _View:
 
     # Tables -----------------------------------------------------------------------------------
 
-    def options_table(self, heading: str, kinds: tuple[str, ...]) -> list[str]:
+    def options_table(self, heading: str, kinds: tuple[str, ...]) -> list[Part]:
         """A line an option: change, ceiling, simulated, verdict."""
         numbers = self._of_kind(*kinds)
         if not set(numbers) - set(self._of_kind("plan")) and "together" in kinds:
             return []
-        rows = [("", _("ceiling"), _("simulated *"), _("cost"), "")]
+        columns = ("", _("ceiling"), _("simulated *"), _("cost"), "")
+        rows = []
         for n in numbers:
             row: Any = self.options.loc[n]
             ceiling = "" if pd.isna(row["ceiling"]) else self._ceiling(row)
@@ -225,7 +238,7 @@ class _View:
             lines = self._label(n)
             rows.append((lines[0], ceiling, self._spread(n), f"{row['cost']:.2f}", words))
             rows += [(f"  {line}", "", "", "", "") for line in lines[1:]]
-        return [heading, *table(rows, "<>>><")]
+        return [Table(heading, columns, rows, "<>>><")]
 
     def _label(self, n: int) -> list[str]:
         kind = str(self.options.loc[n, "kind"])
@@ -249,9 +262,9 @@ class _View:
         of_target = row["ceiling"] / self.scenario.target
         return f"{count(row['ceiling'])} ({share(of_target)})"
 
-    def ceiling_table(self) -> list[str]:
+    def ceiling_table(self) -> list[Part]:
         """The cheapest combinations of doses, slots and turns that the ceiling allows."""
-        points = self.study.table("ceiling_points")
+        points = self._told_now(self.study.table("ceiling_points"))
         groups = list(points.groupby("point"))[:_SHORT_LIST]
         if not groups:
             return []
@@ -266,12 +279,11 @@ class _View:
         )
         and_more = _("and {more} more in the table ceiling_points")
         return [
-            heading,
-            *table(rows, "><"),
+            Table(heading, ("", ""), rows, "><"),
             *([f"  ... {and_more.format(more=more)}"] if more else []),
         ]
 
-    def how_to_set(self) -> list[str]:
+    def how_to_set(self) -> list[Part]:
         """The values of the cheapest option that is enough."""
         enough = self.options[self.options["verdict"] == "enough"]
         n = self.answer["cheapest"]
@@ -283,7 +295,7 @@ class _View:
         if not lines:
             return []
         heading = _("To try it ({goal}):").format(goal=goal)
-        return [heading, *(f"  --set '{line}'" for line in lines)]
+        return [Listing("\n".join(f"--set '{line}'" for line in lines), heading)]
 
     def notes(self) -> list[str]:
         """What smallest means, and what was spent."""

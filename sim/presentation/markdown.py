@@ -50,7 +50,8 @@ def _blocks(blocks: Sequence[Block], level: int) -> Iterator[str]:
                     for number, item in enumerate(block.items, start=1)
                 )
             case Table():
-                yield f"**{_text(block.caption)}**"
+                if block.caption:
+                    yield f"**{_text(block.caption)}**"
                 yield _table(block)
             case Listing():
                 if block.caption:
@@ -66,7 +67,10 @@ def _blocks(blocks: Sequence[Block], level: int) -> Iterator[str]:
 def _table(table: Table) -> str:
     rule = ["---:" if side == ">" else ":---" for side in table.sides]
     rows = [[_text(column) for column in table.columns], rule]
-    rows += [[_cell(cell) for cell in row] for row in table.rows]
+    for row in table.rows:
+        cells = [_cell(cell) for cell in row]
+        empty = [""] * (len(table.columns) - len(cells))
+        rows.append([f"**{cells[0]}**", *empty] if empty else cells)
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 

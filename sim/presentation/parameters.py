@@ -14,8 +14,10 @@ from sim.scenario_files import (
     ABOUT_ITSELF,
     Varied,
     file_data,
+    is_assumed,
     is_changed,
     leaf_values,
+    source_in_words,
     source_of,
     varied,
 )
@@ -65,6 +67,8 @@ class Parameter:
     range: str
     """in which it is varied, and why; or why it is not"""
     source: str
+    sources: tuple[str, ...]
+    """as the scenario gives them; several, where the numbers of a distribution differ in theirs"""
     given: bool
     """by a file or by --set; else it is a default"""
 
@@ -76,7 +80,12 @@ class Parameter:
     @property
     def assumed(self) -> bool:
         """Whether nobody has measured or decided it, as far as the scenario says."""
-        return not self.source or self.source.startswith("assumed") or is_changed(self.source)
+        return not self.sources or self.changed or any(map(is_assumed, self.sources))
+
+    @property
+    def changed(self) -> bool:
+        """Whether it, or one of its numbers, was changed without giving a source."""
+        return any(map(is_changed, self.sources))
 
 
 def parameters(scenario: Scenario, raw: Mapping[str, Any]) -> list[Parameter]:
@@ -96,9 +105,9 @@ def parameters(scenario: Scenario, raw: Mapping[str, Any]) -> list[Parameter]:
             (_kind(parts) if there else _pattern(parts),),
             _in_words(value),
             _unit(parts[-1], value, node),
-            str(node.get("description", "")),
+            str(node.get("description", "") or _meaning_of_all(parts)),
             _range(path, value, ranges, reasons),
-            _source(scenario, path, value) if there else "",
+            *(_source(scenario, path, value) if there else ("", ())),
             there,
         )
         found.setdefault(alike, []).append(path)
@@ -146,6 +155,11 @@ def keys(paths: Sequence[str]) -> Text:
     for path in paths:
         said += [", ", Code(path)] if said else [Code(path)]
     return said
+
+
+def _meaning_of_all(keys: Sequence[str]) -> str:
+    """What the values of a table mean that has a number of each name, such as a district's."""
+    return str((schema_node(keys[:-1], {}) or {}).get("description", ""))
 
 
 def _world(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -215,12 +229,16 @@ def _range(path: str, value: Any, ranges: Mapping[str, Varied], reasons: Scenari
         if inner in ranges:
             texts.append(f"{split_key(leaf)[-1]} {_range_in_words(ranges[inner])}")
         elif isinstance(number, int | float) and source_of(reasons, inner):
-            texts.append(_("not varied: {reason}").format(reason=source_of(reasons, inner)))
+            texts.append(_not_varied(source_of(reasons, inner) or ""))
     if path in ranges:
         texts.append(_range_in_words(ranges[path]))
     elif reason := source_of(reasons, path):
-        texts.append(_("not varied: {reason}").format(reason=reason))
+        texts.append(_not_varied(reason))
     return "; ".join(dict.fromkeys(texts))
+
+
+def _not_varied(reason: str) -> str:
+    return _("not varied: {reason}").format(reason=source_in_words(reason))
 
 
 def _range_in_words(each: Varied) -> str:
@@ -230,20 +248,22 @@ def _range_in_words(each: Varied) -> str:
         words = _("{low} – {high} times the value ({source})")
     if each.range.fitted:
         words = _("{low} – {high}, fitted ({source})")
-    return words.format(low=low, high=high, source=each.range.source)
+    return words.format(low=low, high=high, source=source_in_words(each.range.source))
 
 
-def _source(scenario: Scenario, path: str, value: Any) -> str:
-    """Where it is from; of a distribution whose numbers are from several places, all of them."""
+def _source(scenario: Scenario, path: str, value: Any) -> tuple[str, tuple[str, ...]]:
+    """Where it is from, in words and as given; what was changed without a source comes first."""
     if not isinstance(value, Mapping):
-        return source_of(scenario, path) or ""
+        source = source_of(scenario, path) or ""
+        return source_in_words(source), (source,) if source else ()
     inside: dict[str, list[str]] = {}
     for key, number in value.items():
         if key == "shift" and not number:
             continue
         source = source_of(scenario, f"{path}.{key}") or source_of(scenario, path) or ""
         inside.setdefault(source, []).append(key)
+    sources = tuple(each for each in sorted(inside, key=lambda s: not is_changed(s)) if each)
     if len(inside) == 1:
-        return next(iter(inside))
-    changed = sorted(inside.items(), key=lambda item: not is_changed(item[0]))
-    return "; ".join(f"{', '.join(keys)}: {source}" for source, keys in changed)
+        return "".join(map(source_in_words, sources)), sources
+    told = (f"{', '.join(inside[each])}: {source_in_words(each)}" for each in sources)
+    return "; ".join(told), sources

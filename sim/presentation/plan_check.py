@@ -26,7 +26,13 @@ from sim.presentation.terminal import (
     warnings,
 )
 from sim.scenario import Scenario
-from sim.scenario_files import ABOUT_ITSELF, is_changed, source_of
+from sim.scenario_files import (
+    ABOUT_ITSELF,
+    is_assumed,
+    is_changed,
+    source_in_words,
+    source_of,
+)
 
 _PATTERNS = (
     "districts.*",
@@ -407,7 +413,7 @@ def _unsourced(scenario: Scenario, raw: Mapping[str, Any]) -> Iterator[list[str]
     assumed = [
         entry
         for entry in entries
-        if not entry.changed and (entry.source.startswith("assumed") or entry.source == _NO_SOURCE)
+        if not entry.changed and (is_assumed(entry.source) or entry.source == _NO_SOURCE)
     ]
     if changed:
         yield [_("Changed without a source"), *_lines(changed)]
@@ -424,6 +430,7 @@ class _Entry:
     """Values that have one source."""
 
     source: str
+    words: str
     changed: bool
     """by --set, or by a file that gives no source"""
     paths: list[str]
@@ -436,7 +443,7 @@ class _Entry:
 
 
 def _lines(entries: list[_Entry]) -> list[str]:
-    return table([(e.key, _short(", ".join(e.values)), _(e.source)) for e in entries], "<<<")
+    return table([(e.key, _short(", ".join(e.values)), e.words) for e in entries], "<<<")
 
 
 def _entries(scenario: Scenario, raw: Mapping[str, Any]) -> Iterable[_Entry]:
@@ -450,10 +457,15 @@ def _entries(scenario: Scenario, raw: Mapping[str, Any]) -> Iterable[_Entry]:
             source = source_of(scenario, inner) or source_of(scenario, path) or _NO_SOURCE
             sources.setdefault(source, []).append(key)
         changes_first = sorted(sources.items(), key=lambda item: not is_changed(item[0]))
-        words = [f"{', '.join(keys)}: {source}" for source, keys in changes_first]
-        source = next(iter(sources)) if len(sources) == 1 else "; ".join(words)
+        source, words = (
+            "; ".join(
+                told(each) if len(sources) == 1 else f"{', '.join(keys)}: {told(each)}"
+                for each, keys in changes_first
+            )
+            for told in (str, source_in_words)
+        )
         changed = any(is_changed(each) for each in sources)
-        entry = found.setdefault((_pattern(path), source), _Entry(source, changed, [], []))
+        entry = found.setdefault((_pattern(path), source), _Entry(source, words, changed, [], []))
         entry.paths.append(path)
         if value not in entry.values:
             entry.values.append(value)

@@ -18,6 +18,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator, Perce
 from sim.experiment.answer import reason_counts, sum_over_replications
 from sim.experiment.binding import binding
 from sim.experiment.coverage import SCOPES, Scope
+from sim.experiment.feasibility import curve as ceiling_by_day
 from sim.experiment.plan_arithmetic import capacity
 from sim.experiment.results import Run, RunError
 from sim.experiment.statistics import quantile_band
@@ -61,7 +62,10 @@ def save_pictures(run: Run, folder: Path, unit: str | None = None) -> list[Path]
 
 
 def coverage(run: Run) -> Figure:
-    """Coverage by date, of all inhabitants and of the target, with goal, deadline and band."""
+    """Coverage by date under its ceiling, with goal, deadline and band.
+
+    Of all inhabitants, and of the target.
+    """
     campaign = run.scenario.campaign
     several = run.settings.replications > 1
     title = (
@@ -76,6 +80,7 @@ def coverage(run: Run) -> Figure:
         persons = curve.pivot_table(index="replication", columns="date", values="persons")
         low, median, high = quantile_band(persons.to_numpy(), _BAND)
         days, colour = persons.columns, _SCOPE_COLOURS[scope]
+        most = ceiling_by_day(run.scenario, scope).reindex(days).to_numpy()
         for axes, whole, before in (
             (left, campaign.population, campaign.vaccinated_before),
             (right, run.scenario.target, 0),
@@ -87,6 +92,11 @@ def coverage(run: Run) -> Figure:
             axes.fill_between(
                 days, (low + before) / whole, (high + before) / whole, color=colour, alpha=0.3, lw=0
             )
+            axes.step(
+                days, (most + before) / whole, color=colour, ls="--", lw=1.0, where="post",
+                label=_("the most possible, {scope}").format(scope=_(_SCOPE_NAMES[scope])),
+                clip_on=False, zorder=3,
+            )  # fmt: skip
     left.set_title(_("of all {n} inhabitants").format(n=count(campaign.population)))
     right.set_title(_("of the target of {n} people").format(n=count(run.scenario.target)))
     left.axhline(campaign.coverage_goal, color=style.GOAL, ls="--", lw=1.2)

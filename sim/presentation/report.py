@@ -10,6 +10,7 @@ import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,6 @@ from sim.experiment.statistics import quantile_band
 from sim.language import N_, _, named
 from sim.model.ledger import LAWS
 from sim.presentation import binding_view, terminal
-from sim.presentation.audit_view import audit_line
 from sim.presentation.data_words import parameter_table
 from sim.presentation.document import (
     Block,
@@ -45,9 +45,8 @@ from sim.presentation.document import (
     Text,
 )
 from sim.presentation.parameters import parameters
-from sim.presentation.terminal import count, on, percent
+from sim.presentation.terminal import Part, count, on, percent
 from sim.scenario import Scenario
-from sim.scenario_files import is_changed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -88,6 +87,7 @@ def report_of_run(run: Run, against: Scenario | None = None) -> Document:
             Section(_("Assumptions"), _assumptions(run, against)),
             Section(_("Validity, and how to rerun it"), _validity(run)),
         ],
+        contents=True,
     )
 
 
@@ -129,6 +129,7 @@ def _verdict(told: _Told) -> list[Block]:
         ),
         Paragraph(terminal.ceiling_line(run.scenario)),
         Paragraph(binding_view.sentence(told.binding)),
+        *([Paragraph(named(words), "note")] if (words := run.scenario.description.strip()) else []),
     ]
 
 
@@ -140,6 +141,11 @@ def _coverage(told: _Told) -> list[Block]:
             _("Curves of coverage by date, of all inhabitants and of the target: {verdict}").format(
                 verdict=terminal.verdict(told.answer)
             ),
+        ),
+        *(
+            [Paragraph(_("Curves are medians of the replications; numbers are means."), "note")]
+            if told.run.settings.replications > 1
+            else []
         ),
         _coverage_by_date(told.run),
         *([terminal.likelihood(told.run, told.answer)] if told.answer.deadline_simulated else []),
@@ -157,18 +163,21 @@ def _coverage_by_date(run: Run) -> Table:
     for scope in SCOPES:
         curve = run.coverage(scope)
         persons = curve.pivot_table(index="replication", columns="date", values="persons")
-        low, median, high = quantile_band(persons.to_numpy(), (0.05, 0.5, 0.95))
+        low, high = quantile_band(persons.to_numpy(), (0.05, 0.95))
+        mean = persons.mean()
         for i, day in enumerate(pd.DatetimeIndex(persons.columns)):
             last = day + pd.Timedelta(days=1)
             if last.day != 1 and day.date() != campaign.deadline and day != persons.columns[-1]:
                 continue
-            band = count(median[i])
+            band = count(mean.iloc[i])
             if low[i] != high[i]:
                 band += f" ({count(low[i])} – {count(high[i])})"
             cells.setdefault(day, [on(day.date())]).extend(
-                (band, percent(median[i] / run.scenario.target))
+                (band, percent(mean.iloc[i] / run.scenario.target))
             )
-    caption = _("Coverage in numbers (median; in brackets 5 to 95 % of the replications)")
+    caption = _("Coverage in numbers")
+    if run.settings.replications > 1:
+        caption = _("Coverage in numbers (mean; in brackets 5 to 95 % of the replications)")
     return Table(caption, columns, list(cells.values()), "<>>>>")
 
 
@@ -181,7 +190,7 @@ def _what_binds(told: _Told) -> list[Block]:
     found = told.binding
     return [
         told.picture("binding", _("Calendar of what held back the next person, day by day")),
-        *_listings(binding_view.binding_text(told.run, found).split("\n\n")[1:]),
+        *_blocks(binding_view.binding_sections(told.run, found)[1:]),
         told.picture("binding_units", _("The same for each unit, day by day")),
     ]
 
@@ -231,7 +240,7 @@ def _by_unit(run: Run) -> Table:
 
 def _assumptions(run: Run, against: Scenario | None) -> list[Block]:
     everything = [each for each in parameters(run.scenario, run.manifest["scenario"]) if each.given]
-    changed = [each for each in everything if is_changed(each.source)]
+    changed = [each for each in everything if each.changed]
     assumed = [each for each in everything if each.assumed and each not in changed]
     blocks: list[Block] = []
     if against is not None:
@@ -265,7 +274,7 @@ def _validity(run: Run) -> list[Block]:
             ", ".join(f"{name} {of}" for name, of in manifest.get("libraries", {}).items()),
         ],
     ]
-    name = run.folder.name
+    name = run.folder.resolve().name
     return [
         Paragraph(
             _(
@@ -273,7 +282,6 @@ def _validity(run: Run) -> list[Block]:
                 "bookings are conserved, and Little's law holds at every queue."
             )
         ),
-        Paragraph(audit_line(run)),
         _audit(run),
         Table(_("What determines the numbers"), ["", ""], rows),
         Listing(
@@ -291,7 +299,7 @@ def _audit(run: Run) -> Table:
         said, checks, passed = LAWS[str(law)], len(group), int(group["passed"].sum())
         sign = "=" if said.relation == "=" else "≤"
         held = f"{passed:,} / {checks:,}"
-        rows.append([f"{said.left} {sign} {said.right}", count(group["cases"].sum()), held])
+        rows.append([f"{_(said.left)} {sign} {_(said.right)}", count(group["cases"].sum()), held])
     columns = [_("law"), _("cases"), _("passed")]
     return Table(_("What was checked in every replication"), columns, rows, "<>>")
 
@@ -305,9 +313,9 @@ def _sweep_report(folder: Path) -> Document:
 
     found = open_sweep(folder)
     measures = sweep_view.DEFAULT_MEASURES
-    return _of_text(
+    return _of_sections(
         _("A sweep: {title}").format(title=named(found.scenario.title)),
-        sweep_view.sweep_text(found, measures),
+        sweep_view.sweep_sections(found, measures),
         sweep_view.pictures(found, measures),
         folder,
     )
@@ -323,9 +331,9 @@ def _comparison_report(folder: Path) -> Document:
             title if title == name else f"{title} ({name})"
             for name, title in zip(found.runs, titles, strict=True)
         ]
-    return _of_text(
+    return _of_sections(
         _("A comparison: {titles}").format(titles=" – ".join(titles)),
-        comparison_view.comparison_text(found),
+        [[comparison_view.sentence(found)], *comparison_view.comparison_sections(found)],
         comparison_view.pictures(found),
         folder,
     )
@@ -337,9 +345,9 @@ def _study_report(folder: Path) -> Document:
 
     found = open_study(folder)
     title = named(str(found.manifest["title"]))
-    return _of_text(
-        f"{_(_STUDIES.get(found.kind, found.kind))}: {title}",
-        study_views.study_text(found),
+    return _of_sections(
+        f"{_(_STUDIES.get(found.kind, found.kind))} – {title}",
+        study_views.study_sections(found),
         study_views.pictures(found),
         folder,
     )
@@ -354,25 +362,29 @@ _STUDIES = {
 }
 
 
-def _of_text(
-    title: str, text: str, pictures: Iterable[tuple[str, Figure]], folder: Path
+def _of_sections(
+    title: str,
+    sections: Iterable[Iterable[Part]],
+    pictures: Iterable[tuple[str, Figure]],
+    folder: Path,
 ) -> Document:
-    """A report of a text whose first section is the answer, and of pictures."""
-    first, *sections = text.strip("\n").split("\n\n")
-    blocks: list[Block] = [Paragraph(" ".join(first.split()), "answer")]
+    """A report of an answer whose first line of all is what it has to say, and of pictures."""
+    (sentence, *more), *others = sections
+    assert isinstance(sentence, str)
+    blocks: list[Block] = [Paragraph(sentence, "answer"), *_blocks([more])]
     for name, content in _drawn(pictures):
         words = _("Picture of {what}; the tables below have the numbers")
         blocks.append(Picture(content, words.format(what=name.replace("_", " "))))
-    blocks += _listings(sections)
-    blocks.append(Listing(command("show", folder.name), _("To see it again")))
+    blocks += _blocks(others)
+    blocks.append(Listing(command("show", folder.resolve().name), _("To see it again")))
     return Document(title, blocks)
 
 
-def _listings(sections: Iterable[str]) -> Iterator[Block]:
-    """Sections of a text as they are, each with its first line as its caption."""
-    for section in sections:
-        heading, _newline, body = section.partition("\n")
-        yield Listing(body, heading) if body else Paragraph(heading)
+def _blocks(sections: Iterable[Iterable[Part]]) -> Iterator[Block]:
+    """The parts of an answer as blocks of a page."""
+    for part in chain.from_iterable(sections):
+        if not isinstance(part, Table) or part.rows:
+            yield Paragraph(part) if isinstance(part, str) else part
 
 
 # Pictures, files ------------------------------------------------------------------------------

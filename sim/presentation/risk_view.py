@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -18,17 +17,17 @@ from sim.experiment.risk import LEAST_OF_EACH
 from sim.experiment.study import Study
 from sim.language import _, named, short_date
 from sim.presentation import style
-from sim.presentation.figures import date_axis, deadline_line, new_figure, thousands, x_of
+from sim.presentation.document import Table
+from sim.presentation.figures import date_axis, deadline_line, drawing, new_figure, thousands, x_of
 from sim.presentation.goal_words import reached, statement, thing
-from sim.presentation.terminal import count, on, percent, replications, table
+from sim.presentation.terminal import Part, count, on, percent, replications
 
 _MET, _LOST = style.BLUE, style.VERMILLION
 
 
-def text(study: Study) -> str:
+def sections(study: Study) -> list[list[Part]]:
     """How likely the goal is, by when it is met, and the warnings."""
-    sections = [[_sentence(study)], _days(study), _warnings(study)]
-    return "\n\n".join("\n".join(section) for section in sections if section)
+    return [[_sentence(study)], _days(study), _warnings(study)]
 
 
 def _goal(study: Study) -> Goal:
@@ -139,20 +138,21 @@ def _warning(found: dict[str, Any]) -> str:
     )
 
 
-def _days(study: Study) -> list[str]:
+def _days(study: Study) -> list[Part]:
     found = study.table("days")
     if not len(found):
         return []
     end = study.scenario.campaign.horizon
     if not _ever_met(study):
         return [_("It is not met by {day}, the horizon, either.").format(day=on(end))]
-    rows = [(_("probability"), _("met by"), _("95 % interval"))]
+    rows = []
     for row in found.to_dict("records"):
         low = _on(row["low"], end) if row["low_known"] else "–"
         high = _on(row["high"], end) if row["high_known"] else _("too few replications to say")
         limits = _("the same") if low == high else f"{low} – {high}"
         rows.append((percent(row["probability"]).replace(".0", ""), _on(row["day"], end), limits))
-    return [_("By when the goal is met"), *table(rows, "<<<")]
+    columns = (_("probability"), _("met by"), _("95 % interval"))
+    return [Table(_("By when the goal is met"), columns, rows)]
 
 
 def _ever_met(study: Study) -> bool:
@@ -166,13 +166,14 @@ def _on(day: Any, end: date) -> str:
     )
 
 
-def _warnings(study: Study) -> list[str]:
+def _warnings(study: Study) -> list[Part]:
     found = study.table("warnings")
     if not len(found):
         return []
     chosen = study.answer["warning"]["date"]
-    rows = [("", _("by"), _("fewer than"), _("lost if fewer"), _("95 % interval"), _("lost if not"),
-             _("warns of lost"), _("silent when met"))]  # fmt: skip
+    columns = ("", _("by"), _("fewer than"), _("lost if fewer"), _("95 % interval"),
+               _("lost if not"), _("warns of lost"), _("silent when met"))  # fmt: skip
+    rows = []
     for row in found.to_dict("records"):
         day = row["date"].date()
         rows.append(
@@ -189,8 +190,12 @@ def _warnings(study: Study) -> list[str]:
         )
     n = study.answer["replications"]
     return [
-        _("Warnings: doses that have arrived by the evening of a date"),
-        *table(rows, "<<>>>>>>"),
+        Table(
+            _("Warnings: doses that have arrived by the evening of a date"),
+            columns,
+            rows,
+            "<<>>>>>>",
+        ),
         "* "
         + _(
             "the earliest that tells nearly as well as the best. Thresholds are "
@@ -212,7 +217,7 @@ def _percent(value: float) -> str:
 
 def pictures(study: Study) -> Iterator[tuple[str, Figure]]:
     """Doses arrived by date, met and lost apart; and by when the goal is met."""
-    with mpl.rc_context(style.SETTINGS):
+    with drawing():
         yield "doses_arrived", _doses_picture(study)
         if _ever_met(study):
             yield "goal_day", _day_picture(study)
@@ -223,7 +228,7 @@ def _doses_picture(study: Study) -> Figure:
     warning = study.answer["warning"]
     figure = new_figure(
         _("Doses that have arrived. Met or lost: {goal}").format(goal=thing(goal)),
-        scenario.title,
+        named(scenario.title),
         4.2,
     )
     axes = figure.subplots()

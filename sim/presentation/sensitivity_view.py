@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -15,8 +14,9 @@ from sim.experiment.measures import measure
 from sim.experiment.study import Study
 from sim.language import N_, _, named
 from sim.presentation import style
-from sim.presentation.figures import new_figure
-from sim.presentation.terminal import amount, table
+from sim.presentation.document import Items, Table
+from sim.presentation.figures import drawing, new_figure
+from sim.presentation.terminal import Part, amount
 
 _TORNADO_SHOWN = 12
 
@@ -28,12 +28,12 @@ WORDS = {
 """Measures in words; others go by their names."""
 
 
-def text(study: Study) -> str:
+def sections(study: Study) -> list[list[Part]]:
     """What to measure first, then how each measure depends on what."""
-    sections = [[_sentence(study)], _how(study)]
+    told: list[list[Part]] = [[_sentence(study)], [*_how(study)]]
     for name in study.question["measures"]:
-        sections += [_indices(study, name), _tornado(study, name)]
-    return "\n\n".join("\n".join(section) for section in sections)
+        told += [_indices(study, name), _tornado(study, name)]
+    return told
 
 
 def _words(name: str) -> str:
@@ -138,9 +138,10 @@ def _sd(value: float, unit: str) -> str:
     )
 
 
-def _indices(study: Study, name: str) -> list[str]:
+def _indices(study: Study, name: str) -> list[Part]:
     found = study.table("indices")
-    rows = [("", _("alone"), _("95 % interval"), _("with others"), _("95 % interval"))]
+    columns = ("", _("alone"), _("95 % interval"), _("with others"), _("95 % interval"))
+    rows = []
     for row in found[found["measure"] == name].to_dict("records"):
         if np.isnan(row["first"]):
             continue
@@ -154,26 +155,27 @@ def _indices(study: Study, name: str) -> list[str]:
             )
         )
     heading = _("What explains {measure} (shares of its variance)").format(measure=_words(name))
-    return [heading, *(table(rows, "<>>>>") if rows[1:] else ["  " + _("nothing: see above")])]
+    if not rows:
+        return [heading, Items([_("nothing: see above")])]
+    return [Table(heading, columns, rows, "<>>>>")]
 
 
 def _share(value: float) -> str:
     return f"{100 * min(max(value, 0.0), 1.0):.0f} %"
 
 
-def _tornado(study: Study, name: str) -> list[str]:
+def _tornado(study: Study, name: str) -> list[Part]:
     here = _bars(study, name)
     unit = measure(name).unit
-    rows = [("", _("from"), _("now"), _("to"), _("at the low end"), _("at the high end"))]
+    columns = ("", _("from"), _("now"), _("to"), _("at the low end"), _("at the high end"))
+    rows = []
     for row in here.head(_TORNADO_SHOWN).to_dict("records"):
         ends = amount(row["at_low"], unit), amount(row["at_high"], unit)
         rows.append((str(row["factor"]), row["low"], row["value"], row["high"], *ends))
-    idle = len(here) - (len(rows) - 1)
-    lines = [
-        _("One at a time, the others as they are: {measure}").format(measure=_words(name)),
-        *table(rows, "<>>>>>"),
-    ]
-    return [*lines, "  " + _("({n} more change it less)").format(n=idle)] if idle else lines
+    idle = len(here) - len(rows)
+    caption = _("One at a time, the others as they are: {measure}").format(measure=_words(name))
+    more = [Items([_("({n} more change it less)").format(n=idle)])] if idle else []
+    return [Table(caption, columns, rows, "<>>>>>"), *more]
 
 
 def _bars(study: Study, name: str) -> pd.DataFrame:
@@ -191,7 +193,7 @@ def _bars(study: Study, name: str) -> pd.DataFrame:
 
 def pictures(study: Study) -> Iterator[tuple[str, Figure]]:
     """For each measure: the indices with their intervals, and the tornado."""
-    with mpl.rc_context(style.SETTINGS):
+    with drawing():
         for name in study.question["measures"]:
             yield f"indices_{name}", _index_picture(study, name)
             yield f"tornado_{name}", _tornado_picture(study, name)

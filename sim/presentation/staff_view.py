@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
 
-import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
@@ -17,20 +16,20 @@ from sim.experiment.study import Study
 from sim.language import N_, _, language, named
 from sim.model.records import CAUSES
 from sim.presentation import style
-from sim.presentation.figures import new_figure
+from sim.presentation.document import Items, Table
+from sim.presentation.figures import drawing, new_figure
 from sim.presentation.goal_words import reached, share, thing
-from sim.presentation.terminal import count, percent, replications, table
+from sim.presentation.terminal import Part, count, percent, replications
 
 
-def text(study: Study) -> str:
+def sections(study: Study) -> list[list[Part]]:
     """The sentence, the staffing, how sure it is, the cost curve, and what was spent."""
-    parts = [_sentence(study)]
+    told: list[list[Part]] = [[_sentence(study)]]
     if study.answer["found"]:
-        parts += [_staffing(study), _how_sure(study)]
+        told += [[_staffing(study)], _how_sure(study)]
     else:
-        parts.append(_most_tried(study))
-    parts += [_caps(study), _curve(study), _spent(study)]
-    return "\n\n".join(part for part in parts if part)
+        told.append(_most_tried(study))
+    return [*told, _caps(study), [_curve(study)], [_spent(study)]]
 
 
 def _goal(study: Study) -> Goal:
@@ -147,9 +146,9 @@ def _heads(frame: pd.DataFrame, column: str) -> tuple[int, int]:
     return int(heads[of_agents].sum()), int(heads[~of_agents].sum())
 
 
-def _staffing(study: Study) -> str:
-    rows = [("", _("now"), _("proposed"), _("first guess"), _("cost of one"), _("cost"))]
-    rows += [
+def _staffing(study: Study) -> Table:
+    columns = ("", _("now"), _("proposed"), _("first guess"), _("cost of one"), _("cost"))
+    rows = [
         (
             _who(row),
             count(row["now"]),
@@ -160,7 +159,7 @@ def _staffing(study: Study) -> str:
         )
         for row in study.table("staffing").to_dict("records")
     ]
-    return "\n".join([_("Staff (in each unit, where there are several)"), *table(rows, "<>>>>>")])
+    return Table(_("Staff (in each unit, where there are several)"), columns, rows, "<>>>>>")
 
 
 def _who(row: Mapping[Hashable, Any]) -> str:
@@ -175,21 +174,18 @@ def _who(row: Mapping[Hashable, Any]) -> str:
     return text.format(who=who, where=named(row["where"]), shift=shift, places=row["places"])
 
 
-def _how_sure(study: Study) -> str:
+def _how_sure(study: Study) -> list[Part]:
     answer = study.answer
     row = study.table("judged").iloc[-1]
     lines = [
-        _("How sure"),
-        "  "
-        + _(
+        _(
             "The goal is met with a probability of {probability}, 95 % interval {low} – {high}."
         ).format(
             probability=percent(row["probability"]),
             low=percent(row["low"]),
             high=percent(row["high"]),
         ),
-        "  "
-        + _(
+        _(
             "A staffing that does not keep the promise is proposed with a probability of at most "
             "{error};\n  one that exceeds it by less than about {points:.1f} percentage points may "
             "have been passed over."
@@ -198,8 +194,11 @@ def _how_sure(study: Study) -> str:
         ),
     ]
     if answer["nothing_cheaper"] == "simulated":
-        lines.append("  " + _("Everything cheaper was simulated, and did not meet it."))
+        lines.append(_("Everything cheaper was simulated, and did not meet it."))
     elif answer["nothing_cheaper"] == "inferred":
+<<<<<<< HEAD
+        lines.append(_("Nothing cheaper meets it, if more staff never harms."))
+=======
         lines.append("  " + _("Nothing cheaper meets it, if more staff never harms."))
     elif not answer["finished"] and _looked_at_most(answer):
         lines.append(
@@ -217,46 +216,51 @@ def _how_sure(study: Study) -> str:
                 "allows more):\n  a cheaper one may be enough."
             )
         )
+>>>>>>> origin/main
     else:
         lines.append(
-            "  "
-            + _(
+            _(
                 "No cheaper one was found by lowering any number, or one for another; "
                 "not all were tried."
             )
         )
     if not answer["more_never_harmed"]:
         lines.append(
-            "  "
-            + _(
+            _(
                 "Here more staff can be worse: of two staffings the one with more "
                 "failed. (Doses given early,\n  as first ones say, are not there later.)"
             )
         )
     if answer["equally_cheap"] > 1:
         lines.append(
-            "  "
-            + _("Of {n} equally cheap ones it came farthest beyond the goal.").format(
+            _("Of {n} equally cheap ones it came farthest beyond the goal.").format(
                 n=answer["equally_cheap"]
             )
         )
-    return "\n".join(lines)
+    return [_("How sure"), Items(lines)]
 
 
-def _most_tried(study: Study) -> str:
+def _most_tried(study: Study) -> list[Part]:
     why = study.answer["why_not"]
     if why["limits"]:
+<<<<<<< HEAD
+        return [_("What stands in the way, and what one more of it is worth"), Items(why["limits"])]
+=======
         lines = [f"  {words}" for words in _limits(study)]
         return "\n".join([_("What stands in the way, and what one more of it is worth"), *lines])
+>>>>>>> origin/main
     far = why.get("farthest")
-    rows = [("", _("now"), _("farthest"), _("most"))]
+    rows = []
     for row in study.table("staffing").to_dict("records"):
         came = count(far["staffing"][row["key"]]) if far else "–"
         rows.append((_who(row), count(row["now"]), came, count(why["most"][row["key"]])))
     heading = _("Staff now, what came farthest, and the most that was considered")
-    return "\n".join([heading, *table(rows, "<>>>")])
+    return [Table(heading, ("", _("now"), _("farthest"), _("most")), rows, "<>>>")]
 
 
+<<<<<<< HEAD
+def _caps(study: Study) -> list[Part]:
+=======
 def _limits(study: Study) -> list[str]:
     """What holds the ceiling with the most staff, in the language spoken."""
     why, goal = study.answer["why_not"], _goal(study)
@@ -269,12 +273,13 @@ def _limits(study: Study) -> list[str]:
 
 
 def _caps(study: Study) -> str:
+>>>>>>> origin/main
     """What has no cost, stays, and so limits of how many staff there is any use."""
     texts = {
-        "lines": _("  more agents in the pool {where} than the {n} telephone lines"),
-        "slots_per_day": _("  more staff for appointments, {n} a day in each {where}, set by hand"),
+        "lines": _("more agents in the pool {where} than the {n} telephone lines"),
+        "slots_per_day": _("more staff for appointments, {n} a day in each {where}, set by hand"),
     }
-    station = _("  more staff in each {where} than its {what} lets through, {n} people a day")
+    station = _("more staff in each {where} than its {what} lets through, {n} people a day")
     lines = [
         texts.get(cap["what"], station).format(
             where=named(cap["where"]), what=named(cap["what"]), n=count(cap["at_most"])
@@ -283,16 +288,14 @@ def _caps(study: Study) -> str:
         if cap["in_the_way"]
     ]
     if not lines:
-        return ""
-    return "\n".join([_("Not considered, for what has no cost (--cost) stays as it is"), *lines])
+        return []
+    return [_("Not considered, for what has no cost (--cost) stays as it is"), Items(lines)]
 
 
-def _curve(study: Study) -> str:
+def _curve(study: Study) -> Table:
     frame = study.table("curve")
-    if frame.empty:
-        return ""
-    rows = [(_("cost"), _("reached in"), _("probability"), _("95 % interval"), "")]
-    rows += [
+    columns = (_("cost"), _("reached in"), _("probability"), _("95 % interval"), "")
+    rows = [
         (
             _cost(row["cost"]),
             _("{times} of {n}").format(times=row["reached"], n=row["replications"]),
@@ -302,7 +305,7 @@ def _curve(study: Study) -> str:
         )
         for row in frame.to_dict("records")
     ]
-    return "\n".join([_("What each cost can reach, of what was tried"), *table(rows, ">>>><")])
+    return Table(_("What each cost can reach, of what was tried"), columns, rows, ">>>><")
 
 
 def _spent(study: Study) -> str:
@@ -341,7 +344,7 @@ def pictures(study: Study) -> Iterator[tuple[str, Figure]]:
     """Cost against probability, and what was tried; nothing if nothing was simulated."""
     if not study.answer["simulated"]:
         return
-    with mpl.rc_context(style.SETTINGS):
+    with drawing():
         if len(study.table("curve")) > 1:
             yield "cost_and_probability", cost_and_probability(study)
         yield "tried", tried(study)

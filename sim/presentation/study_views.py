@@ -1,7 +1,7 @@
 """How each kind of study is shown: its sentence and tables as text, as JSON, and its pictures.
 
-Each kind has a module `<kind>_view.py` with `text(study) -> str`, the sentence first, and
-`pictures(study) -> Iterator[(name, Figure)]`.
+Each kind has a module `<kind>_view.py` with `sections(study)`, lines and tables, the sentence
+first, and `pictures(study) -> Iterator[(name, Figure)]`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sim.experiment.results import RunError
 from sim.experiment.study import Study
 from sim.language import _
+from sim.presentation.terminal import Part, as_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,7 +25,13 @@ KINDS = ("goal", "staff", "sensitivity", "risk", "backtest")
 
 def study_text(study: Study) -> str:
     """Sentence and tables."""
-    return f"{_view(study).text(study)}\n\n{_where(study)}"
+    return as_text([*study_sections(study), [_where(study)]])
+
+
+def study_sections(study: Study) -> list[list[Part]]:
+    """The same as lines and tables, without where it is."""
+    found: list[list[Part]] = _view(study).sections(study)
+    return found
 
 
 def _where(study: Study) -> str:

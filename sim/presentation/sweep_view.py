@@ -23,9 +23,10 @@ from sim.experiment.statistics import Estimate
 from sim.experiment.sweep import Sweep
 from sim.language import _, named, short_date
 from sim.presentation import style
+from sim.presentation.document import Table
 from sim.presentation.figures import drawing, new_figure
 from sim.presentation.run_view import precision_words
-from sim.presentation.terminal import amount, interval, percent, table
+from sim.presentation.terminal import Part, amount, as_text, interval, percent
 from sim.scenario import Scenario
 from sim.scenario_errors import did_you_mean
 
@@ -77,32 +78,36 @@ def chosen_axes(names: Sequence[str] | None, design: Design) -> list[str] | None
 
 def sweep_text(sweep: Sweep, measures: Sequence[str]) -> str:
     """A line a point: the values of the factors, and each measure with its interval."""
+    where = [_("Results: {folder}").format(folder=sweep.folder)]
+    return as_text([*sweep_sections(sweep, measures), where])
+
+
+def sweep_sections(sweep: Sweep, measures: Sequence[str]) -> list[list[Part]]:
+    """The same as lines and tables, without where it is."""
     points = len(sweep.points)
     estimates = {name: sweep.estimates(name) for name in measures}
     labels = short_names(sweep.factors)
-    lines = [
+    design: list[Part] = [
         _(
             "{points} points of {replications} with seed {seed}: the same people with the same "
             "luck in each."
         ).format(points=f"{points:,}", replications=_replications(sweep), seed=sweep.seed),
-        *table([(labels[path], path) for path in sweep.factors], "<<"),
-        "",
+        Table("", ("", ""), [(labels[path], path) for path in sweep.factors]),
     ]
     several = sweep.counts.nunique() > 1
-    order = list(range(points))
+    order, caption = list(range(points)), ""
     if points > _ROWS_SHOWN:
         first = estimates[measures[0]]["mean"]
         order = list(first.sort_values(ascending=False, kind="stable").index[:_BEST_SHOWN])
-        highest = _("The {n} points with the highest {measure}:")
-        lines.append(highest.format(n=len(order), measure=measures[0]))
-    rows = [
-        (
-            _("point"),
-            *labels.values(),
-            *([_("replications")] if several else []),
-            *(cell for name in measures for cell in (name, _("95 % interval"))),
-        )
-    ]
+        caption = _("The {n} points with the highest {measure}:")
+        caption = caption.format(n=len(order), measure=measures[0])
+    columns = (
+        _("point"),
+        *labels.values(),
+        *([_("replications")] if several else []),
+        *(cell for name in measures for cell in (name, _("95 % interval"))),
+    )
+    rows = []
     for point in order:
         cells = [
             cell
@@ -112,11 +117,8 @@ def sweep_text(sweep: Sweep, measures: Sequence[str]) -> str:
         levels = [shown(value) for value in sweep.points.loc[point, sweep.factors]]
         counts = [f"{sweep.counts[point]:,}"] if several else []
         rows.append((str(point), *levels, *counts, *cells))
-    lines += table(rows, ">" * len(rows[0]))
-    if sweep.precision:
-        lines += ["", _precision_text(sweep)]
-    lines += ["", _("Results: {folder}").format(folder=sweep.folder)]
-    return "\n".join(lines)
+    precision: list[Part] = [_precision_text(sweep)] if sweep.precision else []
+    return [design, [Table(caption, columns, rows, ">" * len(columns))], precision]
 
 
 def _replications(sweep: Sweep) -> str:

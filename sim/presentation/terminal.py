@@ -17,7 +17,7 @@ from sim.experiment.results import Run, command
 from sim.experiment.statistics import CONFIDENCE, Estimate
 from sim.language import N_, _, month_and_year, named, ngettext
 from sim.model.records import REASONS
-from sim.presentation.document import Table, Text, pieces
+from sim.presentation.document import Items, Listing, Table, Text, pieces
 from sim.scenario import Scenario
 from sim.scenario_errors import did_you_mean
 
@@ -106,13 +106,32 @@ def table(rows: Iterable[Sequence[str]], align: str) -> list[str]:
     ]
 
 
-def plain(shown: Table) -> list[str]:
-    """A table with its caption and heading as lines; nothing where it has no rows."""
-    if not shown.rows:
+Part = str | Table | Items | Listing
+"""What a section of an answer is made of; a text is a line of its own."""
+
+
+def as_text(sections: Iterable[Sequence[Part]]) -> str:
+    """Sections as plain text, with an empty line between them."""
+    texts = ("\n".join(line for part in section for line in plain(part)) for section in sections)
+    return "\n\n".join(filter(None, texts))
+
+
+def plain(part: Part) -> list[str]:
+    """A part of a section as lines; nothing of a table without rows."""
+    if isinstance(part, str):
+        return [part]
+    if isinstance(part, Items):
+        return [f"  {''.join(item)}" for item in part.items]
+    caption = [part.caption] if part.caption else []
+    if isinstance(part, Listing):
+        return [*caption, *(f"  {line}" for line in part.lines.split("\n"))]
+    if not part.rows:
         return []
-    heading = [shown.columns] if any(shown.columns) else []
-    rows = [as_texts(row) for row in (*heading, *shown.rows)]
-    return [shown.caption, *table(rows, shown.sides)]
+    heading = [part.columns] if any(part.columns) else []
+    rows = [as_texts(row) for row in (*heading, *part.rows)]
+    width = len(part.columns)
+    lines = iter(table([row for row in rows if len(row) == width], part.sides))
+    return [*caption, *(next(lines) if len(row) == width else row[0] for row in rows)]
 
 
 def as_texts(row: Sequence[Text]) -> list[str]:

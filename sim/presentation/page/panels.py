@@ -33,7 +33,6 @@ from sim.presentation.page import charts, markup
 from sim.presentation.page.answers import Answered, Kept
 from sim.presentation.parameters import parameters
 from sim.scenario import MINUTE_US
-from sim.scenario_files import is_changed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -369,7 +368,7 @@ def assumptions(found: Answered) -> str:
     """Every value with its meaning, its range and its source: changed, assumed, known."""
     run = found.run
     everything = [each for each in parameters(run.scenario, run.manifest["scenario"]) if each.given]
-    changed = [each for each in everything if is_changed(each.source)]
+    changed = [each for each in everything if each.changed]
     assumed = [each for each in everything if each.assumed and each not in changed]
     known = [each for each in everything if not each.assumed]
     blocks: list[Block] = [Paragraph(named(run.scenario.description))]
