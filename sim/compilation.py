@@ -1,8 +1,9 @@
 """Kernels: functions compiled by numba, and where their compiled code is kept.
 
-Numba keeps compiled code in files beside the source, else in the user's cache folder. Three things
+Numba keeps compiled code in files beside the source, else in the user's cache folder. Four things
 are added to that: where neither can be written, a temporary folder serves; a damaged file is
-compiled anew instead of ending the program; and whoever wants to know is told that compilation
+compiled anew instead of ending the program; so is code whose own file has not changed, but one
+from which it has kernels or named numbers; and whoever wants to know is told that compilation
 begins, because it takes long the first time.
 """
 
@@ -14,8 +15,10 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import sys
 import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -71,6 +74,11 @@ def _compiled(function: Callable[..., Any], inline: Literal["never", "always"]) 
 class _Cache(FunctionCache):
     """Numba's cache of a function, which survives damaged files and full disks."""
 
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        # Numba looks at the function's own file alone.
+        self._cache_file._source_stamp = _stamps(function.__module__)
+
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """The compiled code for a signature; None: there is none (numba compiles it then)."""
         global _on_compiling
@@ -96,6 +104,23 @@ class _Cache(FunctionCache):
         """Keep compiled code if that can be done."""
         with contextlib.suppress(OSError):  # this process has its code; the next compiles again
             super().save_overload(sig, data)
+
+
+@cache
+def _stamps(module: str) -> tuple[tuple[str, int, int], ...]:
+    """Name, time and size of the files of a module and of those of the package from which it has
+    functions or classes, and so on."""
+    package = __name__.partition(".")[0] + "."
+    found, names = set(), [module]
+    while names:
+        name = names.pop()
+        if name not in found:
+            found.add(name)
+            parts = [getattr(value, "py_func", value) for value in vars(sys.modules[name]).values()]
+            modules = {str(getattr(part, "__module__", "")) for part in parts}
+            names += [each for each in modules if each.startswith(package)]
+    files = {name: os.stat(str(sys.modules[name].__file__)) for name in sorted(found)}
+    return tuple((name, file.st_mtime_ns, file.st_size) for name, file in files.items())
 
 
 def _cache_of(function: Callable[..., Any]) -> _Cache:

@@ -115,3 +115,23 @@ def test_loading_takes_what_is_there_and_compiles_nothing(cache: Path, tmp_path:
     for path in cache.rglob("*.nb[ic]"):
         path.write_bytes(b"damaged")
     assert lines_of(LOAD, PACKAGE.parent, NUMBA_CACHE_DIR=str(cache)) == ["0", *drawn, "0 1"]
+
+
+def test_a_change_in_the_file_of_a_kernel_that_another_file_uses_is_noticed(
+    tmp_path: Path,
+) -> None:
+    shutil.copytree(PACKAGE, tmp_path / "sim", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "sim" / "user.py").write_text(
+        "from sim.compilation import kernel\nfrom sim.used import number\n"
+        "@kernel\ndef twice():\n    return 2 * number()\n"
+    )
+    for decorator, number in (("kernel", 3), ("kernel", 40), ("inlined_kernel", 500)):
+        (tmp_path / "sim" / "used.py").write_text(
+            f"from sim.compilation import {decorator}\n"
+            f"@{decorator}\ndef number():\n    return {number}\n"
+        )
+        program = "from sim.user import twice; print(twice())"
+        for _time in ("compiled", "from the cache"):
+            assert lines_of(program, tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "cache")) == [
+                str(2 * number)
+            ]
