@@ -374,9 +374,11 @@ class AppointmentBook:
 
     def promised_until(self, today: int) -> Int64Array:
         """int64[V, days]: doses promised for days after today, up to each day."""
-        by_day = self.promised.sum(axis=1)
-        by_day[:, : today + 1] = 0
-        return np.asarray(np.cumsum(by_day, axis=1))
+        vaccines, _, days = self.promised.shape
+        until = np.zeros((vaccines, days), dtype=np.int64)
+        later = self.promised[:, :, today + 1 :].sum(axis=1)
+        np.cumsum(later, axis=1, out=until[:, today + 1 :])
+        return until
 
 
 def slots_of_doses(slots: Int64Array, second_share: float | None) -> list[Int64Array]:
