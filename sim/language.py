@@ -155,17 +155,10 @@ def year_of(day: date) -> int:
 def names_in_scenario(
     file: BinaryIO, keywords: object, comment_tags: object, options: object
 ) -> Iterator[tuple[int, None, str, list[str]]]:
-    """What Babel extracts from a scenario file: titles, names of groups and such, sources."""
-    data = tomllib.load(file)
-    for text in (*_names_in(data), *sources_in(data)):
-        yield 1, None, text, []
-
-
-def sources_in(data: Mapping[str, Any]) -> Iterator[str]:
-    """Where a scenario's values and ranges are from, and why others are not varied."""
-    yield from data.get("sources", {}).values()
-    yield from data.get("not_varied", {}).values()
-    yield from (each["source"] for each in data.get("ranges", {}).values())
+    """What Babel extracts from a scenario file: texts, sources, names of groups and such."""
+    scenario = tomllib.load(file)
+    for text in (*_names_in(scenario), *_told_in(scenario)):
+        yield 1, None, text.replace("_", " "), []
 
 
 _NAMED = ("groups", "unit_types", "districts", "vaccines", "deliveries", "pools", "stations")
@@ -179,6 +172,13 @@ def _names_in(table: Mapping[str, Any]) -> Iterator[str]:
             yield from _names_in(value)
         elif key in ("title", "description") and value:
             yield value
+
+
+def _told_in(table: Mapping[str, Any]) -> Iterator[str]:
+    """Where values are from, and why they are not varied."""
+    for each in (*table.get("sources", {}).values(), *table.get("ranges", {}).values()):
+        yield each["source"] if isinstance(each, Mapping) else each
+    yield from table.get("not_varied", {}).values()
 
 
 def told_of_year(text: str) -> str:

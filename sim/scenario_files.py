@@ -24,7 +24,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from sim.language import N_, _
+from sim.language import N_, _, named
 from sim.scenario import Range, Scenario, dotted, merge, with_inherited_units
 from sim.scenario_errors import (
     Layer,
@@ -66,7 +66,7 @@ def source_in_words(source: str) -> str:
     file = source.removeprefix("changed in ").removesuffix(_NO_SOURCE)
     if changed_in(file) == source:
         return _("changed in {file}; no source given").format(file=file)
-    return _(source)
+    return named(source)
 
 
 __all__ = [

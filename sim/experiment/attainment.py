@@ -93,17 +93,23 @@ def read_costs(text: str | None, levers: Sequence[Lever]) -> dict[str, float]:
     for written in filter(None, map(str.strip, (text or "").split(","))):
         name, equals, value = (part.strip() for part in written.partition("="))
         if not equals:
-            raise LeverError(_("--cost {text}: write it as agents=1.5").format(text=written))
+            raise LeverError(_("--cost {written}: write it as agents=1.5").format(written=written))
         if name not in costs:
-            levers_are = _("--cost {text}: the levers are {levers}")
-            raise LeverError(levers_are.format(text=written, levers=", ".join(costs)))
+            raise LeverError(
+                _("--cost {written}: the levers are {names}").format(
+                    written=written, names=", ".join(costs)
+                )
+            )
         try:
             costs[name] = float(value)
         except ValueError:
-            no_number = _("--cost {text}: {value!r} is no number")
-            raise LeverError(no_number.format(text=written, value=value)) from None
+            raise LeverError(
+                _("--cost {written}: {value!r} is no number").format(written=written, value=value)
+            ) from None
         if not 0 < costs[name] < math.inf:
-            raise LeverError(_("--cost {text}: a cost is a number above 0").format(text=written))
+            raise LeverError(
+                _("--cost {written}: a cost is a number above 0").format(written=written)
+            )
     return costs
 
 
@@ -306,7 +312,7 @@ class Attainment:
         found: list[Point] = []
         queue: list[frozenset[int]] = [frozenset()]
         seen = set(queue)
-        for _step in range(most):
+        for _round in range(most):
             if not queue:
                 break
             banned = queue.pop(0)
@@ -318,7 +324,7 @@ class Attainment:
             if point not in found:
                 found.append(point)
             dearest = sorted((-self._part(point, i), i) for i, size in enumerate(point) if size)
-            for more in (banned | {i} for _part, i in dearest):
+            for more in (banned | {i} for _cost, i in dearest):
                 if more not in seen:
                     seen.add(more)
                     queue.append(more)

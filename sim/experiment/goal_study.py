@@ -31,6 +31,7 @@ from sim.experiment.settings import RunSettings
 from sim.experiment.sources import Source
 from sim.experiment.study import StudyPlan
 from sim.experiment.trials import Trials
+from sim.language import speaking
 
 Kind = Literal["plan", "alone", "together", "widest", "nearest", "all_widest", "further"]
 """As it is; one lever; several; all named, as far as they go; those for a coverage that is near;
@@ -230,7 +231,8 @@ def find(question: GoalQuestion, trials: Trials) -> tuple[dict[str, Any], dict[s
             finder.smaller()
         else:
             finder.not_enough(search)
-    return _answer(finder, search, already), _tables(finder, search)
+    with speaking("en"):  # results are in English whoever makes them; `presentation` translates
+        return _answer(finder, search, already), _tables(finder, search)
 
 
 def _enough(options: Sequence[_Option]) -> list[int]:

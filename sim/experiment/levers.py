@@ -48,21 +48,10 @@ SHORTEST_INTERVAL_DAYS = 28
 """The least interval on AstraZeneca's label."""
 _STEPS = 500
 _FINER = 4
-_WEEKDAY = dict(
-    zip(
-        WEEKDAYS,
-        [
-            N_("Mondays"),
-            N_("Tuesdays"),
-            N_("Wednesdays"),
-            N_("Thursdays"),
-            N_("Fridays"),
-            N_("Saturdays"),
-            N_("Sundays"),
-        ],
-        strict=True,
-    )
-)
+_WEEKDAYS = (
+    N_("Mondays"), N_("Tuesdays"), N_("Wednesdays"), N_("Thursdays"), N_("Fridays"),
+    N_("Saturdays"), N_("Sundays"),
+)  # fmt: skip
 
 
 class LeverError(SettingsError):
@@ -84,7 +73,7 @@ class Lever:
     supply: bool
     """whether it moves doses, slots, turns or intervals, and so the ceiling"""
     words: Callable[[int], str]
-    """a size in words"""
+    """a size in words, in the language spoken"""
     finest: int | None = None
     """sizes may also be any multiple of this; None: there are no others"""
 
@@ -148,14 +137,14 @@ def read_levers(text: str | None, scenario: Scenario, goal: Goal) -> list[Lever]
         known = [*FAMILIES, *(f"{f}.{p}" for f in FAMILIES for p in FAMILIES[f].parts(scenario))]
         if name not in known:
             raise LeverError(
-                _("there is no lever {name!r}{right}").format(
-                    name=name, right=_right(name, known, scenario)
+                _("there is no lever {name!r}{suggestion}").format(
+                    name=name, suggestion=_right(name, known, scenario)
                 )
             )
         lever = _lever(family, part or None, scenario, goal)
         if lever is None:
-            idle = _(FAMILIES[family].idle).format(most=EXTRA_DOSES_AT_MOST)
-            raise LeverError(_("lever {name}: {why}").format(name=name, why=idle))
+            why = _(FAMILIES[family].idle).format(extra=EXTRA_DOSES_AT_MOST)
+            raise LeverError(_("lever {name}: {why}").format(name=name, why=why))
         if limited:
             lever = _limited(lever, limit)
         if name in levers or family in levers or (not part and _of_family(family, levers)):
@@ -166,9 +155,7 @@ def read_levers(text: str | None, scenario: Scenario, goal: Goal) -> list[Lever]
             )
         levers[name] = lever
     if not levers:
-        raise LeverError(
-            _("no lever is named; levers are {levers}").format(levers=", ".join(FAMILIES))
-        )
+        raise LeverError(_("no lever is named; levers are {names}").format(names=_all_names()))
     order = list(FAMILIES)
     return sorted(levers.values(), key=lambda lever: order.index(lever.name.partition(".")[0]))
 
@@ -178,13 +165,17 @@ def _right(name: str, known: Sequence[str], scenario: Scenario) -> str:
     family, dot, _part = name.partition(".")
     if not dot or family not in FAMILIES:
         near = did_you_mean(name, known, cutoff=0.7)
-        return near or _("; levers are {levers}").format(levers=", ".join(FAMILIES))
+        return near or _("; levers are {names}").format(names=_all_names())
     parts = [f"{family}.{part}" for part in FAMILIES[family].parts(scenario)]
     if not parts:
         return _(": {family} has no parts").format(family=family)
-    return did_you_mean(name, parts, cutoff=0.75) + _("; parts of {family} are {parts}").format(
-        family=family, parts=", ".join(parts)
+    return _("{suggestion}; parts of {family} are {parts}").format(
+        suggestion=did_you_mean(name, parts, cutoff=0.75), family=family, parts=", ".join(parts)
     )
+
+
+def _all_names() -> str:
+    return ", ".join(FAMILIES)
 
 
 def _of_family(family: str, names: Iterable[str]) -> bool:
@@ -192,24 +183,24 @@ def _of_family(family: str, names: Iterable[str]) -> bool:
 
 
 def _limited(lever: Lever, limit: str) -> Lever:
-    written = _("lever {name}").format(name=f"{lever.name}<={limit}")
+    written = f"{lever.name}<={limit}"
     try:
         most = float(limit.replace("_", ""))
     except ValueError:
         most = math.nan
     if not math.isfinite(most):
         raise LeverError(
-            _("{lever}: the bound must be a number, such as {n}").format(
-                lever=written, n=lever.largest
+            _("lever {written}: the bound must be a number, such as {example}").format(
+                written=written, example=lever.largest
             )
         )
     sizes = tuple(size for size in lever.sizes if size <= most)
     if not sizes:
         raise LeverError(
             _(
-                "{lever}: the bound must be at least {n}, the smallest change in {unit}, or "
-                "nothing could be changed"
-            ).format(lever=written, n=lever.sizes[0], unit=_(lever.unit))
+                "lever {written}: the bound must be at least {least}, the smallest change in "
+                "{unit}, or nothing could be changed"
+            ).format(written=written, least=lever.sizes[0], unit=_(lever.unit))
         )
     return replace(lever, sizes=sizes)
 
@@ -236,7 +227,7 @@ class Family:
     """names of what can be moved alone"""
     supply: bool
     idle: str
-    """why a scenario may not have it"""
+    """why a scenario may not have it ({extra}: the most extra doses)"""
 
 
 def _lever(family: str, part: str | None, scenario: Scenario, goal: Goal) -> Lever | None:
@@ -247,11 +238,14 @@ def _lever(family: str, part: str | None, scenario: Scenario, goal: Goal) -> Lev
         return None
     name = family if part is None else f"{family}.{part}"
     sizes, has, change, words, finest = found
-    of_part = "" if part is None else f" ({named(part)})"
-    return Lever(
-        name, made.unit, tuple(sizes), has, change, made.supply, lambda n: words(n) + of_part,
-        finest,
-    )  # fmt: skip
+
+    def words_with_part(size: int) -> str:
+        said = words(size)
+        if part is None:
+            return said
+        return _("{change} ({part})").format(change=said, part=named(part))
+
+    return Lever(name, made.unit, tuple(sizes), has, change, made.supply, words_with_part, finest)
 
 
 def _round_step(amount: float, steps: int) -> int:
@@ -305,8 +299,8 @@ def _deliveries(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made |
         range(step, most + step, step),
         sum(doses),
         change,
-        lambda n: ngettext("{n:,} more dose delivered", "{n:,} more doses delivered", n).format(
-            n=n
+        lambda n: ngettext("{n} more dose delivered", "{n} more doses delivered", n).format(
+            n=f"{n:,}"
         ),
         vial,
     )
@@ -328,7 +322,7 @@ def _earlier_deliveries(scenario: Scenario, goal: Goal, names: Sequence[str]) ->
     return _Made(
         range(1, (latest - first).days + 1), _days(scenario, goal), change,
         lambda n: ngettext(
-            "deliveries {n:,} day earlier", "deliveries {n:,} days earlier", n
+            "deliveries {n} day earlier", "deliveries {n} days earlier", n
         ).format(n=n),
     )  # fmt: skip
 
@@ -356,7 +350,7 @@ def _extra_doses(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made 
     return _Made(
         range(1, most + 1), max(labels, default=0), change,
         lambda n: ngettext(
-            "{n:,} extra dose from each vial", "{n:,} extra doses from each vial", n
+            "{n} extra dose from each vial", "{n} extra doses from each vial", n
         ).format(n=n),
     )  # fmt: skip
 
@@ -418,10 +412,10 @@ def _vaccinators(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made 
         slots = slots_a_day(pulled_by(scenario, change(scenario, size)))
         more = slots - slots_a_day(scenario)
         return ngettext(
-            "{size:,} more staff at the units ({n:,} slot a day more)",
-            "{size:,} more staff at the units ({n:,} slots a day more)",
+            "{staff} more staff at the units ({slots} slot a day more)",
+            "{staff} more staff at the units ({slots} slots a day more)",
             more,
-        ).format(size=size, n=more)
+        ).format(staff=f"{size:,}", slots=f"{more:,}")
 
     return _Made(sorted(factor_of), present, change, words)
 
@@ -511,7 +505,7 @@ def _open_days(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made | 
     week = max((len(place.open_days) for place in places), default=0)
 
     def words(size: int) -> str:
-        days = _(" and ").join(_(_WEEKDAY[day]) for day in closed[-size:])
+        days = _(" and ").join(_(_WEEKDAYS[WEEKDAYS.index(day)]) for day in closed[-size:])
         return _("units open on {days} too").format(days=days)
 
     return _Made(range(1, len(closed) + 1), week, change, words)
@@ -527,9 +521,9 @@ def _hours(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made | None
 
     return _Made(
         range(1, min((24 * 60 - latest) // 60, 4) + 1), longest / 60, change,
-        lambda n: ngettext(
-            "units open {n:,} hour longer", "units open {n:,} hours longer", n
-        ).format(n=n),
+        lambda n: ngettext("units open {n} hour longer", "units open {n} hours longer", n).format(
+            n=n
+        ),
     )  # fmt: skip
 
 
@@ -572,7 +566,7 @@ def _turns(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made | None
 
     return _Made(
         range(1, (latest - first).days + 1), _days(scenario, goal), change,
-        lambda n: ngettext("turns {n:,} day earlier", "turns {n:,} days earlier", n).format(n=n),
+        lambda n: ngettext("turns {n} day earlier", "turns {n} days earlier", n).format(n=n),
     )  # fmt: skip
 
 
@@ -595,8 +589,8 @@ def _interval(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made | N
     return _Made(
         range(7, most + 1, 7), longest, change,
         lambda n: ngettext(
-            "the interval between doses {n:,} day shorter",
-            "the interval between doses {n:,} days shorter",
+            "the interval between doses {n} day shorter",
+            "the interval between doses {n} days shorter",
             n,
         ).format(n=n),
     )  # fmt: skip
@@ -618,8 +612,8 @@ def _registration(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made
 
     def words(size: int) -> str:
         listed = calling[: sizes.index(size) + 1]
-        return _("registered in advance: {groups} ({n:,} people)").format(
-            groups=_(" and ").join(map(named, listed)), n=size
+        return _("registered in advance: {groups} ({people} people)").format(
+            groups=_(" and ").join(map(named, listed)), people=f"{size:,}"
         )
 
     return _Made(sizes, scenario.target, change, words)
@@ -633,10 +627,8 @@ def _agents(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made | Non
     on_duty = []
     for name in names:
         pool = centre.pools[name]
-        _times, numbers = staff_steps(
-            pool.agents, pool.shifts, pool.breaks, centre.opens, centre.closes
-        )
-        on_duty.append(int(numbers.max(initial=0)))
+        numbers = staff_steps(pool.agents, pool.shifts, pool.breaks, centre.opens, centre.closes)
+        on_duty.append(int(numbers[1].max(initial=0)))
     total = sum(on_duty)
     if not total:
         return None
@@ -668,10 +660,10 @@ def _agents(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made | Non
     return _Made(
         range(step, 9 * total + step, step), total, change,
         lambda n: ngettext(
-            "{n:,} more agent, with lines in proportion",
-            "{n:,} more agents, with lines in proportion",
+            "{n} more agent, with lines in proportion",
+            "{n} more agents, with lines in proportion",
             n,
-        ).format(n=n),
+        ).format(n=f"{n:,}"),
         1,
     )  # fmt: skip
 
@@ -684,12 +676,9 @@ def _lines(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made | None
         return {"call_centre": {"lines": world.call_centre.lines + size}}
 
     return _Made(
-        range(step, 4 * lines + step, step),
-        lines,
-        change,
-        lambda n: ngettext("{n:,} more line", "{n:,} more lines", n).format(n=n),
-        1,
-    )
+        range(step, 4 * lines + step, step), lines, change,
+        lambda n: ngettext("{n} more line", "{n} more lines", n).format(n=f"{n:,}"), 1,
+    )  # fmt: skip
 
 
 def _other_channels(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made | None:
@@ -703,10 +692,10 @@ def _other_channels(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Ma
     return _Made(
         range(step, most + step, step), max(bookings, 1), change,
         lambda n: ngettext(
-            "{n:,} more booking a day through other channels",
-            "{n:,} more bookings a day through other channels",
+            "{n} more booking a day through other channels",
+            "{n} more bookings a day through other channels",
             n,
-        ).format(n=n),
+        ).format(n=f"{n:,}"),
         1,
     )  # fmt: skip
 
@@ -718,7 +707,7 @@ def _none(scenario: Scenario) -> Iterable[str]:
 FAMILIES: Mapping[str, Family] = {
     "deliveries": Family(
         _deliveries, N_("doses"), lambda s: s.deliveries, True,
-        N_("no delivery comes by the goal's day")
+        N_("no delivery comes by the goal's day"),
     ),
     "earlier_deliveries": Family(
         _earlier_deliveries, N_("days"), lambda s: s.deliveries, True,
@@ -726,22 +715,22 @@ FAMILIES: Mapping[str, Family] = {
     ),
     "extra_doses": Family(
         _extra_doses, N_("doses a vial"), lambda s: s.vaccines, True,
-        N_("no vial gives more: {most} extra doses are drawn, or it holds one"),
+        N_("no vial gives more: {extra} extra doses are drawn, or it holds one"),
     ),
     "vaccinators": Family(
         _vaccinators, N_("staff"), lambda s: s.unit_types, True,
-        N_("no unit is limited by its staff")
+        N_("no unit is limited by its staff"),
     ),
     "open_days": Family(
         _open_days, N_("days a week"), lambda s: s.unit_types, True, N_("all units open every day")
     ),
     "hours": Family(
         _hours, N_("hours a day"), lambda s: s.unit_types, True,
-        N_("units close at midnight already")
+        N_("units close at midnight already"),
     ),
     "turns": Family(
         _turns, N_("days"), lambda s: s.groups, True,
-        N_("all groups have their turn from the first day")
+        N_("all groups have their turn from the first day"),
     ),
     "interval": Family(
         _interval, N_("days"), lambda s: s.regimens, True,
@@ -756,7 +745,7 @@ FAMILIES: Mapping[str, Family] = {
     ),
     "registration": Family(
         _registration, N_("people"), lambda s: s.groups, False,
-        N_("everyone is registered in advance")
+        N_("everyone is registered in advance"),
     ),
 }  # fmt: skip
 """Levers by name, in the order in which they are moved."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -16,12 +17,8 @@ from sim.experiment.results import Run
 from sim.experiment.statistics import Estimate, mean_interval
 from sim.language import N_, _, day_and_month, month_and_year, named
 from sim.model.records import CAUSES, REASONS
-<<<<<<< HEAD
-from sim.presentation.document import Table
-from sim.presentation.terminal import Part, as_text, count, on, percent
-=======
-from sim.presentation.terminal import count, on, percent, replications, signed, table
->>>>>>> origin/main
+from sim.presentation.document import Items, Table, Text
+from sim.presentation.terminal import Part, as_text, count, on, percent, replications, signed
 
 _HOLDS = {
     "slots": N_("the slots"),
@@ -156,24 +153,16 @@ _SHORT = {
 
 
 def binding_text(run: Run, found: Binding) -> str:
-<<<<<<< HEAD
-    """A sentence, what would help and what would not, periods, months and causes."""
+    """A sentence, what more of each constraint would change if that is known, periods, causes."""
     return as_text(binding_sections(run, found))
 
 
 def binding_sections(run: Run, found: Binding) -> list[list[Part]]:
     """The same as lines and tables."""
-    return [
-        [sentence(found)],
-        [_statuses(found)],
-=======
-    """A sentence, what more of each constraint would change if that is known, periods, causes."""
     gains = kept_gains(run)
-    first = [sentence(found), *(gains_sentences(found, gains) if gains else [])]
-    sections = [
-        first,
+    return [
+        [sentence(found), *(gains_sentences(found, gains) if gains else [])],
         _gains(gains, found.scope) if gains else [],
->>>>>>> origin/main
         _periods(found),
         [_months(found)],
         [_causes(found)],
@@ -181,43 +170,32 @@ def binding_sections(run: Run, found: Binding) -> list[list[Part]]:
     ]
 
 
-<<<<<<< HEAD
-def _statuses(found: Binding) -> Table:
-    rows = []
-    for status, meaning in STATUS.items():
-        names = [_short(name) for name in _with_status(found, status)]
-=======
-def _gains(gains: Gains, scope: Scope) -> list[str]:
+def _gains(gains: Gains, scope: Scope) -> list[Part]:
     """Each relaxation with what it brings, by status; in a line those that change nothing."""
     heading = _("Persons gained for full vaccination by {day}, simulated again with more of each")
     if scope == "first":
         heading = _("Persons gained for a first dose by {day}, simulated again with more of each")
-    lines = [heading.format(day=on(gains.deadline))]
-    lines[0] += f" ({_interval_of(gains)})"
+    caption = f"{heading.format(day=on(gains.deadline))} ({_interval_of(gains)})"
     status = gains.status(scope)
-    rows = [
-        (each, row)
-        for each in STATUS
-        for name in _with_status(gains, scope, each)
-        for row in _rows_of(gains, scope, name, each)
-    ]
-    aligned = table([row for _each, row in rows], "<<>>") if rows else []
-    told = ""
-    for (each, _row), line in zip(rows, aligned, strict=True):
-        if each != told:
-            lines.append(f"  {_(STATUS[each])}")
-        told = each
-        lines.append(f"  {line}")
+    rows: list[Sequence[Text]] = []
+    for each in STATUS:
+        told = [
+            row
+            for name in _with_status(gains, scope, each)
+            for row in _rows_of(gains, scope, name, each)
+        ]
+        rows += [[_(STATUS[each])], *told] if told else []
     idle = [name for name in status if status[name] == "idle"]
     without = [name for name in idle if gains.of(name)[-1].nothing_to_relax]
-    for words, names in (
-        (STATUS["idle"], [name for name in idle if name not in without]),
-        (N_("there is nothing to relax"), without),
-    ):
->>>>>>> origin/main
-        if names:
-            lines.append(f"  {_(words)}: {', '.join(map(short_name, names))}")
-    return lines
+    others = [
+        f"{_(words)}: {', '.join(map(short_name, names))}"
+        for words, names in (
+            (STATUS["idle"], [name for name in idle if name not in without]),
+            (N_("there is nothing to relax"), without),
+        )
+        if names
+    ]
+    return [Table(caption, ("", "", "", ""), rows, "<<>>"), Items(others)]
 
 
 def _interval_of(gains: Gains) -> str:
@@ -226,9 +204,6 @@ def _interval_of(gains: Gains) -> str:
     return _("mean and 95 % interval, {replications}").format(
         replications=replications(gains.replications)
     )
-<<<<<<< HEAD
-    return Table(heading.format(day=on(found.deadline)), ("", ""), rows)
-=======
 
 
 def _rows_of(
@@ -255,7 +230,6 @@ def _persons(gained: Estimate) -> tuple[str, str]:
         else f"{signed(low, 'persons')} – {signed(high, 'persons')}"
     )
     return signed(gained.mean or 0, "persons"), within if low != high else ""
->>>>>>> origin/main
 
 
 def _periods(found: Binding) -> list[Part]:

@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter
 from sim.experiment.goals import read_goal
 from sim.experiment.levers import read_levers
 from sim.experiment.study import Study
-from sim.language import N_, _, named, short_date
+from sim.language import N_, _, language, named, short_date
 from sim.model.records import CAUSES
 from sim.presentation import style
 from sim.presentation.document import Listing, Table
@@ -69,22 +69,22 @@ class _View:
         self.scenario = study.scenario
         self.goal = read_goal(self.answer["goal"], self.scenario)
         self.options = study.table("options")
-        self.changes = self._told_now(study.table("changes"))
+        self.changes = self._translated(study.table("changes"))
         self.limits = study.table("limits")
         self.missing = study.table("missing")
 
-    # Words ------------------------------------------------------------------------------------
-
-    def _told_now(self, changes: pd.DataFrame) -> pd.DataFrame:
-        """The changes with words in the language spoken, which the study's maker may not speak."""
+    def _translated(self, changes: pd.DataFrame) -> pd.DataFrame:
+        """Changes of levers with their words in the language spoken: results have English ones."""
+        if language() == "en":
+            return changes
         levers = {
-            name: read_levers(name, self.scenario, self.goal)[0] for name in set(changes["lever"])
+            name: read_levers(name, self.scenario, self.goal)[0]
+            for name in changes["lever"].unique()
         }
-        words = [
-            levers[name].words(int(size))
-            for name, size in zip(changes["lever"], changes["size"], strict=True)
-        ]
-        return changes.assign(words=words)
+        pairs = zip(changes["lever"], changes["size"], strict=True)
+        return changes.assign(words=[levers[name].words(int(size)) for name, size in pairs])
+
+    # Words ------------------------------------------------------------------------------------
 
     def sentence(self) -> str:
         """Whether it can be reached, with what, and if not, why not."""
@@ -264,7 +264,7 @@ class _View:
 
     def ceiling_table(self) -> list[Part]:
         """The cheapest combinations of doses, slots and turns that the ceiling allows."""
-        points = self._told_now(self.study.table("ceiling_points"))
+        points = self._translated(self.study.table("ceiling_points"))
         groups = list(points.groupby("point"))[:_SHORT_LIST]
         if not groups:
             return []

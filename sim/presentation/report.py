@@ -37,6 +37,7 @@ from sim.presentation.document import (
     Block,
     Code,
     Document,
+    Items,
     Listing,
     Paragraph,
     Picture,
@@ -188,9 +189,10 @@ def _reasons(told: _Told) -> list[Block]:
 
 def _what_binds(told: _Told) -> list[Block]:
     found = told.binding
+    sections = binding_view.binding_sections(told.run, found)
     return [
         told.picture("binding", _("Calendar of what held back the next person, day by day")),
-        *_blocks(binding_view.binding_sections(told.run, found)[1:]),
+        *_blocks([sections[0][1:], *sections[1:]]),
         told.picture("binding_units", _("The same for each unit, day by day")),
     ]
 
@@ -383,8 +385,12 @@ def _of_sections(
 def _blocks(sections: Iterable[Iterable[Part]]) -> Iterator[Block]:
     """The parts of an answer as blocks of a page."""
     for part in chain.from_iterable(sections):
-        if not isinstance(part, Table) or part.rows:
-            yield Paragraph(part) if isinstance(part, str) else part
+        if isinstance(part, str):
+            yield Paragraph(part)
+        elif not isinstance(part, Table | Items) or (
+            part.rows if isinstance(part, Table) else part.items
+        ):
+            yield part
 
 
 # Pictures, files ------------------------------------------------------------------------------

@@ -196,27 +196,21 @@ def _how_sure(study: Study) -> list[Part]:
     if answer["nothing_cheaper"] == "simulated":
         lines.append(_("Everything cheaper was simulated, and did not meet it."))
     elif answer["nothing_cheaper"] == "inferred":
-<<<<<<< HEAD
         lines.append(_("Nothing cheaper meets it, if more staff never harms."))
-=======
-        lines.append("  " + _("Nothing cheaper meets it, if more staff never harms."))
     elif not answer["finished"] and _looked_at_most(answer):
         lines.append(
-            "  "
-            + _(
+            _(
                 "The search was not finished when {n} staffings had been looked at:\n"
                 "  a cheaper one may be enough."
             ).format(n=count(answer["looked_at"]))
         )
     elif not answer["finished"]:
         lines.append(
-            "  "
-            + _(
+            _(
                 "The search was not finished when its replications were used up (--replications "
                 "allows more):\n  a cheaper one may be enough."
             )
         )
->>>>>>> origin/main
     else:
         lines.append(
             _(
@@ -243,12 +237,8 @@ def _how_sure(study: Study) -> list[Part]:
 def _most_tried(study: Study) -> list[Part]:
     why = study.answer["why_not"]
     if why["limits"]:
-<<<<<<< HEAD
-        return [_("What stands in the way, and what one more of it is worth"), Items(why["limits"])]
-=======
-        lines = [f"  {words}" for words in _limits(study)]
-        return "\n".join([_("What stands in the way, and what one more of it is worth"), *lines])
->>>>>>> origin/main
+        heading = _("What stands in the way, and what one more of it is worth")
+        return [heading, Items(_limits(study))]
     far = why.get("farthest")
     rows = []
     for row in study.table("staffing").to_dict("records"):
@@ -258,9 +248,6 @@ def _most_tried(study: Study) -> list[Part]:
     return [Table(heading, ("", _("now"), _("farthest"), _("most")), rows, "<>>>")]
 
 
-<<<<<<< HEAD
-def _caps(study: Study) -> list[Part]:
-=======
 def _limits(study: Study) -> list[str]:
     """What holds the ceiling with the most staff, in the language spoken."""
     why, goal = study.answer["why_not"], _goal(study)
@@ -272,8 +259,7 @@ def _limits(study: Study) -> list[str]:
     return [limit.words for limit in bindings(scenario, goal.scope, goal.by) if limit.worth > 0]
 
 
-def _caps(study: Study) -> str:
->>>>>>> origin/main
+def _caps(study: Study) -> list[Part]:
     """What has no cost, stays, and so limits of how many staff there is any use."""
     texts = {
         "lines": _("more agents in the pool {where} than the {n} telephone lines"),
