@@ -469,6 +469,28 @@ def test_a_link_shows_the_same_answer_in_the_other_language(app: Any) -> None:
     assert app.text_area[0].value == "call_centre.redial_probability=0"
 
 
+def test_what_is_moved_before_the_browser_shows_the_new_address_is_not_taken_back(app: Any) -> None:
+    """A slow browser sends the address of before with the next change."""
+    app.run()
+    before = as_lists(dict(app.query_params))
+    app.slider[0].set_value(7).run()
+    app.query_params.clear()
+    for name, value in before.items():
+        app.query_params[name] = value
+    app.slider[0].set_value(9).run()
+    assert app.slider[0].value == 9
+    assert "call_centre.pools.desk.agents=9" in app.query_params["set"]
+
+
+def test_an_earlier_address_alone_brings_back_what_was_there(app: Any) -> None:
+    app.run()
+    app.slider[0].set_value(7).run()
+    del app.query_params["set"]  # as the browser's button to go back does
+    app.run()
+    assert app.slider[0].value == 2
+    assert "set" not in app.query_params
+
+
 def test_the_language_changes_and_the_levers_stay(app: Any) -> None:
     app.run()
     app.slider[0].set_value(7).run()
@@ -498,7 +520,11 @@ def test_wrong_changes_are_told_as_on_the_command_line(app: Any) -> None:
         ("set", "call_centre.lines=๙", "call_centre.lines=9; seed 1"),
         ("set", 'title="x"\n[campaign]', "[campaign]: write --set dotted.path=value"),
         ("set", "nonsense", "nonsense: write --set dotted.path=value"),
-        ("set", "groups.early.people=1000000000", "must be a whole number between 0 and 200,000,000"),
+        (
+            "set",
+            "groups.early.people=1000000000",
+            "must be a whole number between 0 and 200,000,000",
+        ),
         ("pin", "nothing", "This part of the address cannot be: pin=nothing"),
         ("panel", "nothing", "This part of the address cannot be: panel=nothing"),
     ],

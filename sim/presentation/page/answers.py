@@ -107,8 +107,8 @@ def _ceilings(scenario: Scenario) -> dict[Scope, pd.Series]:
 
 
 _kept: Kept[tuple[str, int], Answered] = Kept(KEPT)
-_turns = threading.BoundedSemaphore(available_cores() + 1)
-"""As many simulations at a time; so many people's worth of memory is needed at most."""
+_turns = threading.BoundedSemaphore(available_cores())
+"""As many simulations at a time: more would make each longer, and take more memory."""
 
 
 def answered(

@@ -34,6 +34,8 @@ class Desk:
     """why it cannot be"""
     address: Mapping[str, list[str]] | None = None
     """as the page has written it last"""
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    """their values, as seen last"""
     pinned_upload: Upload | None = None
     ensemble: Ensemble | None = None
     """being made, or made last"""

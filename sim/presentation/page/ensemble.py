@@ -87,6 +87,11 @@ class Ensemble:
         self._looked_at = time.monotonic()
         return self._ended
 
+    @property
+    def cancelled(self) -> bool:
+        """Whether no more are wanted."""
+        return self._cancelled
+
     def cancel(self) -> None:
         """No more are wanted; those that are there stay."""
         self._cancelled = True

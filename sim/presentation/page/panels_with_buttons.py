@@ -111,7 +111,7 @@ def ensemble(desk: Desk, found: Answered, pinned: Answered | None) -> None:
     running = desk.ensemble is not None and not desk.ensemble.ended
     if st.button(_("Simulate them"), disabled=running, type="primary"):
         desk.ensemble = Ensemble(scenarios, desk.state.seed, int(number))
-        running = True
+        st.rerun()
     if desk.ensemble is None:
         return
     if running:
@@ -129,9 +129,12 @@ def _filling_in(desk: Desk, making: Ensemble, code: str) -> None:
         text = _("{n} of {all} replications").format(n=making.there, all=making.wanted)
         if making.waiting:
             text = _("Another reader's replications are made first.")
-        st.progress(making.there / making.wanted, text)
+        progress = st.empty()
         if st.button(_("Stop")):
             making.cancel()
+        if making.cancelled:
+            text = _("Stopping; what is there stays.")
+        progress.progress(making.there / making.wanted, text)
         if making.there:
             st.html(_band(making))
 

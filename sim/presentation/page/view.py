@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from dataclasses import replace
+from typing import Any
 
 import streamlit as st
 
@@ -59,7 +60,7 @@ def _desk(here: Serving) -> Desk:
     """The reader's desk; what a new address asks for is put upon it."""
     parameters = {key: st.query_params.get_all(key) for key in st.query_params}
     desk: Desk | None = st.session_state.get("desk")
-    if desk is None or parameters != desk.address:
+    if desk is None or (parameters != desk.address and not _moved(desk)):
         spoken = desk.state.language if desk else _language(here)
         offered = [*here.scenarios, *([IMPORTED] if desk and desk.upload else [])]
         state, wrong = state_in(parameters, offered, spoken)
@@ -68,7 +69,23 @@ def _desk(here: Serving) -> Desk:
             st.session_state["desk"] = desk
         desk.take(state)
         desk.unknown = wrong
+    desk.inputs = _inputs()
     return desk
+
+
+def _moved(desk: Desk) -> bool:
+    """Whether the reader has moved an input: then the address is not newer, but of before.
+
+    A browser that is asked to show an address takes a while; what is moved meanwhile comes with the
+    former one.
+    """
+    now = _inputs()
+    return any(now[key] != desk.inputs[key] for key in now.keys() & desk.inputs.keys())
+
+
+def _inputs() -> dict[str, Any]:
+    """The values of all inputs that have a name."""
+    return {str(key): value for key, value in st.session_state.items() if key != "desk"}
 
 
 def _language(here: Serving) -> str:
@@ -83,6 +100,7 @@ def _write_address(desk: Desk) -> None:
     desk.address = {key: [v] if isinstance(v, str) else v for key, v in address.items()}
     if {key: st.query_params.get_all(key) for key in st.query_params} != desk.address:
         st.query_params.from_dict(address)
+    desk.inputs = _inputs()
 
 
 # The side bar ---------------------------------------------------------------------------------
