@@ -8,7 +8,12 @@ from typing import Annotated
 
 import typer
 
-from sim.cli.console import document_suffix, errors_reported, read_scenario_or_run
+from sim.cli.console import (
+    document_suffix,
+    errors_reported,
+    folder_of_run,
+    read_scenario_or_run,
+)
 from sim.language import N_, _, language
 
 
@@ -35,6 +40,7 @@ def report(
 ) -> None:
     """Write a report as one HTML file: verdict, pictures, tables, assumptions, validity."""
     with errors_reported():
+        folder = folder_of_run(folder) or folder
         path = _path(folder, out)
         base = read_scenario_or_run(against, None)[0] if against else None
         from sim.experiment.sources import put
@@ -42,12 +48,12 @@ def report(
         from sim.presentation.pdf import print_pdf
         from sim.presentation.report import report as report_of
 
-        page = html(report_of(folder, base))
+        page, printed = html(report_of(folder, base)), path.with_suffix(".pdf")
+        if pdf:  # first, because it may fail
+            print_pdf(page, printed)
         put(path, page.encode())
         print(_("Report: {file}").format(file=path))
         if pdf:
-            printed = path.with_suffix(".pdf")
-            print_pdf(page, printed)
             print(_("PDF: {file}").format(file=printed))
 
 

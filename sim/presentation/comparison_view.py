@@ -19,7 +19,7 @@ from sim.experiment.statistics import quantile_band
 from sim.language import N_, _, named, short_date
 from sim.model.records import REASONS
 from sim.presentation import style
-from sim.presentation.document import Table, Text
+from sim.presentation.document import Code, Table, Text
 from sim.presentation.figures import date_axis, deadline_line, drawing, new_figure
 from sim.presentation.terminal import (
     SHOWN,
@@ -37,7 +37,6 @@ _SCOPE_NAMES = {"first": N_("first dose"), "full": N_("fully vaccinated")}
 _CHANGES_SHOWN = 30
 _FEW = 20
 """Below so many replications, what common random numbers gain is known only roughly."""
-_HEADLINES = ("first_doses_by_deadline", "fully_vaccinated_by_deadline")
 
 
 # Text -----------------------------------------------------------------------------------------
@@ -48,30 +47,29 @@ def comparison_text(comparison: Comparison) -> str:
     return as_text(comparison_sections(comparison))
 
 
+_GAINED = {
+    "first_doses_by_deadline": N_("{n} people with a first dose by the deadline"),
+    "fully_vaccinated_by_deadline": N_("{n} fully vaccinated"),
+}
+"""What a scenario changes, in words; the first is what the comparison is about."""
+
+
 def sentence(comparison: Comparison) -> str:
     """What each scenario changes in the number of people vaccinated by the deadline."""
-    words = _(
-        "{other}, against {base}: {first} people with a first dose by the deadline (95 % interval "
-        "{first_between}), {full} fully vaccinated (95 % interval {full_between})."
-    )
-    if comparison.replications == 1:
-        words = _(
-            "{other}, against {base}: {first} people with a first dose by the deadline, {full} "
-            "fully vaccinated (one replication)."
-        )
+    titles = {name: named(run.scenario.title) or name for name, run in comparison.runs.items()}
     told = []
     for name in comparison.others:
-        rows = _by_measure(comparison, name)
-        cells = {key: _cells(comparison, name, key, rows[key])[2:4] for key in _HEADLINES}
-        (first, first_between), (full, full_between) = cells.values()
+        gained = []
+        for key, words in _GAINED.items():
+            row = _by_measure(comparison, name)[key]
+            said = _(words).format(n=signed(row["difference"], row["unit"]))
+            if row["low"] < row["high"]:
+                between = _cells(comparison, name, key, row)[3]
+                said += " " + _("(95 % interval {between})").format(between=between)
+            gained.append(said)
         told.append(
-            words.format(
-                other=named(comparison.runs[name].scenario.title) or name,
-                base=named(comparison.runs[comparison.base].scenario.title) or comparison.base,
-                first=first,
-                first_between=first_between,
-                full=full,
-                full_between=full_between,
+            _("{other}, against {base}: {gained}.").format(
+                other=titles[name], base=titles[comparison.base], gained=", ".join(gained)
             )
         )
     return " ".join(told)
@@ -104,7 +102,7 @@ def _changes(comparison: Comparison, name: str) -> list[Part]:
         return [same.format(base=comparison.base, other=name)]
     nothing = _("(nothing)")
     rows = [
-        (row["path"], row["base"] or nothing, "->", row["value"] or nothing)
+        (Code(row["path"]), row["base"] or nothing, "->", row["value"] or nothing)
         for row in changes.head(_CHANGES_SHOWN).to_dict("records")
     ]
     more = len(changes) - len(rows)
@@ -233,7 +231,7 @@ def _gain(comparison: Comparison, name: str) -> list[str]:
     finite = [key for key in labels if key in rows and math.isfinite(rows[key]["independent"])]
     if not finite:
         return [_("{note}: unknown here, since no difference varies").format(note=note)]
-    key = _HEADLINES[0] if _HEADLINES[0] in finite else finite[0]
+    key = next(iter(_GAINED)) if next(iter(_GAINED)) in finite else finite[0]
     columns = ("independent", "independent_low", "independent_high")
     middle, low, high = (_rounded(rows[key][column]) for column in columns)
     words = label_words(comparison.runs[name])

@@ -25,6 +25,7 @@ from sim.experiment.results import (
     STUDY_MANIFEST,
     SWEEP_MANIFEST,
     Run,
+    RunError,
     command,
     open_run,
 )
@@ -65,6 +66,8 @@ def report(folder: Path, against: Scenario | None = None) -> Document:
         (STUDY_MANIFEST, _study_report),
     ):
         if (folder / manifest).is_file():
+            if against is not None:
+                raise RunError(_("{folder} is no run: leave out --against").format(folder=folder))
             return of(folder)
     return report_of_run(open_run(folder), against)
 
@@ -317,7 +320,7 @@ def _sweep_report(folder: Path) -> Document:
     measures = sweep_view.DEFAULT_MEASURES
     return _of_sections(
         _("A sweep: {title}").format(title=named(found.scenario.title)),
-        sweep_view.sweep_sections(found, measures),
+        [[sweep_view.sentence(found, measures[0])], *sweep_view.sweep_sections(found, measures)],
         sweep_view.pictures(found, measures),
         folder,
     )

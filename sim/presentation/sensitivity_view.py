@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -84,6 +85,12 @@ def _sentence(study: Study) -> str:
     return "\n".join(sentences)
 
 
+def _factor(name: str) -> str:
+    """A factor as the study names it; those that were followed as one, in words."""
+    others = re.fullmatch(r"the other (\d+) together", name)
+    return _("the other {n} together").format(n=others[1]) if others else name
+
+
 def _span(low: float, high: float) -> str:
     """An interval of a share of the variance; an estimate may leave what is possible."""
     low, high = (100 * min(max(end, 0.0), 1.0) for end in (low, high))
@@ -147,7 +154,7 @@ def _indices(study: Study, name: str) -> list[Part]:
             continue
         rows.append(
             (
-                str(row["factor"]),
+                _factor(row["factor"]),
                 _share(row["first"]),
                 _span(row["first_low"], row["first_high"]),
                 _share(row["total"]),
@@ -171,7 +178,7 @@ def _tornado(study: Study, name: str) -> list[Part]:
     rows = []
     for row in here.head(_TORNADO_SHOWN).to_dict("records"):
         ends = amount(row["at_low"], unit), amount(row["at_high"], unit)
-        rows.append((str(row["factor"]), row["low"], row["value"], row["high"], *ends))
+        rows.append((_factor(row["factor"]), row["low"], row["value"], row["high"], *ends))
     idle = len(here) - len(rows)
     caption = _("One at a time, the others as they are: {measure}").format(measure=_words(name))
     more = [Items([_("({n} more change it less)").format(n=idle)])] if idle else []
@@ -221,7 +228,7 @@ def _index_picture(study: Study, name: str) -> Figure:
             values, places + shift, xerr=[below.clip(lower=0), above.clip(lower=0)],
             fmt="o", ms=5, capsize=3, lw=1.4, color=colour, label=_(label),
         )  # fmt: skip
-    _named(axes, list(here["factor"]))
+    _named(axes, list(map(_factor, here["factor"])))
     axes.set_xlim(-0.02, 1.02)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{100 * x:.0f} %"))
     axes.legend(loc="lower right")
@@ -253,7 +260,7 @@ def _tornado_picture(study: Study, name: str) -> Figure:
                     ha="left" if inside > 0 else "right", va="center", fontsize=7,
                 )  # fmt: skip
     axes.axvline(base, color=style.BLACK, lw=1)
-    _named(axes, list(here["factor"]))
+    _named(axes, list(map(_factor, here["factor"])))
     axes.margins(x=0.12)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: amount(x, unit)))
     axes.legend(loc="lower right")

@@ -23,10 +23,10 @@ from sim.experiment.statistics import Estimate
 from sim.experiment.sweep import Sweep
 from sim.language import _, named, short_date
 from sim.presentation import style
-from sim.presentation.document import Table
+from sim.presentation.document import Code, Table
 from sim.presentation.figures import drawing, new_figure
 from sim.presentation.run_view import precision_words
-from sim.presentation.terminal import Part, amount, as_text, interval, percent
+from sim.presentation.terminal import SHOWN, Part, amount, as_text, interval, percent
 from sim.scenario import Scenario
 from sim.scenario_errors import did_you_mean
 
@@ -92,7 +92,7 @@ def sweep_sections(sweep: Sweep, measures: Sequence[str]) -> list[list[Part]]:
             "{points} points of {replications} with seed {seed}: the same people with the same "
             "luck in each."
         ).format(points=f"{points:,}", replications=_replications(sweep), seed=sweep.seed),
-        Table("", ("", ""), [(labels[path], path) for path in sweep.factors]),
+        Table("", ("", ""), [(labels[path], Code(path)) for path in sweep.factors]),
     ]
     several = sweep.counts.nunique() > 1
     order, caption = list(range(points)), ""
@@ -119,6 +119,30 @@ def sweep_sections(sweep: Sweep, measures: Sequence[str]) -> list[list[Part]]:
         rows.append((str(point), *levels, *counts, *cells))
     precision: list[Part] = [_precision_text(sweep)] if sweep.precision else []
     return [design, [Table(caption, columns, rows, ">" * len(columns))], precision]
+
+
+def sentence(sweep: Sweep, name: str) -> str:
+    """Where a measure is least and where it is greatest."""
+    labels = {key: label for _heading, measures in SHOWN for key, label in measures}
+    what = _(labels.get(name, measure(name).meaning)).strip(" *")
+    what = f"{what[:1].upper()}{what[1:]}"
+    found = sweep.estimates(name)["mean"].dropna()
+    if found.empty:
+        return _("{measure}: at no point.").format(measure=what)
+    (least, least_at), (most, most_at) = (
+        (_value(sweep, float(found[point]), measure(name).unit), _levels(sweep, point))
+        for point in (found.idxmin(), found.idxmax())
+    )
+    return _("{measure}: from {least} ({least_at}) to {most} ({most_at}).").format(
+        measure=what, least=least, least_at=least_at, most=most, most_at=most_at
+    )
+
+
+def _levels(sweep: Sweep, point: Any) -> str:
+    """The values of the factors at a point."""
+    names = short_names(sweep.factors)
+    levels = sweep.points.loc[point]
+    return ", ".join(f"{names[path]} = {shown(levels[path])}" for path in sweep.factors)
 
 
 def _replications(sweep: Sweep) -> str:
