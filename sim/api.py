@@ -288,8 +288,8 @@ def gains(
 
         >>> result = run("scenarios/plan.toml", replications=1, until="2021-06-05")
         >>> found = gains(result, replications=1, workers=1)
-        >>> found.status("first")["turn"]  # by then, only those registered have their turn
-        'binding'
+        >>> found.status("first")["closed"]  # from 1 June to 5 June 2021 the units are open
+        'idle'
 
     The campaign is simulated again with more of each, with the same people and their same luck:
     `replications` of it (3 unless said, or 10 of a small campaign). It is kept with the run;

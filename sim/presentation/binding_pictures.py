@@ -182,9 +182,9 @@ def units(run: Run, found: Binding) -> Figure:
 
 
 def gained(run: Run, gains: Gains, scope: Scope) -> Figure:
-    """A bar for every relaxation that changes anything; the whiskers are 95 % intervals."""
+    """A bar for every relaxation that changes more than little; the lines are 95 % intervals."""
     status = gains.status(scope)
-    bars = [gain for gain in gains.alone if not gain.nothing_to_relax and any(gain.persons[scope])]
+    bars = [gain for gain in gains.alone if abs(gain.mean(scope).mean or 0) > gains.little]
     title = _("Persons gained for full vaccination by {day} with more of each alone")
     if scope == "first":
         title = _("Persons gained for a first dose by {day} with more of each alone")
@@ -194,7 +194,7 @@ def gained(run: Run, gains: Gains, scope: Scope) -> Figure:
     axes = figure.subplots()
     if not bars:
         axes.set_axis_off()
-        say(axes, _("more of anything alone changes nothing"))
+        say(axes, _("more of anything alone changes little"))
         return figure
     for row, gain in enumerate(bars):
         mean = gain.mean(scope)
@@ -209,7 +209,8 @@ def gained(run: Run, gains: Gains, scope: Scope) -> Figure:
     axes.grid(axis="y", visible=False)
     axes.axvline(0, color="black", lw=0.8)
     axes.xaxis.set_major_formatter(thousands)
-    axes.set_xlabel(_("persons gained (blue: in every replication; line: 95 % interval)"))
+    axes.locator_params(axis="x", nbins=5)
+    axes.set_xlabel(_("persons gained (blue: for sure; line: 95 % interval)"))
     return figure
 
 

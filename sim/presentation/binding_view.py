@@ -17,7 +17,7 @@ from sim.experiment.results import Run
 from sim.experiment.statistics import Estimate, mean_interval
 from sim.language import N_, _, day_and_month, month_and_year, named
 from sim.model.records import CAUSES, REASONS
-from sim.presentation.document import Items, Table, Text
+from sim.presentation.document import Table, Text
 from sim.presentation.terminal import Part, as_text, count, on, percent, replications, signed
 
 _HOLDS = {
@@ -187,15 +187,15 @@ def _gains(gains: Gains, scope: Scope) -> list[Part]:
         rows += [[_(STATUS[each])], *told] if told else []
     idle = [name for name in status if status[name] == "idle"]
     without = [name for name in idle if gains.of(name)[-1].nothing_to_relax]
-    others = [
-        f"{_(words)}: {', '.join(map(short_name, names))}"
+    rows += [
+        [f"{_(words)}: {', '.join(map(short_name, names))}"]
         for words, names in (
             (STATUS["idle"], [name for name in idle if name not in without]),
             (N_("there is nothing to relax"), without),
         )
         if names
     ]
-    return [Table(caption, ("", "", "", ""), rows, "<<>>"), Items(others)]
+    return [Table(caption, ("", "", "", ""), rows, "<<>>")]
 
 
 def _interval_of(gains: Gains) -> str:
