@@ -542,6 +542,8 @@ class CallCentre(Opening):
     """After a busy signal; left out, `redial_probability`."""
     redial_delay_minutes: Distribution
     """How long after a busy signal or giving up waiting the caller tries again."""
+    redial_after_busy_delay_minutes: Annotated[Distribution | None, NOT_SAID] = None
+    """How long after a busy signal; left out, `redial_delay_minutes`."""
     reconnect_probability: Probability = 0.0
     """Who has been answered calls again on the same day (and books nothing more)."""
     reconnect_delay_minutes: Distribution = Constant(distribution="constant", value=0.0)
@@ -835,6 +837,8 @@ class UnitType(Opening):
     refrigerator_doses: PositiveInt | None = None
     """Most (labelled) doses that the unit can store; left out: no limit."""
     stations: Annotated[dict[Name, Station], Field(min_length=1)]
+    """In the order in which patients visit them. A file that adds some to those of another says
+    where by naming the next one, too."""
 
     def _contradictions(self) -> Iterator[tuple[str, str]]:
         yield from super()._contradictions()
@@ -1092,8 +1096,10 @@ class Scenario(Part):
                 "booking_call_minutes",
                 "inquiry_call_minutes",
                 "redial_delay_minutes",
+                "redial_after_busy_delay_minutes",
                 "reconnect_delay_minutes",
             )
+            if getattr(centre, key) is not None
         ]
         durations.append(
             ("appointments.waiting_tolerance_minutes", self.appointments.waiting_tolerance_minutes)
@@ -1153,9 +1159,23 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
             and not _is_another_distribution(value, below)
         ):
             result[key] = merge(below, value)
+            if key == "stations":
+                result[key] = {name: result[key][name] for name in _order(below, value)}
         else:
             result[key] = value
     return result
+
+
+def _order(below: Mapping[str, Any], value: Mapping[str, Any]) -> list[str]:
+    """Names of both tables: a new one comes before the next of its table that is no new one."""
+    names = list(below)
+    place = len(names)
+    for name in reversed(list(value)):
+        if name in below:
+            place = names.index(name)
+        else:
+            names.insert(place, name)
+    return names
 
 
 def _is_another_distribution(value: Mapping[str, Any], below: Mapping[str, Any]) -> bool:

@@ -156,6 +156,9 @@ def _beyond(base: Mapping[str, Any], whole: Mapping[str, Any]) -> dict[str, Any]
         below = base.get(key)
         if key in base and below == value:
             continue
+        if key == "stations" and list(below) != list(value):  # new ones: all, for their order
+            beyond[key] = {name: _beyond(below.get(name, {}), value[name]) for name in value}
+            continue
         if (
             isinstance(value, Mapping)
             and isinstance(below, Mapping)

@@ -421,4 +421,5 @@ def random_campaign(seed: int) -> Scenario:
     )
     for station in stations.values():
         station["walk_minutes"] = one_of(station.get("walk_minutes", 0.0), minutes(1.0))
+    data["call_centre"]["redial_after_busy_delay_minutes"] = one_of(None, minutes(15.0))
     return Scenario.model_validate(data)

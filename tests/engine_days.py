@@ -95,6 +95,7 @@ def call_day(
     }
     fields.update(overrides)
     fields.setdefault("busy_redial_threshold", fields["redial_threshold"])
+    fields.setdefault("busy_redial_delay", fields["redial_delay"])
     return _call_day_of(fields)
 
 
@@ -185,6 +186,7 @@ def random_call_day(seed: int) -> CallCentreDay:
             "busy_redial_threshold": one_of(0, 2**31, 2**32, 2**32),
             "reconnect_threshold": one_of(0, 0, 2**31, 2**32),
             "reconnect_delay": durations([0], [1], [0, 1, 2], [0, 5], [3, 4, 5, 50]),
+            "busy_redial_delay": durations([0], [1], [0, 1, 2], [0, 5], [1, 20], [3, 4, 5, 50]),
         }
     )
 

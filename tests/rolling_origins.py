@@ -2,8 +2,8 @@
 
     python tests/rolling_origins.py scenarios/observed_2021.toml OBSERVED.csv
 
-Every observed day is an origin: fitted are the 2, 3 or 4 weeks that end there, predicted the 7 or
-14 days after it. To be quick, all origins choose among the same points of the fitted numbers, which
+Every observed day is an origin: fitted are the 2, 3 or 4 weeks that end there, predicted the 7 to
+31 days after it. To be quick, all origins choose among the same points of the fitted numbers, which
 are simulated once; `vaxsim backtest` searches more finely.
 """
 
@@ -26,7 +26,7 @@ from sim.experiment.settings import RunSettings
 from sim.experiment.sources import Source
 from sim.experiment.trials import Trials
 
-WEEKS_FITTED, DAYS_PREDICTED = (2, 3, 4), (7, 14)
+WEEKS_FITTED, DAYS_PREDICTED = (2, 3, 4), (7, 10, 14, 21, 31)
 LEAST_FITTED, LEAST_PREDICTED = 5, 2
 """Observed days."""
 

@@ -138,6 +138,7 @@ def call_days(draw: st.DrawFn) -> CallCentreDay:
         patience=tables([draw(durations) for _ in range(2)]),
         handle=tables([draw(durations) for _ in range(2)]),
         redial_delay=tables([draw(durations)])[0],
+        busy_redial_delay=tables([draw(durations)])[0],
         target_us=draw(SMALL) * SECOND,
         interval_us=draw(st.integers(1, 9)) * SECOND,
         seed=draw(st.integers(0, 3)),

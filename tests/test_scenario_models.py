@@ -344,3 +344,22 @@ def test_a_unit_may_give_its_types_distribution_by_other_parameters() -> None:
     again = scenario_from_data(file_data(scenario))
     assert again.units["hospital_01"] == scenario.units["hospital_01"]
     assert again.units["hospital_01"].stations["vaccination"].minutes.mean() == 6.0
+
+
+def test_new_stations_come_before_the_next_one_that_the_file_names() -> None:
+    # triage before the jab and rest after it; a station alone comes last, as no other is named
+    below = {"stations": {"jab": {"staff": 1}, "exit": {"staff": 1}}}
+    over = {"stations": {"triage": {"staff": 2}, "jab": {}, "rest": {"staff": 9}, "exit": {}}}
+    assert list(merge(below, over)["stations"]) == ["triage", "jab", "rest", "exit"]
+    assert list(merge(below, {"stations": {"shop": {}}})["stations"]) == ["jab", "exit", "shop"]
+    assert list(merge(below, {"stations": {"exit": {}, "jab": {}}})["stations"]) == ["jab", "exit"]
+
+
+def test_a_station_of_one_unit_keeps_its_place() -> None:
+    # what a file would say of the scenario gives the same order again
+    here = "units.hospital_01.stations"
+    change = f"{here}={{advice={{staff=1, minutes=2.0, share=0.1}}, vaccination={{}}}}"
+    scenario = load_scenario(PLAN, [change])
+    order = ["registration", "screening", "advice", "vaccination", "observation"]
+    for each in (scenario, scenario_from_data(file_data(scenario))):
+        assert list(each.units["hospital_01"].stations) == order

@@ -113,6 +113,11 @@ MUTANTS = (
         "_call_again(centre, caller, centre.redial_threshold,",
     ),
     Mutant(
+        "who hears the busy signal redials as soon as who gives up waiting",
+        "log, fresh_us, busy_redial_delay, fresh,",
+        "log, fresh_us, redial_delay, fresh,",
+    ),
+    Mutant(
         "nobody calls again after an answer",
         "if centre.reconnect_threshold:",
         "if centre.reconnect_threshold < 0:",
@@ -230,8 +235,8 @@ def wrong(judged: JudgedCase) -> bool:
 SMALL = ("impatient_fixed", "impatient_exponential", "network")
 """Cases for a mutant of the reference engine, on short days."""
 
-TELEPHONE = MUTANTS[:16]
-UNITS = MUTANTS[16:]
+TELEPHONE = MUTANTS[:17]
+UNITS = MUTANTS[17:]
 
 
 def main(part: str, *number: str) -> None:

@@ -173,6 +173,7 @@ def backtest(
             _("fits and forecasts"),
             fresh,
             as_json,
+            question.most_days,
         )
 
 

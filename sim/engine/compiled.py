@@ -220,6 +220,7 @@ def _simulate(day: CallCentreDay, attempts: Int64Array | None) -> CallCentreDayR
         _kernel_input(day.step_agents),
         _kernel_input(day.patience),
         _kernel_input(day.redial_delay),
+        _kernel_input(day.busy_redial_delay),
         _kernel_input(day.reconnect_delay),
         _kernel_input(day.handle),
     )
@@ -265,6 +266,7 @@ def _call_centre_day(
     step_agents: Int64Array,
     patience: Int64Array,
     redial_delay: Int64Array,
+    busy_redial_delay: Int64Array,
     reconnect_delay: Int64Array,
     handle: Int64Array,
 ) -> None:
@@ -282,7 +284,16 @@ def _call_centre_day(
         if centre.waiting + centre.talking == centre.lines:
             # Every arrival before the next event of another kind meets a busy signal.
             fresh = _busy_signals(
-                centre, callers, redials, buckets, cells, log, fresh_us, redial_delay, fresh, now
+                centre,
+                callers,
+                redials,
+                buckets,
+                cells,
+                log,
+                fresh_us,
+                busy_redial_delay,
+                fresh,
+                now,
             )
             fresh_call = NEVER
         else:
@@ -557,7 +568,7 @@ def _busy_signals(
     cells: Records,
     log: Records,
     fresh_us: Int64Array,
-    redial_delay: Int64Array,
+    delays: Int64Array,
     fresh: int,
     until: int,
 ) -> int:
@@ -598,7 +609,7 @@ def _busy_signals(
             caller.arrival_us = now
             caller.made += 1
             _attempt_is_over(centre, caller, row, cells, log, BLOCKED, now, False)
-            redial = _call_again(centre, caller, centre.busy_redial_threshold, redial_delay, now)
+            redial = _call_again(centre, caller, centre.busy_redial_threshold, delays, now)
         if redial != NEVER and not _in_bucket(centre, caller, buckets, row, redial):
             _push(redials, centre.redialling, None, redial, row)
             centre.redialling += 1

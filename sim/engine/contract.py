@@ -24,7 +24,8 @@ seed >> 32)` are, in order,
     word 1  decision        the caller calls again if word < a threshold: busy_redial_threshold
                             after a busy signal, redial_threshold after giving up waiting,
                             reconnect_threshold after an answered call
-    word 2  delay           quantile(redial_delay, word); after an answered call
+    word 2  delay           quantile(redial_delay, word); after a busy signal
+                            quantile(busy_redial_delay, word), after an answered call
                             quantile(reconnect_delay, word)
     word 3  handle time     quantile(handle[call_type], word)
 
@@ -213,6 +214,8 @@ class CallCentreDay:
     """[T, 2, 4097] quantile tables"""
     redial_delay: Int64Array
     """[2, 4097]"""
+    busy_redial_delay: Int64Array
+    """[2, 4097]"""
     reconnect_delay: Int64Array
     """[2, 4097]"""
     handle: Int64Array
@@ -270,7 +273,8 @@ class CallCentreDay:
             self.patience.shape == self.handle.shape,
             "one patience and one handle table a call type",
         )
-        for table in (self.patience, self.redial_delay, self.reconnect_delay, self.handle):
+        delays = (self.redial_delay, self.busy_redial_delay, self.reconnect_delay)
+        for table in (self.patience, *delays, self.handle):
             _require(bool((table >= 0).all()), "durations are not negative")
         _require(
             self.step_time_us.shape == self.step_pool.shape == self.step_agents.shape,

@@ -90,6 +90,7 @@ class Luck(NamedTuple):
     redials: memoryview
     redials_after_busy: memoryview
     redial_delay: memoryview
+    busy_redial_delay: memoryview
     reconnects: memoryview
     reconnect_delay: memoryview
     handle: memoryview
@@ -176,6 +177,7 @@ class CallCentre:
             if self.lines_in_use == day.lines:
                 self.attempt_is_over(row, made, arrival, AttemptOutcome.BLOCKED)
                 calls_again = luck.redials_after_busy[row]
+                delay = luck.busy_redial_delay[row]
             else:
                 self.lines_in_use += 1
                 self.max_lines = max(self.max_lines, self.lines_in_use)
@@ -376,6 +378,7 @@ def _luck(day: CallCentreDay, k: int) -> Luck:
         redials=(words[1] < day.redial_threshold).data,
         redials_after_busy=(words[1] < day.busy_redial_threshold).data,
         redial_delay=draw(day.redial_delay, words[2]).data,
+        busy_redial_delay=draw(day.busy_redial_delay, words[2]).data,
         reconnects=(words[1] < day.reconnect_threshold).data,
         reconnect_delay=draw(day.reconnect_delay, words[2]).data,
         handle=by_type(day.handle, words[3]),

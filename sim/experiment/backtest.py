@@ -178,6 +178,16 @@ class Question:
             _check_allocated(observed, source.scenario)
         return cls(source, observed, calibrate, predict, data, patterns, replications, deliveries)
 
+    @property
+    def most_days(self) -> int:
+        """Days that are simulated, at most: fewer where fewer points are plausible."""
+        first = self.source.scenario.campaign.first_day
+        fitted, predicted = (
+            (window.last - first).days + 1 for window in (self.calibrate, self.predict)
+        )
+        fits = ROUNDS * POINTS * _FIT_REPLICATIONS
+        return fits * fitted + _PLAUSIBLE * self.replications * predicted
+
     def as_json(self) -> dict[str, Any]:
         """What determines the answer, beside scenario and seed."""
         ranges = {name: self.data["ranges"][name] for name in self.patterns}

@@ -808,7 +808,7 @@ def _slots_worth(limits: Limits, base: _Solution, worth: Worth) -> Iterator[Bind
         )
     days = np.flatnonzero(limits.slots > 0)
     starts = np.flatnonzero(np.diff(gains[days], prepend=-1.0) != 0)
-    for run in np.split(days, starts[1:]):
+    for run in np.split(days, starts[1:]) if days.size else ():
         begin, end = on(_day(limits, run[0])), on(_day(limits, run[-1]))
         words = ngettext(
             "one more slot on {begin}",

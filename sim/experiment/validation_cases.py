@@ -335,8 +335,8 @@ def _telephone_cases() -> Iterator[Case]:
         (attempts_an_hour(busy.attempts, 8 * CALL), blocked(busy.queue.blocked),
          occupancy(busy.queue.occupancy),
          per_person("lost for good", "persons_gave_up", busy.given_up, True)),
-        (*_centre(8, 10), "call_centre.lines=10",
-         f"call_centre.redial_delay_minutes={_exponential(5 * 8 * CALL)}"),
+        (*_centre(8, 10), "call_centre.lines=10",  # who gave up would redial sooner; nobody does
+         f"call_centre.redial_after_busy_delay_minutes={_exponential(5 * 8 * CALL)}"),
     )  # fmt: skip
     apart = redial_chain(
         12, 1, 10, redials=0.3, redials_when_blocked=0.7, mean_delay=5, waiting_places=5,

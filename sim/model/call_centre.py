@@ -316,6 +316,9 @@ class CallCentre:
             "attempts_allowed": centre.attempts_in_all,
             "patience": np.stack([patience, patience]),
             "redial_delay": quantile_table(centre.redial_delay_minutes, MINUTE_US),
+            "busy_redial_delay": quantile_table(
+                centre.redial_after_busy_delay_minutes or centre.redial_delay_minutes, MINUTE_US
+            ),
             "reconnect_delay": quantile_table(centre.reconnect_delay_minutes, MINUTE_US),
             "handle": np.stack(
                 [
