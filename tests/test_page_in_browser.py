@@ -7,7 +7,9 @@ without an error, in every test.
 
 from __future__ import annotations
 
+import html
 import http.client
+import io
 import json
 import re
 import shutil
@@ -16,16 +18,19 @@ import socket
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from sim.language import speaking
 from sim.presentation import terminal
 from sim.presentation.page import exports
 from sim.presentation.page.answers import answered
+from sim.presentation.page.state import PANELS
 from sim.scenario import Scenario
 from sim.scenario_files import load_scenario
 from tests.small_campaign import small_scenario
@@ -273,7 +278,32 @@ def test_an_exported_scenario_gives_the_same_numbers_on_the_command_line(
     assert json.loads(found.stdout)["verdict"] in reader.inner_text("#answer")
 
 
-def test_an_ensemble_fills_in_and_can_be_stopped(reader: Any, url: str) -> None:
+def test_every_file_is_prepared_and_saved(reader: Any, url: str) -> None:
+    reader.goto(f"{url}/?panel=take_away")
+    settled(reader)
+    found = answered("", small_scenario(), 1)
+    tables = zipfile.ZipFile(io.BytesIO(saved(reader, "Tables (CSV and Parquet, ZIP)")))
+    daily = found.run.table("daily")["administered"].sum()
+    assert pd.read_csv(tables.open("csv/daily.csv"))["administered"].sum() == daily
+    parquet = pd.read_parquet(io.BytesIO(tables.read("parquet/daily.parquet")))
+    assert parquet["administered"].sum() == daily
+    pictures = zipfile.ZipFile(io.BytesIO(saved(reader, "Pictures (PNG and SVG, ZIP)")))
+    starts = {Path(name).suffix: pictures.read(name)[:5] for name in pictures.namelist()}
+    assert starts == {".png": b"\x89PNG\r", ".svg": b"<?xml"}
+    report = saved(reader, "Report (HTML)").decode()
+    assert terminal.verdict(found.answer) in html.unescape(report)
+
+
+def saved(page: Any, label: str) -> bytes:
+    """A file of the last panel."""
+    page.get_by_role("button", name=f"Prepare: {label}").click()
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name=f"Save: {label}").click()
+    quiet(page)
+    return Path(waiting.value.path()).read_bytes()
+
+
+def test_an_ensemble_fills_in(reader: Any, url: str) -> None:
     reader.goto(f"{url}/?panel=ensemble")
     settled(reader)
     reader.get_by_role("button", name="Simulate them").click()
@@ -281,30 +311,138 @@ def test_an_ensemble_fills_in_and_can_be_stopped(reader: Any, url: str) -> None:
     assert "20 replications" in reader.inner_text('[data-testid="stMain"]')
 
 
-def test_every_panel_is_accessible_on_light_and_dark_screens(browser: Any, url: str) -> None:
+def test_a_stopped_ensemble_tells_what_is_there(reader: Any, url: str) -> None:
+    reader.goto(f"{url}/?panel=ensemble&seed=4")
+    settled(reader)
+    reader.get_by_role("slider", name="Replications").focus()
+    reader.keyboard.press("End")
+    quiet(reader)
+    reader.get_by_role("button", name="Simulate them").click()
+    reader.get_by_text(re.compile("[1-9][0-9]? of 100 replications")).wait_for()
+    reader.get_by_role("button", name="Stop").click()
+    reader.get_by_text("How likely by").first.wait_for()
+    number = re.search(r"median of ([0-9]+) replications?", reader.inner_text("body"))
+    assert number is not None
+    assert 1 <= int(number[1]) < 100
+    assert reader.get_by_role("button", name="Simulate them").is_enabled()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        ("set=nonsense", "nonsense: write --set dotted.path=value"),
+        ("set=call_centre.lines%3D-5", "must be a whole number between 1 and"),
+        ("set=title%3D1%0A%5Bunits%5D", "[units]: write --set dotted.path=value"),
+        ("scenario=../../etc/passwd&seed=abc", "cannot be: seed=abc, scenario=../../etc/passwd"),
+        ("panel=%3Cimg%20src%3Dx%3E", "cannot be: panel=<img src=x>"),
+    ],
+)
+def test_a_tampered_link_is_told_of(reader: Any, url: str, parameters: str, told: str) -> None:
+    reader.goto(f"{url}/?{parameters}")
+    reader.get_by_role("alert").filter(has_text=told).wait_for()
+    quiet(reader)
+    text = reader.inner_text("body")
+    assert "Traceback" not in text
+    assert "An error in vaxsim itself" not in text
+    if parameters.startswith("set="):  # with the change taken back there is an answer again
+        reader.get_by_role("button", name="Take all changes back").click()
+    settled(reader)
+    assert expected("en", 2) in reader.inner_text("#answer")
+
+
+def test_thai_digits_in_a_link_are_numbers(reader: Any, url: str) -> None:
+    reader.goto(f"{url}/?set=call_centre.pools.desk.agents%3D๔")
+    settled(reader)
+    assert expected("en", 4) in reader.inner_text("#answer")
+
+
+def test_the_browser_goes_back_to_what_was_shown(reader: Any, url: str) -> None:
+    reader.goto(url)
+    settled(reader)
+    before = which(reader)
+    reader.get_by_role("slider").first.focus()
+    reader.keyboard.press("ArrowRight")
+    settled(reader, before)
+    changed = which(reader)
+    reader.go_back()
+    settled(reader, changed)
+    assert which(reader) == before
+    assert reader.get_by_role("slider").first.get_attribute("aria-valuetext") == "2"
+
+
+@pytest.mark.parametrize(("code", "scheme"), [("en", "light"), ("th", "dark")])
+def test_every_panel_is_accessible(browser: Any, url: str, code: str, scheme: Any) -> None:
     """axe finds no serious fault, with all inputs open."""
     from axe_playwright_python.sync_playwright import Axe
 
     faults = []
-    for scheme, panels in (("light", ["", "call_centre", "units"]), ("dark", ["compare"])):
-        context = browser.new_context(color_scheme=scheme, viewport={"width": 1280, "height": 900})
-        page = context.new_page()
-        for panel in panels:
-            page.goto(f"{url}/?panel={panel}&pin=small&set=call_centre.lines%3D5")
-            settled(page)
-            if not panel:
-                for summary in page.locator('[data-testid="stSidebar"] summary').all():
-                    if not summary.locator("xpath=..").get_attribute("open"):
-                        summary.click()
-                quiet(page)
-            found = Axe().run(page).response["violations"]
-            faults += [
-                f"{scheme} {panel}: {fault['id']}: {fault['nodes'][0]['html'][:200]}"
-                for fault in found
-                if fault["impact"] in ("serious", "critical")
-            ]
-        context.close()
+    context = browser.new_context(color_scheme=scheme, viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    for panel in PANELS:
+        page.goto(f"{url}/?lang={code}&panel={panel}&pin=small&set=call_centre.lines%3D5")
+        settled(page)
+        if panel == "binds":
+            open_all_inputs(page)
+        found = Axe().run(page).response["violations"]
+        faults += [
+            f"{panel}: {fault['id']}: {fault['nodes'][0]['html'][:200]}"
+            for fault in found
+            if fault["impact"] in ("serious", "critical")
+        ]
+    context.close()
     assert faults == []
+
+
+def open_all_inputs(page: Any) -> None:
+    """Open whatever is folded in the side bar."""
+    for summary in page.locator('[data-testid="stSidebar"] summary').all():
+        if summary.locator("xpath=..").get_attribute("open") is None:
+            summary.click()
+    quiet(page)
+
+
+@pytest.mark.parametrize("code", ["en", "th"])
+def test_a_telephone_shows_every_panel_without_scrolling_sideways(
+    browser: Any, url: str, code: str
+) -> None:
+    """Wide tables and pictures are scrolled in their own frames."""
+    context = browser.new_context(viewport={"width": 400, "height": 800})
+    page = context.new_page()
+    wide = []
+    for panel in PANELS:
+        page.goto(f"{url}/?lang={code}&panel={panel}&pin=small&set=call_centre.lines%3D5")
+        settled(page)
+        width = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
+        if width > 400:
+            wide.append((panel, width))
+    context.close()
+    assert wide == []
+
+
+ENGLISH = """() => {
+    const found = [], walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+        const text = walker.currentNode, element = text.parentElement;
+        if (!element.checkVisibility() || getComputedStyle(element).fontSize === "0px") continue;
+        if (element.closest("style,script,code,pre,.about,[translate=no],[lang=en]")) continue;
+        if (/[a-z]{3,} [a-z]{3,}/i.test(text.textContent)) found.push(text.textContent);
+    }
+    return found;
+}"""
+"""Texts with two English words in a row that are seen, but for code."""
+
+
+def test_a_thai_page_has_no_english_words(reader: Any, url: str) -> None:
+    english = set()
+    for panel in PANELS:
+        reader.goto(
+            f"{url}/?lang=th&scenario=plan&panel={panel}&pin=plan&set=call_centre.lines%3D130"
+        )
+        settled(reader)
+        if panel == "binds":
+            open_all_inputs(reader)
+        english |= set(reader.evaluate(ENGLISH))
+    assert english - {"Skip to main content"} == set()
 
 
 def test_everything_is_reached_with_the_keyboard(reader: Any, url: str) -> None:

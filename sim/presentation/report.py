@@ -195,7 +195,7 @@ def _what_binds(told: _Told) -> list[Block]:
     sections = binding_view.binding_sections(told.run, found)
     return [
         told.picture("binding", _("Calendar of what held back the next person, day by day")),
-        *_blocks([sections[0][1:], *sections[1:]]),
+        *blocks_of([sections[0][1:], *sections[1:]]),
         told.picture("binding_units", _("The same for each unit, day by day")),
     ]
 
@@ -376,16 +376,16 @@ def _of_sections(
     """A report of an answer whose first line of all is what it has to say, and of pictures."""
     (sentence, *more), *others = sections
     assert isinstance(sentence, str)
-    blocks: list[Block] = [Paragraph(sentence, "answer"), *_blocks([more])]
+    blocks: list[Block] = [Paragraph(sentence, "answer"), *blocks_of([more])]
     for name, content in _drawn(pictures):
         words = _("Picture of {what}; the tables below have the numbers")
         blocks.append(Picture(content, words.format(what=name.replace("_", " "))))
-    blocks += _blocks(others)
+    blocks += blocks_of(others)
     blocks.append(Listing(command("show", folder.resolve().name), _("To see it again")))
     return Document(title, blocks)
 
 
-def _blocks(sections: Iterable[Iterable[Part]]) -> Iterator[Block]:
+def blocks_of(sections: Iterable[Iterable[Part]]) -> Iterator[Block]:
     """The parts of an answer as blocks of a page."""
     for part in chain.from_iterable(sections):
         if isinstance(part, str):

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
 from sim.language import N_, _
 from sim.presentation import style
-from sim.presentation.document import Listing
-from sim.presentation.terminal import width_of
 
 STYLE = """<style>
 .vx{font-size:1rem;line-height:1.5}
@@ -37,8 +34,7 @@ STYLE = """<style>
 .vx .tiles figcaption{font-weight:400;min-height:3.2em}
 .vx pre{overflow-x:auto;font-size:.8rem;background:rgba(128,128,128,.10);padding:.6rem;
   color:inherit}
-.vx pre .line{display:block;min-height:1.2em;white-space:pre-wrap}.vx pre .row{white-space:pre}
-.vx pre .cell{display:inline-block;white-space:pre}.vx pre .right{text-align:right}
+.vx summary{font-weight:600;padding:.4rem 0;cursor:pointer}
 .vx th.n,.vx td.n{text-align:right}.vx .note{font-size:.85rem}
 .vx .bar{display:inline-block;height:.8em;vertical-align:baseline;border-radius:1px}
 .vx code{overflow-wrap:anywhere;color:inherit;background:rgba(128,128,128,.15)}
@@ -100,33 +96,9 @@ def alert(text: str) -> str:
     return f'<div class="alert" role="alert">{escape(text)}</div>'
 
 
-def listing(block: Listing) -> str:
-    """Text set for a terminal, with its caption: columns stay columns where letters are Thai.
-
-    Lines without columns are wrapped.
-    """
-    lines = "".join(map(_line, block.lines.split("\n")))
-    caption = escape(block.caption)
-    return (
-        f"<figure><figcaption>{caption}</figcaption>"
-        f'<pre tabindex="0" role="region" aria-label="{escape(block.caption, quote=True)}">'
-        f"{lines}</pre></figure>"
-    )
-
-
-def _line(line: str) -> str:
-    cells = re.split(r"(  +)", line)
-    if not any(cell.strip() for cell in cells[3:]):
-        return f'<span class="line">{escape(line)}\n</span>'
-    return f'<span class="line row">{"".join(map(_cell, cells))}\n</span>'
-
-
-def _cell(text: str) -> str:
-    """A cell of a row as wide as a terminal has it, in any font."""
-    if text.isascii():
-        return escape(text)
-    side = " right" if text[0] in "+−–0123456789" else ""
-    return f'<span class="cell{side}" style="width:{width_of(text)}ch">{escape(text)}</span>'
+def folded(title: str, content: str) -> str:
+    """HTML that is shown when its title is chosen."""
+    return f"<details><summary>{escape(title)}</summary>{content}</details>"
 
 
 def bars(

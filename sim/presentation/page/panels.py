@@ -22,7 +22,6 @@ from sim.presentation import binding_view, style, terminal
 from sim.presentation.data_words import parameter_table
 from sim.presentation.document import (
     Block,
-    Listing,
     Paragraph,
     Picture,
     Table,
@@ -32,6 +31,7 @@ from sim.presentation.document import (
 from sim.presentation.page import charts, markup
 from sim.presentation.page.answers import Answered, Kept
 from sim.presentation.parameters import parameters
+from sim.presentation.report import blocks_of
 from sim.scenario import MINUTE_US
 
 if TYPE_CHECKING:
@@ -96,11 +96,11 @@ def what_binds(found: Answered) -> str:
         "First letter: what held back the next first dose that day. Second letter: what decides "
         "about the deadline, which has a frame."
     )
-    words = Listing(binding_view.binding_text(found.run, binding), _("The same in words"))
+    sentences, *sections = binding_view.binding_sections(found.run, binding)
     return block(
         f'<div class="sheets">{"".join(sheets)}</div>',
         f'<p class="about">{escape(note)}</p><ul class="legend">{legend}</ul>',
-        markup.listing(words),
+        fragment([*blocks_of([sentences[1:], *sections])]),  # the first one stands above
     )
 
 

@@ -20,6 +20,7 @@ from sim.presentation.page.ensemble import FEWEST, MOST, Ensemble, ensemble_key
 from sim.presentation.page.levers import names_of
 from sim.presentation.page.panels import block
 from sim.presentation.page.state import IMPORTED, luck
+from sim.presentation.report import blocks_of
 from sim.scenario import Scenario
 
 _NOW, _PINNED = N_("now"), N_("pinned")
@@ -49,8 +50,11 @@ def _compared(both: Comparison) -> str:
         blocks.append(Table(_("What differs"), heading, changes, "<<<"))
     else:
         blocks.append(Paragraph(_("Nothing differs from the pinned scenario.")))
-    words = Listing(comparison_view.comparison_text(both), _("Everything, in words"))
-    return block(fragment([*blocks, _differences(both)]), markup.listing(words))
+    _titles, _changes, *sections = comparison_view.comparison_sections(both)
+    everything = fragment([*blocks_of(sections)])
+    return block(
+        fragment([*blocks, _differences(both)]), markup.folded(_("All measures"), everything)
+    )
 
 
 _MATTERS = (
