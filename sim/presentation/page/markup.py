@@ -34,6 +34,7 @@ STYLE = """<style>
 .vx .tiles figcaption{font-weight:400;min-height:3.2em}
 .vx pre{overflow-x:auto;font-size:.8rem;background:rgba(128,128,128,.10);padding:.6rem;
   color:inherit}
+.vx th.part{padding-left:1.6rem}
 .vx summary{font-weight:600;padding:.4rem 0;cursor:pointer}
 .vx th.n,.vx td.n{text-align:right}.vx .note{font-size:.85rem}
 .vx .bar{display:inline-block;height:.8em;vertical-align:baseline;border-radius:1px}
