@@ -375,6 +375,15 @@ def test_an_exported_scenario_means_the_same(file: Path, tmp_path: Path) -> None
     assert found.model_dump(exclude=without) == scenario.model_dump(exclude=without)
 
 
+def test_what_a_link_changes_cannot_break_an_exported_file() -> None:
+    """Changes stand in its first lines, which are comments: no line ends, no control characters."""
+    change = 'title="a\x07b\u2028c\x0bpopulation = 1"'
+    text = exports.scenario_file(load_scenario(PLAN, [change]), f"From the page: plan\n  {change}")
+    found = load_scenario(Upload("again", text.encode()))
+    assert found.title == load_scenario(PLAN, [change]).title
+    assert found.campaign.population == 966_517
+
+
 def test_tables_are_taken_away_as_csv_and_as_parquet(small_answer: Answered) -> None:
     archive = zipfile.ZipFile(io.BytesIO(exports.tables(small_answer.run)))
     daily = small_answer.run.table("daily")

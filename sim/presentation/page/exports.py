@@ -30,7 +30,7 @@ def scenario_file(scenario: Scenario, first_line: str) -> str:
     Sources of values that the scenario no longer has are left out.
     """
     data = file_data(scenario)
-    lines = [f"# {line}" for line in first_line.splitlines()]
+    lines = [f"# {_printable(line)}" for line in first_line.splitlines()]
     text = "\n".join([*lines, *_table(data, ())]) + "\n"
     try:
         load_scenario(Upload("", text.encode()))
@@ -40,6 +40,11 @@ def scenario_file(scenario: Scenario, first_line: str) -> str:
             del data[part][pattern]
         text = "\n".join([*lines, *_table(data, ())]) + "\n"
     return text
+
+
+def _printable(text: str) -> str:
+    """A line as a comment may have it: no control characters."""
+    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def _table(data: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
