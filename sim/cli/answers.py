@@ -130,7 +130,7 @@ def goal(
             ",".join(cost or []),
         )
         plan = question.plan(settings, out)
-        carry_out(plan, lambda trials: find(question, trials), "changes", fresh, as_json)
+        carry_out(plan, lambda trials: find(question, trials), _("changes"), fresh, as_json)
 
 
 def staff(
@@ -178,7 +178,7 @@ def staff(
         carry_out(
             question.plan(source, settings, out),
             lambda trials: find_staffing(trials, source.scenario, question),
-            "staffings",
+            _("staffings"),
             fresh,
             as_json,
         )
