@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import functools
 import math
+import time
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -645,3 +646,12 @@ def test_full_vaccinations_above_the_ceiling_are_named() -> None:
         AuditError, match=r"ceiling \(fully vaccinated\), date .*: expected at most"
     ):
         check_conservation(tables, slower)
+
+
+def test_vials_of_any_size_take_no_longer() -> None:
+    # 519,000 doses do not fill one vial of a billion: nothing comes, and that is known at once
+    began = time.process_time()
+    plan = next(path for path in SCENARIOS if path.stem == "plan")
+    world = load_scenario(plan, ["vaccines.astrazeneca.doses_per_vial=1000000000"])
+    assert feasibility.ceiling_of(world).first_by_deadline == 0
+    assert time.process_time() - began < 30

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from datetime import date
 
 import pytest
-from translations import MO, catalog, compiled, extracted, mismatched, untranslated
+from translations import MO, ROOT, catalog, compiled, extracted, mismatched, untranslated
 
 from sim import language
 from sim.cli.options import Language
 from sim.language import speaking
+from sim.scenario_files import is_assumed
 
 THE_DEADLINE = date(2021, 8, 14)
 
@@ -99,3 +102,60 @@ def test_placeholders_are_the_same_in_both_languages() -> None:
 
 def test_the_compiled_catalog_is_that_of_the_texts() -> None:
     assert compiled(catalog()) == MO.read_bytes()
+
+
+def test_what_is_assumed_is_assumed_in_either_language() -> None:
+    # a scenario written in Thai says so in Thai, and is read by the same rule
+    for message in catalog():
+        if isinstance(message.id, str) and message.id.startswith("assumed"):
+            assert is_assumed(str(message.string)), message.id
+    assert not is_assumed("announcement: assumed by nobody")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "english", "thai"),
+    [
+        (["run"], "SCENARIO is missing", "ขาด SCENARIO"),
+        (["foo"], "No such command 'foo'.", "ไม่มีคำสั่ง 'foo'"),
+        (["run", "x.toml", "--bogus"], "there is no option --bogus", "ไม่มีตัวเลือก --bogus"),
+        (
+            ["run", "x.toml", "--replications", "many"],
+            "--replications: must be a whole number",
+            "--replications: ต้องเป็นจำนวนเต็ม",
+        ),
+        (
+            ["run", "x.toml", "--engine", "steam"],
+            "--engine: 'steam' is none of 'compiled', 'reference'",
+            "--engine: 'steam' ไม่ใช่ตัวเลือกที่มี: 'compiled', 'reference'",
+        ),
+        (["run", "x.toml", "--seed", "-3"], "--seed: must be at least 0", "--seed: ต้องไม่น้อยกว่า 0"),
+        (["run", "x.toml", "--set"], "--set needs a value", "--set ต้องมีค่า"),
+        (["show", "a", "b"], "not expected: b", "ไม่ควรมี: b"),
+    ],
+)
+def test_a_wrong_command_line_is_told_in_the_language_spoken(
+    arguments: list[str], english: str, thai: str
+) -> None:
+    for code, said in (("en", english), ("th", thai)):
+        done = vaxsim(f"--lang={code}", *arguments)
+        assert (done.returncode, done.stdout) == (2, "")
+        first, second = done.stderr.splitlines()
+        assert first.startswith(f"vaxsim: {said}")
+        assert second.endswith("--help")  # where help is
+
+
+def test_the_bare_command_prints_its_help() -> None:
+    done = vaxsim()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Usage: vaxsim [OPTIONS] COMMAND [ARGS]...")
+    assert vaxsim("--lang", "th", "run", "--help").stdout.startswith("วิธีใช้: vaxsim run [ตัวเลือก]")
+
+
+def vaxsim(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command as a shell runs it: `main` chooses the language before anything is read."""
+    program = "import sys; from sim.cli import main; sys.argv[0] = 'vaxsim'; main()"
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
+        timeout=60, capture_output=True, text=True, check=False,
+    )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -18,7 +19,9 @@ from typer.testing import CliRunner, Result
 from sim.cli import app
 from sim.engine import get_engine
 from sim.experiment.new_scenario import FACTS, FactError, read_facts, scenario_text
+from sim.language import speaking
 from sim.model.campaign import simulate
+from sim.presentation.parameters import parameters
 from sim.scenario import WEEKDAYS, Scenario
 from sim.scenario_files import (
     Upload,
@@ -433,3 +436,38 @@ def on_a_terminal(args: list[str], typed: str) -> tuple[int, str]:
         screen += part
     os.close(here)
     return process.wait(timeout=60), screen.decode()
+
+
+def test_a_province_of_a_thai_speaker_is_written_in_thai() -> None:
+    english = written(PHU_FA).decode()
+    with speaking("th"):
+        thai = written({**PHU_FA, "province": "จังหวัดภูฟ้า"}).decode()
+    said, there = (tomllib.loads(text) for text in (english, thai))
+    assert there["title"] == "แผนการฉีดวัคซีนของจังหวัดภูฟ้า"
+    assert there["units"]["hospital_1"]["title"] == "โรงพยาบาล 1"
+    assert there["sources"]["campaign.population"] == "แผนของจังหวัดภูฟ้า"
+    # the same keys and values, but for the words
+    words = {"title", "description", "sources", "ranges", "not_varied", "units", "campaign"}
+    assert {key: said[key] for key in said if key not in words} == {
+        key: there[key] for key in there if key not in words
+    }
+    assert list(said["sources"]) == list(there["sources"])
+    for text in (*there["sources"].values(), *there["not_varied"].values()):
+        assert is_thai(text), text
+    for comment in re.findall(r"# (.*[A-Za-z]{3}.*)", thai):
+        assert is_thai(comment) or "=" in comment or "[" in comment or "vaxsim" in comment, comment
+
+
+def test_what_a_thai_plan_does_not_say_is_known_as_assumed() -> None:
+    assumed = []
+    for code in ("en", "th"):
+        with speaking(code):
+            upload = Upload("phu_fa.toml", written(PHU_FA))
+            found = parameters(load_scenario(upload), raw_scenario(upload))
+        assumed.append({path for each in found if each.assumed for path in each.paths})
+    assert assumed[0] == assumed[1]
+    assert "groups.thai.willing" in assumed[0]
+
+
+def is_thai(text: str) -> bool:
+    return any("\u0e01" <= letter <= "\u0e5b" for letter in text)

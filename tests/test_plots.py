@@ -20,6 +20,8 @@ from sim.experiment.run_writer import RunWriter
 from sim.experiment.settings import RunSettings
 from sim.presentation import plots, style
 
+ROOT = Path(__file__).parent.parent
+
 NAMES = ["coverage", "doses", "call_centre", "reasons", "unit_day", "binding", "binding_units"]
 WITHOUT_Y_LABEL = ("reasons", "binding", "binding_units")
 """Their rows have names, or they are calendars."""
@@ -243,3 +245,19 @@ def test_drawing_leaves_matplotlib_as_it_was(run: Run) -> None:
     before = dict(mpl.rcParams)
     list(plots.pictures(run))
     assert dict(mpl.rcParams) == before
+
+
+def test_pictures_are_drawn_with_fonts_for_every_language() -> None:
+    # whoever sets how pictures look by hand forgets the Thai font, and its letters are boxes
+    by_hand = [
+        path.name
+        for path in sorted((ROOT / "sim" / "presentation").rglob("*.py"))
+        if "rc_context" in path.read_text(encoding="utf-8")
+    ]
+    assert by_hand == ["figures.py"]
+
+
+def test_coverage_is_drawn_under_its_ceiling(run: Run, figures: dict[str, Figure]) -> None:
+    _left, right = figures["coverage"].axes
+    ceiling = right.lines[1].get_ydata()
+    assert ceiling[-1] == run.ceiling.first_in_all / run.scenario.target

@@ -20,9 +20,11 @@ from sim.experiment.runs import carry_out
 from sim.experiment.settings import RunSettings
 from sim.language import speaking
 from sim.presentation import terminal
-from sim.presentation.document import html
+from sim.presentation.document import Paragraph, Table, html
+from sim.presentation.parameters import parameters
 from sim.presentation.pdf import BROWSERS
 from sim.presentation.report import report, report_of_run
+from sim.scenario_files import load_scenario, raw_scenario
 
 HOSTILE = "=1+1 <script>alert('x')</script>"
 
@@ -139,6 +141,48 @@ def test_a_comparison_whose_run_has_become_another_is_refused(tmp_path: Path) ->
         report(tmp_path / "compared")
 
 
+def test_a_report_is_the_same_wherever_it_is_made(
+    run: Run, written: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(run.folder)
+    assert html(report(Path("."))) == written
+    monkeypatch.chdir(run.folder.parent)
+    assert html(report(Path(run.folder.name))) == written
+
+
+def test_a_comparison_begins_with_its_answer_and_has_tables(tmp_path: Path, run: Run) -> None:
+    settings = RunSettings(replications=3, workers=1)
+    narrow = small_scenario({"call_centre": {"lines": 1}, "title": "One line"})
+    other = carry_out(narrow, settings, tmp_path / "one")[0]
+    made = plan_comparison([run, other], settings, out=tmp_path / "compared").carry_out()
+    page = report(tmp_path / "compared")
+    answered = page.blocks[0]
+    assert isinstance(answered, Paragraph)
+    row = made.differences.set_index("measure").loc["first_doses_by_deadline"]
+    gained = f"One line, against {HOSTILE}: {row['difference']:+,.0f} people with a first dose"
+    assert "".join(answered.text).startswith(gained.replace("-", "−"))
+    tables = [block for block in page.blocks if isinstance(block, Table)]
+    (found,) = (table for table in tables if table.caption.startswith("What comes of it"))
+    headings = ["".join(row[0]) for row in found.rows if len(row) == 1]
+    assert headings[0] == "Coverage by the deadline"
+    words = "".join(Page(html(page)).words)
+    assert all("".join(cell) in words for row in found.rows for cell in row)
+
+
+def test_a_change_in_one_number_of_a_distribution_is_told_as_a_change() -> None:
+    # its other numbers keep their sources, and must not hide that one has none
+    file = ROOT / "scenarios" / "plan.toml"
+    changes = ["call_centre.patience_minutes.mean=3"]
+    chosen = [
+        each
+        for each in parameters(load_scenario(file, changes), raw_scenario(file, changes))
+        if each.changed
+    ]
+    assert [each.paths for each in chosen] == [("call_centre.patience_minutes",)]
+    assert chosen[0].source.startswith("mean: set by --set; ")
+    assert chosen[0].assumed
+
+
 def vaxsim(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     program = "import sys; from sim.cli import main; main()"
     return subprocess.run(
@@ -166,12 +210,15 @@ def test_the_command_writes_a_page_and_a_pdf_beside_the_run(tmp_path: Path, run:
         (("small", "--out", "report.txt"), "ends in .html"),
         (("small", "--out", "folder.html"), "is a folder"),
         (("small", "--against", "nothing.toml"), "nothing.toml"),
+        (("compared", "--against", "small"), "compared is no run: leave out --against"),
     ],
 )
 def test_what_cannot_be_is_said_and_nothing_is_written(
     tmp_path: Path, run: Run, arguments: tuple[str, ...], said: str
 ) -> None:
     (tmp_path / "small").symlink_to(run.folder)
+    settings = RunSettings(replications=3, workers=1)
+    plan_comparison([run, run], settings, out=tmp_path / "compared").carry_out()
     (tmp_path / "folder.html").mkdir()
     before = sorted(tmp_path.rglob("*"))
     done = vaxsim("report", *arguments, cwd=tmp_path)
