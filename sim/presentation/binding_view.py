@@ -327,7 +327,7 @@ def binding_data(run: Run, found: Binding) -> dict[str, Any]:
         "run": str(run.folder),
         "scope": found.scope,
         **_summary(run, found),
-        "gains": _gains_data(run, found.scope),
+        **_gains_data(run, found.scope),
         "province_by_day": _records(found.province_by_day),
         "by_day": _records(by_day),
         "causes": _records(found.causes),
@@ -342,19 +342,25 @@ def brief_data(run: Run) -> dict[str, Any]:
     return {"binding": _summary(run, binding(run))}
 
 
-def _gains_data(run: Run, scope: Scope) -> list[dict[str, Any]]:
-    """Every relaxation with the persons gained in each replication."""
+def _gains_data(run: Run, scope: Scope) -> dict[str, Any]:
+    """The persons gained in each replication: with each relaxation alone, with all, but for one."""
     gains = kept_gains(run)
-    return [
-        {
-            "constraint": gain.constraint,
-            "relaxed": gain.words,
-            "nothing_to_relax": gain.nothing_to_relax,
-            "persons": gain.persons[scope],
-            **vars(gain.mean(scope)),
-        }
-        for gain in (gains.alone if gains else [])
-    ]
+    if gains is None:
+        return {}
+    return {
+        "gains": [
+            {
+                "constraint": gain.constraint,
+                "relaxed": gain.words,
+                "nothing_to_relax": gain.nothing_to_relax,
+                "persons": gain.persons[scope],
+                **vars(gain.mean(scope)),
+            }
+            for gain in gains.alone
+        ],
+        "gained_with_all_relaxed": gains.together[scope],
+        "lost_of_that_without": {name: persons[scope] for name, persons in gains.last.items()},
+    }
 
 
 def _summary(run: Run, found: Binding) -> dict[str, Any]:
