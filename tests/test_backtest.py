@@ -427,6 +427,11 @@ def test_question_that_cannot_be_is_told_why(options: dict[str, Any], message: s
         Question.of(Source.of(small()), history(small(), 0), *windows, **options)
 
 
+def test_window_in_buddhist_years_is_told_the_other_ones() -> None:
+    with pytest.raises(SettingsError, match="write 2021-07-01:2021-07-31"):
+        read_window("--predict", "2564-07-01:2564-07-31")
+
+
 @pytest.mark.parametrize("text", ["", "2021-06-01", "2021-06-02:2021-06-01", "a:b", "1:2:3"])
 def test_window_that_is_none_is_told_so(text: str) -> None:
     with pytest.raises(SettingsError, match="--predict"):

@@ -53,6 +53,14 @@ def test_every_scenario_file_belongs_to_a_case():
     assert {path.name for path in SCENARIOS.glob("*.toml")} - used == {"textbook.toml"}
 
 
+@pytest.mark.parametrize("file", ["textbook.toml", "redials.toml", "network.toml"])
+def test_a_textbook_queue_can_be_checked_like_a_plan(file):
+    # no slots, no calls or nobody who is vaccinated: then little follows without simulating
+    result = CliRunner().invoke(app, ["check", str(SCENARIOS / file)])
+    assert result.exit_code == 0, result.output
+    assert "At most" in result.stdout
+
+
 def test_a_binomial_number_of_calls_hardly_differs_from_a_poisson_one():
     # Of N calls a day with half the variance of a Poisson number, the wait lacks about
     # W'' N (1/2) / 2 per call squared: for r3, which minds most, under 0.05 %.

@@ -42,7 +42,7 @@ from sim.experiment.observed import Observed
 from sim.experiment.settings import SettingsError
 from sim.experiment.sources import Source
 from sim.experiment.trials import Trials
-from sim.language import _
+from sim.language import BUDDHIST_YEAR, _
 from sim.scenario import Scenario, merge
 from sim.scenario_errors import ScenarioError, did_you_mean
 from sim.scenario_files import Varied, varied, with_values
@@ -94,6 +94,16 @@ def read_window(option: str, text: str) -> Window:
                 option=option, text=text
             )
         ) from None
+    if first.year - BUDDHIST_YEAR > 1900:
+        of_buddha = _("{option} {text}: years of the Buddhist era? write {first}:{last}")
+        raise SettingsError(
+            of_buddha.format(
+                option=option,
+                text=text,
+                first=first.isoformat().replace(str(first.year), str(first.year - BUDDHIST_YEAR)),
+                last=last.isoformat().replace(str(last.year), str(last.year - BUDDHIST_YEAR)),
+            )
+        )
     if first > last:
         before = _("{option} {text}: {last} is before {first}")
         raise SettingsError(before.format(option=option, text=text, last=last, first=first))

@@ -338,6 +338,15 @@ def _telephone_cases() -> Iterator[Case]:
         (*_centre(8, 10), "call_centre.lines=10",  # who gave up would redial sooner; nobody does
          f"call_centre.redial_after_busy_delay_minutes={_exponential(5 * 8 * CALL)}"),
     )  # fmt: skip
+    persistent = redial_chain(4, 1, 5, redials=1, mean_delay=2, waiting_places=0)
+    yield Case(
+        "persistent", "M/M/5/5, 4 erlangs, all redial after 2 mean calls until they get through",
+        "chain in two dimensions (Falin and Templeton)", "redials.toml", 30,
+        (attempts_an_hour(persistent.attempts, 4 * CALL), blocked(persistent.queue.blocked),
+         occupancy(persistent.queue.occupancy)),
+        (*_centre(4, 5), "call_centre.lines=5", "call_centre.redial_after_busy_probability=1.0",
+         f"call_centre.redial_after_busy_delay_minutes={_exponential(2 * 4 * CALL)}"),
+    )  # fmt: skip
     apart = redial_chain(
         12, 1, 10, redials=0.3, redials_when_blocked=0.7, mean_delay=5, waiting_places=5,
         abandonment_rate=0.5,
