@@ -92,8 +92,8 @@ def coverage(run: Run) -> Figure:
             axes.fill_between(
                 days, (low + before) / whole, (high + before) / whole, color=colour, alpha=0.3, lw=0
             )
-            axes.step(
-                days, (most + before) / whole, color=colour, ls="--", lw=1.0, where="post",
+            axes.plot(
+                days, (most + before) / whole, color=colour, ls="--", lw=1.0,
                 label=_("the most possible, {scope}").format(scope=_(_SCOPE_NAMES[scope])),
                 clip_on=False, zorder=3,
             )  # fmt: skip
