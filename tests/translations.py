@@ -23,6 +23,7 @@ from babel.messages.pofile import read_po, write_po
 from sim.cli import app, with_help
 from sim.experiment.new_scenario import words_of_template
 from sim.model.ledger import LAWS
+from sim.model.records import TABLES
 from sim.scenario import Scenario
 
 ROOT = Path(__file__).parent.parent
@@ -53,6 +54,7 @@ def extracted() -> Catalog:
             *_helps(),
             *_meanings(Scenario.model_json_schema()),
             *_sides_of_laws(),
+            *_words_of_tables(),
             *words_of_template(),
         ]
     ):
@@ -78,6 +80,14 @@ def _sides_of_laws() -> Iterator[str]:
     """What the laws of the audit compare."""
     for law in LAWS.values():
         yield from filter(None, (law.left, law.right, law.reason, law.unit))
+
+
+def _words_of_tables() -> Iterator[str]:
+    """What a row of each table of a run is, and its columns."""
+    for table in TABLES.values():
+        yield table.row
+        for column in table.columns:
+            yield from filter(None, (column.unit, column.meaning))
 
 
 def catalog() -> Catalog:

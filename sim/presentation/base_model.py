@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import textwrap
 
-from sim.language import N_, _, ngettext
+from sim.language import N_, _, named, ngettext
 from sim.presentation.code_words import (
     CONTRACT,
     DAY,
@@ -26,7 +26,7 @@ from sim.presentation.document import (
     Strong,
     Table,
 )
-from sim.presentation.terminal import count
+from sim.presentation.terminal import count, in_words
 from sim.scenario import Scenario, Shift
 
 # The diagram ----------------------------------------------------------------------------------
@@ -430,7 +430,7 @@ def resources(scenario: Scenario) -> list[Block]:
             _("Units"),
             [_("unit"), _("title"), _("type"), _("district")],
             [
-                [Code(name), unit.title, unit.type, unit.district]
+                [Code(name), named(unit.title), in_words(unit.type), in_words(unit.district)]
                 for name, unit in scenario.units.items()
             ],
         ),

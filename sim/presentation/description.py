@@ -183,7 +183,7 @@ def _purpose(scenario: Scenario) -> list[Block]:
                 "stands in the way on which day, and what would it take?"
             )
         ),
-        *([Paragraph(scenario.description.strip())] if scenario.description.strip() else []),
+        *([Paragraph(named(words))] if (words := scenario.description.strip()) else []),
         Table(_("The campaign"), [_("fact"), _("value")], facts, "<>"),
     ]
 
@@ -218,7 +218,7 @@ def _outputs(scenario: Scenario) -> list[Block]:
                     Code(table.name),
                     _(table.row),
                     "; ".join(
-                        f"{column.name}{f' ({column.unit})' if column.unit else ''}: "
+                        f"{column.name}{f' ({_(column.unit)})' if column.unit else ''}: "
                         f"{_(column.meaning)}"
                         for column in table.columns[1:]
                     ),
