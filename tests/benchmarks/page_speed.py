@@ -132,7 +132,7 @@ def main() -> None:
         other.join()
         for done in range(0, asked.memory, 20):
             print(f"after {done} more changes: {megabytes(process):.0f} MB", flush=True)
-            page.reload()
+            page.goto(f"{url}/?seed={3 + done}")  # of which nothing is remembered
             ready(page)
             seconds_of_changes(page, 20)
         print(f"after {asked.memory} more changes: {megabytes(process):.0f} MB")
