@@ -25,6 +25,7 @@ from sim.experiment.settings import RunSettings, SettingsError
 from sim.experiment.sources import Source
 from sim.experiment.study import open_study
 from sim.experiment.trials import Trials
+from sim.language import speaking
 from sim.presentation.study_views import save_pictures, study_data, study_text
 from sim.scenario import Scenario
 
@@ -329,6 +330,21 @@ def test_what_cannot_be_asked_is_refused(args: list[str], said: str) -> None:
 def test_probability_is_a_number_between_0_and_1_for_programs_too() -> None:
     with pytest.raises(SettingsError, match="between 0 and 1"):
         GoalQuestion.of(Source.of(TIGHT), EVERYONE, 1.5, None, None)
+
+
+def test_a_study_made_in_thai_has_the_same_results_and_is_read_in_either_language(
+    tight: tuple[dict[str, Any], dict[str, Any]], tmp_path: Path
+) -> None:
+    with speaking("th"), Trials(TIGHT_QUESTION.goal.settings(ONE)) as trials:
+        answer, tables = find(TIGHT_QUESTION, trials)
+        assert answer == tight[0]
+        for name, table in tight[1].items():
+            assert table.equals(tables[name]), name
+        made = TIGHT_QUESTION.plan(ONE, tmp_path / "study").write(answer, tables)
+        said = study_text(made)
+    assert "จัดส่งวัคซีนเพิ่ม 3 โดส" in said  # 3 more doses delivered
+    assert "more dose" not in said
+    assert "3 more doses delivered" in study_text(made)
 
 
 def test_the_answer_is_in_words_tables_json_and_a_picture(

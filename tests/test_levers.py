@@ -17,6 +17,7 @@ from sim.experiment.levers import (
     shared_out,
     slots_a_day,
 )
+from sim.language import speaking
 from sim.scenario import Scenario
 from sim.scenario_files import file_data, load_scenario, scenario_from_data
 
@@ -203,6 +204,16 @@ def test_smaller_sizes_come_in_quarters_of_a_step_in_whole_vials() -> None:
     step = by_name["deliveries"].sizes[0] // 4
     assert by_name["deliveries"].smaller(size)[:2] == [size - step, size - 2 * step]
     assert by_name["turns"].smaller(3) == [2, 1]
+
+
+def test_levers_are_said_in_thai_by_names_that_stay() -> None:
+    with speaking("th"):
+        found = {lever.name: lever.words(lever.sizes[0]) for lever in levers(goal=FULLY)}
+        part = levers("deliveries.july")[0]
+        words = part.words(part.sizes[0])
+    assert list(found) == [lever.name for lever in levers(goal=FULLY)]
+    for name, said in {**found, part.name: words}.items():
+        assert not any("a" <= letter <= "z" for letter in said), (name, said)
 
 
 def test_a_limit_leaves_smaller_sizes() -> None:

@@ -36,8 +36,9 @@ from sim.experiment.staff_search import (
     exchange,
 )
 from sim.experiment.staffing import Question, find_staffing
-from sim.experiment.study import StudyPlan
+from sim.experiment.study import StudyPlan, open_study
 from sim.experiment.trials import Trials
+from sim.language import speaking
 from sim.presentation.study_views import study_text
 from sim.scenario_files import load_scenario
 
@@ -332,8 +333,8 @@ def test_replications_spent_are_counted_and_the_judged_ones_are_enough(answered)
 
 
 def test_a_goal_above_the_ceiling_is_refused_without_simulation():
-    # 900 doses for 1,000 people
-    scenario = small_scenario({"groups": {"late": {"willing": 1.0}}})
+    # 900 doses for 1,000 people, not even if all of the 10 % turn out willing who may not be
+    scenario = small_scenario()
     goal = read_goal("first_dose>=0.95", scenario)
     with Trials(goal.settings(RunSettings(workers=1))) as trials:
         answer, _ = find_staffing(trials, scenario, Question(goal, 0.9, DEFAULT_COSTS, 100))
@@ -511,6 +512,16 @@ def test_what_cannot_be_asked_ends_with_code_2_and_writes_nothing(
     assert result.exit_code == 2
     assert message in result.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_what_stands_in_the_way_is_told_in_thai(tmp_path):
+    arguments = ["staff", str(PLAN), "--reach", "full>=0.5", "--out", str(tmp_path / "study")]
+    assert CliRunner().invoke(app, arguments).exit_code == 0
+    with speaking("th"):
+        *answer, where = study_text(open_study(tmp_path / "study")).split("\n\n")
+    assert str(tmp_path) in where
+    assert len(answer) == 3
+    assert not any("a" <= letter <= "z" for part in answer for letter in part)
 
 
 def test_an_impossible_goal_is_answered_in_words_and_in_json(tmp_path):

@@ -242,7 +242,8 @@ class _Simulation:
     def _ceiling_allows(self, staffing: Staffing) -> bool:
         if len(self._ceiling.answers) >= _CEILINGS:
             raise SearchEndedError
-        return _allowed(self.levers.scenario_with(staffing), self.question.goal)
+        scenario = self.levers.scenario_with(staffing)
+        return _allowed(scenario and _all_willing(scenario), self.question.goal)
 
     def distances(self, staffing: Staffing, replications: range) -> Floats:
         """How far beyond the goal each replication comes (below zero: not reached)."""
@@ -311,11 +312,19 @@ def _allowed(scenario: Scenario | None, goal: Goal) -> bool:
     return most >= goal.persons_needed(scenario)
 
 
+def _all_willing(scenario: Scenario) -> Scenario:
+    """The scenario with everybody willing who may be."""
+    groups = {
+        name: group.model_copy(update={"willing": float(math.ceil(group.willing))})
+        for name, group in scenario.groups.items()
+    }
+    return scenario.model_copy(update={"groups": groups})
+
+
 def _ceiling_is_sure(scenario: Scenario) -> bool:
-    """Whether no luck brings more than the ceiling says."""
+    """Whether no luck brings more than the ceiling says, where everybody may be willing."""
     walk_ins = any(unit.walk_ins_per_day for unit in scenario.units.values())
-    certain_will = all(group.willing in (0, 1) for group in scenario.groups.values())
-    return certain_will and not walk_ins and not deliveries_vary(scenario)
+    return not walk_ins and not deliveries_vary(scenario)
 
 
 # First guess and range ------------------------------------------------------------------------

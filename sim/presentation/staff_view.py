@@ -71,13 +71,17 @@ def _not_found(study: Study) -> str:
     why, goal = study.answer["why_not"], _goal(study)
     words = {"goal": thing(goal), "probability": share(study.question["probability"])}
     if why["limits"]:
-        most = _("at most {n}").format(n=count(why["ceiling"])) if why["ceiling"] else _("none")
-        sentences = [
-            _(
+        said = _(
+            "No number of these staff reaches the goal, {goal}: it takes {needed} people, and "
+            "doses, slots, turns and intervals allow at most {most} by then."
+        )
+        if not why["ceiling"]:
+            said = _(
                 "No number of these staff reaches the goal, {goal}: it takes {needed} people, and "
-                "doses, slots, turns and intervals allow {most} by then."
-            ).format(**words, needed=count(why["needed"]), most=most)
-        ]
+                "doses, slots, turns and intervals allow none by then."
+            )
+        needed, most = count(why["needed"]), count(why["ceiling"])
+        sentences = [said.format(**words, needed=needed, most=most)]
     elif why["judged"]:
         sentences = [
             _(
