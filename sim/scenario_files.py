@@ -153,7 +153,7 @@ def _beyond(base: Mapping[str, Any], whole: Mapping[str, Any]) -> dict[str, Any]
     """The tables that `merge` must lay upon the base for the whole."""
     beyond = {}
     for key, value in whole.items():
-        below = base.get(key)
+        below: Any = base.get(key)
         if key in base and below == value:
             continue
         if key == "stations" and list(below) != list(value):  # new ones: all, for their order

@@ -130,15 +130,18 @@ def sentence(sweep: Sweep, name: str) -> str:
     if found.empty:
         return _("{measure}: at no point.").format(measure=what)
     (least, least_at), (most, most_at) = (
-        (_value(sweep, float(found[point]), measure(name).unit), _levels(sweep, point))
-        for point in (found.idxmin(), found.idxmax())
+        (
+            _value(sweep, float(found.iloc[place]), measure(name).unit),
+            _levels(sweep, int(found.index[place])),
+        )
+        for place in (int(found.argmin()), int(found.argmax()))
     )
     return _("{measure}: from {least} ({least_at}) to {most} ({most_at}).").format(
         measure=what, least=least, least_at=least_at, most=most, most_at=most_at
     )
 
 
-def _levels(sweep: Sweep, point: Any) -> str:
+def _levels(sweep: Sweep, point: int) -> str:
     """The values of the factors at a point."""
     names = short_names(sweep.factors)
     levels = sweep.points.loc[point]
