@@ -146,11 +146,11 @@ def _of_pinned(found: Answered, pinned: Answered) -> list[Curve]:
         persons = pinned.run.coverage(scope).set_index("date")["persons"]
         there = persons.reindex(days).ffill()
         label = _("pinned: {scope}").format(scope=_(text))
-        curves.append(Curve(label, _share(scenario, there), style.ORANGE, _DASHES[scope], 2.0))
+        curves.append(Curve(label, _share(scenario, there), style.ORANGE, _DASHES[scope], 2.4))
     return curves
 
 
-_DASHES: dict[Scope, str] = {"first": "1 3", "full": "8 3 1 3"}
+_DASHES: dict[Scope, str] = {"first": "3 3", "full": "8 3 3 3"}
 
 
 def _words(found: Answered) -> str:
