@@ -114,8 +114,8 @@ MUTANTS = (
     ),
     Mutant(
         "who hears the busy signal redials as soon as who gives up waiting",
-        "log, fresh_us, busy_redial_delay, fresh,",
-        "log, fresh_us, redial_delay, fresh,",
+        "fresh_us,\n                busy_redial_delay,\n",
+        "fresh_us,\n                redial_delay,\n",
     ),
     Mutant(
         "nobody calls again after an answer",
