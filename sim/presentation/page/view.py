@@ -10,7 +10,7 @@ import streamlit as st
 
 from sim.language import LANGUAGES, _, named, speaking
 from sim.presentation.page import headline, markup, panels
-from sim.presentation.page.answers import Answered, answered
+from sim.presentation.page.answers import Answered, answered, give_back_memory
 from sim.presentation.page.desk import Desk
 from sim.presentation.page.inputs import lever_inputs
 from sim.presentation.page.panels_with_buttons import beside_pinned, ensemble, take_away
@@ -54,6 +54,7 @@ def show() -> None:
             ))  # fmt: skip
             traceback.print_exc()
         _write_address(desk)
+        give_back_memory()
 
 
 def _desk(here: Serving) -> Desk:
