@@ -267,7 +267,7 @@ def verdict(run: Run) -> str:
 
 
 def binds(run: Run, scope: Scope = "first") -> str:
-    """What decides about coverage by the deadline, in a sentence, as `vaxsim binds` says it.
+    """What held back the next person up to the deadline, in a sentence, as `vaxsim binds` says it.
 
         >>> result = run("scenarios/plan.toml", replications=1, until="2021-06-05")
         >>> binds(result)  # doctest: +ELLIPSIS

@@ -248,7 +248,7 @@ def test_the_command_says_what_binds_and_draws_it(folder: Path) -> None:
     result = CliRunner().invoke(app, ["binds", str(folder)])
     assert result.exit_code == 0, result.output
     assert result.output.startswith(
-        "What decides about first doses by 14 August 2021: until 31 July"
+        "What held back the next first dose, day by day, up to 14 August 2021: until 31 July"
     )
     assert "from 1 August 2021 the slots." in result.output
     for name in ("binding", "binding_units"):
@@ -262,7 +262,7 @@ def test_the_text_tells_doses_thrown_away_and_how_its_sentence_follows(tmp_path:
     text = CliRunner().invoke(app, ["binds", str(done.folder), *again]).output
     assert "throughout doses thrown away with opened vials." in text
     assert "Thrown away from opened vials by 10 June 2021: 100 doses." in text
-    assert "The first sentence follows from these days" in text
+    assert "The sentence about the next person follows from these days" in text
     assert "1 – 10 June 2021" in text  # not the whole month
     assert "11 June" not in text
 
@@ -295,7 +295,7 @@ def test_wrong_arguments_are_refused(folder: Path, arguments: list[str]) -> None
 
 def test_the_answer_of_a_run_says_what_binds(folder: Path) -> None:
     result = CliRunner().invoke(app, ["show", str(folder)])
-    assert "What decides about first doses by 14 August 2021" in result.output
+    assert "What held back the next first dose, day by day, up to 14 August 2021" in result.output
     assert "More of this alone would mean more first doses by 14 August 2021: slots (+" in (
         result.output
     )

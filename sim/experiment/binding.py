@@ -94,8 +94,8 @@ class Binding:
     replications), also (share of replications in which it was needed too), decisive and
     decisive_also (the same for coverage by the deadline; 0 after it)"""
     province_by_day: pd.DataFrame
-    """the same without unit (means over units, weighted by their slots), and persons (mean number
-    held back)"""
+    """the same without unit (means over units, weighted by their slots; share and also: over the
+    units open on that day, if any), and persons (mean number held back)"""
     causes: pd.DataFrame
     """those not vaccinated by the deadline: reason, cause, persons (mean), low, high"""
     failed_calls: dict[str, float]
@@ -145,7 +145,11 @@ def binding_of(
         raise ValueError("no replications")
     n = sums.replications
     dates = pd.date_range(campaign.first_day, last, freq="D", unit="ms")
-    weight = np.maximum(slots_by_day(scenario).max(axis=1).astype(np.float64), 1e-9)
+    slots = slots_by_day(scenario)[:, : dates.size].T.astype(np.float64)  # [days, units]
+    weight = np.broadcast_to(np.maximum(slots.max(axis=0), 1e-9), slots.shape)
+    # On a day, the units that are open count; by the deadline, the others' slots are missed, too.
+    today = np.where(slots.any(axis=1, keepdims=True), slots, weight)
+    weights = {"share": today, "also": today, "decisive": weight, "decisive_also": weight}
     shares = {
         "share": sums.share / n,
         "also": sums.also / n,
@@ -153,7 +157,9 @@ def binding_of(
         "decisive_also": sums.decides_also / n,
     }
     province = {
-        name: np.einsum("duk,u->dk", values, weight / weight.sum())
+        name: np.einsum(
+            "duk,du->dk", values, weights[name] / weights[name].sum(axis=1, keepdims=True)
+        )
         for name, values in shares.items()
     }
     return Binding(

@@ -243,7 +243,7 @@ class _Simulation:
         if len(self._ceiling.answers) >= _CEILINGS:
             raise SearchEndedError
         scenario = self.levers.scenario_with(staffing)
-        return _allowed(scenario and _all_willing(scenario), self.question.goal)
+        return _allowed(scenario and _most_willing(scenario), self.question.goal)
 
     def distances(self, staffing: Staffing, replications: range) -> Floats:
         """How far beyond the goal each replication comes (below zero: not reached)."""
@@ -312,17 +312,18 @@ def _allowed(scenario: Scenario | None, goal: Goal) -> bool:
     return most >= goal.persons_needed(scenario)
 
 
-def _all_willing(scenario: Scenario) -> Scenario:
-    """The scenario with everybody willing who may be."""
-    groups = {
-        name: group.model_copy(update={"willing": float(math.ceil(group.willing))})
-        for name, group in scenario.groups.items()
-    }
+def _most_willing(scenario: Scenario) -> Scenario:
+    """The scenario with as many willing as luck ever makes them: six standard deviations more."""
+    groups = {}
+    for name, group in scenario.groups.items():
+        spread = math.sqrt(group.willing * (1 - group.willing) / max(group.people, 1))
+        willing = min(group.willing + 6 * spread, 1.0)
+        groups[name] = group.model_copy(update={"willing": willing})
     return scenario.model_copy(update={"groups": groups})
 
 
 def _ceiling_is_sure(scenario: Scenario) -> bool:
-    """Whether no luck brings more than the ceiling says, where everybody may be willing."""
+    """Whether no luck brings more than the ceiling of the most who may be willing."""
     walk_ins = any(unit.walk_ins_per_day for unit in scenario.units.values())
     return not walk_ins and not deliveries_vary(scenario)
 
@@ -975,10 +976,11 @@ def _why_not(search: _Search) -> dict[str, Any]:
     }
     if goal.scope is not None:
         why["needed"] = goal.persons_needed(scenario)
-        why["ceiling"] = most_by(scenario, goal.scope, goal.by)
-        if why["ceiling"] < why["needed"]:
+        luckiest = _most_willing(scenario)
+        why["ceiling"] = most_by(luckiest, goal.scope, goal.by)
+        if why["ceiling"] < why["needed"] and _ceiling_is_sure(scenario):
             with speaking("en"):  # results are in English; `presentation` translates
-                limits = bindings(scenario, goal.scope, goal.by)
+                limits = bindings(luckiest, goal.scope, goal.by)
             why["limits"] = [limit.words for limit in limits if limit.worth > 0]
             why["limited_by"] = [limit.kind for limit in limits if limit.worth > 0]
     why["judged"] = max(

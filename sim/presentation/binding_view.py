@@ -47,7 +47,7 @@ _FAILED = {
 
 
 def sentence(found: Binding) -> str:
-    """What decides about coverage by the deadline, period by period."""
+    """What held back the next person up to the deadline, period by period."""
     parts: list[str] = []
     for row in found.decisive_periods().to_dict("records"):
         first, last = row["first"].date(), row["last"].date()
@@ -59,9 +59,9 @@ def sentence(found: Binding) -> str:
             when = _("throughout")
         held = _together(row["constraint"], row["also"])
         parts.append(_("{when} {constraint}").format(when=when, constraint=held))
-    text = _("What decides about full vaccination by {day}: {periods}.")
+    text = _("What held back the next full vaccination, day by day, up to {day}: {periods}.")
     if found.scope == "first":
-        text = _("What decides about first doses by {day}: {periods}.")
+        text = _("What held back the next first dose, day by day, up to {day}: {periods}.")
     return text.format(day=on(found.deadline), periods="; ".join(parts))
 
 
@@ -77,7 +77,7 @@ def binding_lines(run: Run) -> str:
     place = shlex.quote(str(run.folder))
     if gains:
         last = _("Day by day: vaxsim binds {command}").format(command=place)
-        return "\n".join([sentence(found), *gains_sentences(found, gains), last])
+        return "\n".join([*gains_sentences(found, gains), sentence(found), last])
     where = _("What more of each would change, and day by day: vaxsim binds {command}")
     return "\n".join([sentence(found), where.format(command=place)])
 
@@ -161,7 +161,7 @@ def binding_sections(run: Run, found: Binding) -> list[list[Part]]:
     """The same as lines and tables."""
     gains = kept_gains(run)
     return [
-        [sentence(found), *(gains_sentences(found, gains) if gains else [])],
+        [*(gains_sentences(found, gains) if gains else []), sentence(found)],
         _gains(gains, found.scope) if gains else [],
         _periods(found),
         [_months(found)],
@@ -245,9 +245,10 @@ def _periods(found: Binding) -> list[Part]:
     return [
         Table(_("Day by day: what held back the next person"), ("", ""), rows),
         _(
-            "The first sentence follows from these days, unit by unit: up to the last day on which "
-            "a slot stayed free or could not be served, that day decides, because people and doses "
-            "keep; from then on the slots decide, because they do not."
+            "The sentence about the next person follows from these days, unit by unit: up to the "
+            "last day on which a slot stayed free or could not be served, that day counts, because "
+            "people and doses keep; from then on the slots count, because they do not. It says what "
+            "was next in the way; what more of each would bring, only simulation tells."
         ),
     ]
 

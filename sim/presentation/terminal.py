@@ -171,7 +171,13 @@ def ceiling_line(scenario: Scenario) -> str:
     text = _(
         "At most, whatever the telephones: {first:,} of {target:,} people ({share}) with a first "
         "dose by {day}{first_held}, {full:,} fully vaccinated{full_held}."
-    ).format(
+    )
+    if not ceiling_is_certain(scenario):
+        text = _(
+            "At most on average, whatever the telephones: {first:,} of {target:,} people ({share}) "
+            "with a first dose by {day}{first_held}, {full:,} fully vaccinated{full_held}."
+        )
+    text = text.format(
         first=first,
         target=scenario.target,
         share=percent(first / scenario.target),
@@ -410,13 +416,16 @@ def label_words(run: Run) -> dict[str, str]:
 def measures_by_topic(run: Run) -> list[Table]:
     """The measures of `SHOWN`: mean, and interval with the most that is possible."""
     words, limits = label_words(run), _limits(run)
+    most = _("at most {n}**")
+    if limits and not ceiling_is_certain(run.scenario):
+        most = _("at most on average {n}**")
     tables = []
     for heading, measures in SHOWN:
         rows = []
         for name, label in measures:
             mean, found = _shown(run, name, run.estimates[name])
             if name in limits:
-                at_most = _("at most {n}**").format(n=count(limits[name]))
+                at_most = most.format(n=count(limits[name]))
                 found = f"{found}; {at_most}".removeprefix("; ")
             rows.append((_(label).format(**words), mean, found))
         columns = ("", _("mean"), _level()) if _several(run) else ("", "", "")
