@@ -109,15 +109,17 @@ class _Cache(FunctionCache):
 @cache
 def _stamps(module: str) -> tuple[tuple[str, int, int], ...]:
     """Name, time and size of the files of a module and of those of the package from which it has
-    functions or classes, and so on."""
+    kernels or classes, and so on."""
     package = __name__.partition(".")[0] + "."
     found, names = set(), [module]
     while names:
         name = names.pop()
         if name not in found:
             found.add(name)
-            parts = [getattr(value, "py_func", value) for value in vars(sys.modules[name]).values()]
-            modules = {str(getattr(part, "__module__", "")) for part in parts}
+            values = vars(sys.modules[name]).values()
+            kernels = [value.py_func for value in values if isinstance(value, Dispatcher)]
+            classes = [value for value in values if isinstance(value, type)]
+            modules = {str(part.__module__) for part in [*kernels, *classes]}
             names += [each for each in modules if each.startswith(package)]
     files = {name: os.stat(str(sys.modules[name].__file__)) for name in sorted(found)}
     return tuple((name, file.st_mtime_ns, file.st_size) for name, file in files.items())

@@ -209,7 +209,7 @@ def validate(
     done = 0.0
 
     def tell(_days: int) -> None:
-        on_percent(min(int(100 * done / in_all), 100))
+        on_percent(min(int(100 * done / max(in_all, 1)), 100))
 
     with Workforce(settings.workers, tell, on_compiling, settings.scheduler) as workforce:
 

@@ -247,8 +247,8 @@ def _periods(found: Binding) -> list[Part]:
         _(
             "The sentence about the next person follows from these days, unit by unit: up to the "
             "last day on which a slot stayed free or could not be served, that day counts, because "
-            "people and doses keep; from then on the slots count, because they do not. It says what "
-            "was next in the way; what more of each would bring, only simulation tells."
+            "people and doses keep; from then on the slots count, because they do not. It says "
+            "what was next in the way; what more of each would bring, only simulation tells."
         ),
     ]
 
