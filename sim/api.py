@@ -271,7 +271,7 @@ def binds(run: Run, scope: Scope = "first") -> str:
 
         >>> result = run("scenarios/plan.toml", replications=1, until="2021-06-05")
         >>> binds(result)  # doctest: +ELLIPSIS
-        "What ... first doses by 5 June 2021: throughout the groups' turns."
+        "What held back the next first dose, ... 5 June 2021: throughout the groups' turns."
 
     `scope`: "first" or "full". `binding(run, scope)` gives the days, units and people behind it,
     `gains(run)` what more of each constraint would bring.

@@ -1,5 +1,6 @@
 """Claims about runs on a cluster: a real scheduler and real workers, on this machine's loopback."""
 
+import asyncio
 import os
 import re
 import signal
@@ -197,6 +198,13 @@ def test_something_else_that_listens_is_refused_within_seconds(tmp_path: Path) -
 @pytest.mark.parametrize("address", ["nonsense", "tcp://", "http://127.0.0.1:1", "127.0.0.1"])
 def test_what_is_no_address_is_refused(tmp_path: Path, address: str) -> None:
     assert "cannot be reached" in refused(tmp_path, address)
+
+
+def test_a_notebook_whose_event_loop_runs_is_told_the_same(tmp_path: Path) -> None:
+    async def cell() -> None:
+        assert "cannot be reached" in refused(tmp_path, "tcp://127.0.0.1:1")
+
+    asyncio.run(cell())
 
 
 def test_a_scheduler_without_workers_is_refused_saying_how_to_start_some(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import pickle
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -100,7 +100,8 @@ def _connected(address: str) -> Client:
     ]:
         logging.getLogger(name).setLevel(logging.CRITICAL)  # we say ourselves what matters
     try:
-        asyncio.run(_greet(address))
+        with ThreadPoolExecutor(1) as thread:  # a notebook has a running loop in this one
+            thread.submit(asyncio.run, _greet(address)).result()
         return Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:  # TimeoutError is an OSError
         reason = str(error) if isinstance(error, ValueError) else _("no answer")
