@@ -18,7 +18,7 @@ logarithms are taken once, when a table is made, and the tables are rounded to w
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from typing import Any, Protocol, runtime_checkable
 
@@ -187,6 +187,16 @@ class RandomStreams:
         out = np.empty((4, size), dtype=np.uint32)
         fill_blocks(e, a, s, *self.key, out)
         return out
+
+
+_PART = 2**15
+
+
+def parts(size: int) -> Iterator[slice]:
+    """Positions of an array, so many at a time that their random numbers stay in the cache; one
+    empty part if there are none."""
+    for start in range(0, max(size, 1), _PART):
+        yield slice(start, min(start + _PART, size))
 
 
 def _column(values: int | NDArray[Any], size: int) -> UInt32Array:

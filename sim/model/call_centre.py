@@ -40,6 +40,7 @@ from sim.model.shifts import staff_steps, staff_time_us
 from sim.random_streams import (
     RandomStreams,
     Stream,
+    parts,
     philox,
     quantile_table,
     stream_word,
@@ -162,35 +163,48 @@ class CallCentre:
             & (people.first_call_day != NEVER)
             & (people.status == Status.NOT_REGISTERED)
         )
-        inquirers, days, times = [], [], []
-        asks = np.uint64(threshold(self._centre.inquiries_per_person))
-        for number, (name, group) in enumerate(self._scenario.groups.items()):
-            if not group.first_calls:
-                continue
-            members = np.flatnonzero((people.group == number) & people.willing)
-            words = self._streams.blocks(stream_word(Stream.INQUIRY, name), people.entity[members])
-            some = words[0] < asks
-            day, time = DemandCurve(group, self._scenario).moments(words[1][some], words[2][some])
-            order = np.argsort(day, kind="stable")
-            inquirers.append(members[some][order])
-            days.append(day[order])
-            times.append(time[order])
-        person = np.concatenate([booking, *inquirers])
-        callers = np.zeros(person.size, _CALLER)
-        _enter_callers(
-            callers,
-            person,
-            np.concatenate([people.first_call_us[booking], *times]),
-            booking.size,
-            people.group,
-            people.entity,
-            len(self._groups),
-        )
-        self._callers = callers
+        calling = [
+            (BOOKING, booking, people.first_call_day[booking], people.first_call_us[booking])
+        ]
+        calling += [
+            (INQUIRY, *self._inquirers(number, name))
+            for number, (name, group) in enumerate(self._scenario.groups.items())
+            if group.first_calls
+        ]
+        self._callers = np.zeros(sum(who.size for _, who, _, _ in calling), _CALLER)
         self._calling = Agenda(self._days)
-        self._calling.enter(
-            np.arange(person.size), np.concatenate([people.first_call_day[booking], *days])
-        )
+        first = 0
+        for purpose, who, day, time_us in calling:
+            last = first + who.size
+            _enter_callers(
+                self._callers[first:last],
+                purpose,
+                who,
+                time_us,
+                people.group,
+                people.entity,
+                len(self._groups),
+            )
+            self._calling.enter(np.arange(first, last), day)
+            first = last
+
+    def _inquirers(
+        self, number: int, name: str
+    ) -> tuple[Int64Array, NDArray[np.int16], Int64Array]:
+        """People of a group who call to ask something, in order of the day of their first call;
+        that day and its microsecond."""
+        people, group = self._people, self._scenario.groups[name]
+        members = np.flatnonzero((people.group == number) & people.willing)
+        word, curve = stream_word(Stream.INQUIRY, name), DemandCurve(group, self._scenario)
+        asks = np.uint64(threshold(self._centre.inquiries_per_person))
+        found = []
+        for part in parts(members.size):
+            words = self._streams.blocks(word, people.entity[members[part]])
+            some = words[0] < asks
+            found.append((members[part][some], *curve.moments(words[1][some], words[2][some])))
+        who, day, time_us = map(np.concatenate, zip(*found, strict=True))
+        order = np.argsort(day, kind="stable")
+        return who[order], day[order], time_us[order]
 
     @property
     def still_trying(self) -> Int64Array:
@@ -399,15 +413,15 @@ def _words(streams: tuple[Stream, ...], groups: list[str]) -> NDArray[np.uint32]
 
 
 @kernel
-def _enter_callers(callers, person, first_call_us, bookings, group, entity, groups):  # type: ignore[no-untyped-def]
-    """Fill the records of those who call, of whom the first so many call to book."""
+def _enter_callers(callers, purpose, person, first_call_us, group, entity, groups):  # type: ignore[no-untyped-def]
+    """Fill the records of those who call for a purpose."""
     for i in range(person.size):
         caller = callers[i]
         caller.next_us = first_call_us[i]
         caller.person = person[i]
         caller.entity = entity[person[i]]
-        caller.purpose = BOOKING if i < bookings else INQUIRY
-        caller.cell = caller.purpose * groups + group[person[i]]
+        caller.purpose = purpose
+        caller.cell = purpose * groups + group[person[i]]
 
 
 @kernel

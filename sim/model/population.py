@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +21,7 @@ from sim.random_streams import (
     cumulative_thresholds,
     interval,
     interval_starts,
-    pick,
+    parts,
     stream_word,
     threshold,
 )
@@ -129,6 +128,7 @@ class DemandCurve:
                 never += wave.share
         self._days = days
         self._ends = cumulative_thresholds(np.append(weights.ravel(), max(never, 0.0)))
+        self._starts = interval_starts(self._ends)
 
     def moments(
         self, cell_words: NDArray[np.uint32], moment_words: NDArray[np.uint32]
@@ -136,8 +136,7 @@ class DemandCurve:
         """Day (NEVER if after the horizon) and microsecond of the day of first calls."""
         day = np.empty(cell_words.size, dtype=np.int16)
         time_us = np.empty(cell_words.size, dtype=np.int64)
-        starts = interval_starts(self._ends)
-        _fill_moments(self._ends, starts, self._days, cell_words, moment_words, day, time_us)
+        _fill_moments(self._ends, self._starts, self._days, cell_words, moment_words, day, time_us)
         return day, time_us
 
 
@@ -202,11 +201,14 @@ def draw_population(
     """
     sizes = [group.people for group in scenario.groups.values()]
     n = sum(sizes)
-    home_ends = cumulative_thresholds(unit_weights)
-    drawn = [_draw_traits(name, scenario, streams, home_ends) for name in scenario.groups]
     people = Population(
         group=np.repeat(np.arange(len(sizes), dtype=np.uint8), sizes),
-        **{trait: np.concatenate([traits[trait] for traits in drawn]) for trait in drawn[0]},
+        entity=np.empty(n, dtype=np.uint32),
+        willing=np.empty(n, dtype=np.bool_),
+        by_telephone=np.empty(n, dtype=np.bool_),
+        home_unit=np.empty(n, dtype=np.int16),
+        first_call_day=np.empty(n, dtype=np.int16),
+        first_call_us=np.empty(n, dtype=np.int64),
         status=np.full(n, Status.NOT_REGISTERED, dtype=np.int8),
         setback=np.zeros(n, dtype=np.int8),
         held_by=np.zeros(n, dtype=np.int8),
@@ -222,8 +224,10 @@ def draw_population(
         appointment_vaccine=np.full(n, -1, dtype=np.int8),
         tries=np.zeros(n, dtype=np.int16),
     )
+    home_ends = cumulative_thresholds(unit_weights)
     start = 0
-    for group in scenario.groups.values():
+    for name, group in scenario.groups.items():
+        _draw_traits(people, start, name, scenario, streams, home_ends)
         call = int(np.searchsorted(people.first_call_day[start : start + group.people], NEVER))
         _enter_already_vaccinated(people, start + call, group, scenario)
         start += group.people
@@ -231,32 +235,96 @@ def draw_population(
 
 
 def _draw_traits(
-    name: str, scenario: Scenario, streams: RandomStreams, home_ends: NDArray[np.uint64]
-) -> dict[str, NDArray[Any]]:
-    """Who the people of a group are, in the order of their numbers.
+    people: Population,
+    start: int,
+    name: str,
+    scenario: Scenario,
+    streams: RandomStreams,
+    home_ends: NDArray[np.uint64],
+) -> None:
+    """Enter who the people of a group are, who are numbered from `start` on.
 
     They are numbered in the order of the days of their first calls: those who are dealt with
     together lie together in memory. Last come those who do not call, and of these first those who
     have been vaccinated before the campaign.
     """
     group = scenario.groups[name]
-    entity = np.arange(group.people, dtype=np.uint32)
-    words = streams.blocks(stream_word(Stream.PERSON, name), entity)
-    day = np.full(group.people, NEVER, dtype=np.int16)
-    moment = np.zeros(group.people, dtype=np.int64)
-    if not group.booked_in_advance:
-        calls = streams.blocks(stream_word(Stream.FIRST_CALL, name), entity)
-        day, moment = DemandCurve(group, scenario).moments(calls[0], calls[1])
+    day, time_us = _first_calls(name, scenario, streams)
     day[: sum(entry.people for entry in group.already_vaccinated)] = NEVER
-    order = np.argsort(day, kind="stable")
-    return {
-        "entity": entity[order],
-        "willing": (words[0] < np.uint64(threshold(group.willing)))[order],
-        "by_telephone": (words[1] < np.uint64(threshold(group.telephone_share)))[order],
-        "home_unit": pick(home_ends, words[2])[order].astype(np.int16),
-        "first_call_day": day[order],
-        "first_call_us": moment[order],
-    }
+    next_number = start + _first_by_day(day)
+    word, home_starts = stream_word(Stream.PERSON, name), interval_starts(home_ends)
+    for part in parts(group.people):
+        _enter_traits(
+            part.start,
+            day[part],
+            time_us[part],
+            streams.blocks(word, np.arange(part.start, part.stop, dtype=np.uint32)),
+            np.uint64(threshold(group.willing)),
+            np.uint64(threshold(group.telephone_share)),
+            home_ends,
+            home_starts,
+            next_number,
+            people.entity,
+            people.willing,
+            people.by_telephone,
+            people.home_unit,
+            people.first_call_day,
+            people.first_call_us,
+        )
+
+
+def _first_calls(
+    name: str, scenario: Scenario, streams: RandomStreams
+) -> tuple[Int16Array, Int64Array]:
+    """Day and microsecond of the first calls of a group, by entity."""
+    group = scenario.groups[name]
+    day = np.full(group.people, NEVER, dtype=np.int16)
+    time_us = np.zeros(group.people, dtype=np.int64)
+    if not group.booked_in_advance:
+        word, curve = stream_word(Stream.FIRST_CALL, name), DemandCurve(group, scenario)
+        for part in parts(group.people):
+            words = streams.blocks(word, np.arange(part.start, part.stop, dtype=np.uint32))
+            day[part], time_us[part] = curve.moments(words[0], words[1])
+    return day, time_us
+
+
+@kernel
+def _first_by_day(day):  # type: ignore[no-untyped-def]
+    """Where those of each day (0 ... NEVER) begin when all are in order of their days."""
+    first = np.zeros(NEVER + 2, dtype=np.int64)
+    for each in day:
+        first[each + 1] += 1
+    return np.cumsum(first)
+
+
+@kernel
+def _enter_traits(  # type: ignore[no-untyped-def]
+    entity,
+    day,
+    time_us,
+    words,
+    willing,
+    by_telephone,
+    home_ends,
+    home_starts,
+    next_number,
+    out_entity,
+    out_willing,
+    out_by_telephone,
+    out_home_unit,
+    out_first_call_day,
+    out_first_call_us,
+):
+    """Enter people, from this entity on, at the next number of their day each."""
+    for i in range(day.size):
+        person = next_number[day[i]]
+        next_number[day[i]] += 1
+        out_entity[person] = entity + i
+        out_willing[person] = words[0, i] < willing
+        out_by_telephone[person] = words[1, i] < by_telephone
+        out_home_unit[person] = interval(home_ends, home_starts, words[2, i])
+        out_first_call_day[person] = day[i]
+        out_first_call_us[person] = time_us[i]
 
 
 def advance_bookings(scenario: Scenario, streams: RandomStreams, people: Population) -> Int64Array:
