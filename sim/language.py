@@ -28,10 +28,11 @@ import gettext
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextvars import ContextVar
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -145,6 +146,18 @@ def weekday(day: date, short: bool = False) -> str:
     if language() == "en":
         return _WEEKDAYS[day.weekday()][: 3 if short else None]
     return _names("day", "abbreviated" if short else "wide")[day.weekday()]
+
+
+def days_of_week(names: Iterable[str]) -> str:
+    """Of "mon" ... "sun": Monday – Wednesday, Saturday; วันจันทร์ – วันพุธ, วันเสาร์."""
+    week = [date(2021, 5, 24) + timedelta(days=i) for i in range(7)]  # from a Monday on
+    chosen, said = set(names), list[str]()
+    for is_in, days in groupby(week, lambda day: _WEEKDAYS[day.weekday()][:3].lower() in chosen):
+        first, *others = days
+        if is_in:
+            dash = " – " if len(others) > 1 else ", "
+            said.append(dash.join(weekday(day) for day in (first, *others[-1:])))
+    return ", ".join(said)
 
 
 def year_of(day: date) -> int:

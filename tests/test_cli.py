@@ -191,6 +191,24 @@ def test_slots_and_doses_by_month_explain_what_is_missing_to_the_ceiling(
     assert "1 – 20 June 2021 1,800" in " ".join(result.stdout.split())
 
 
+def test_slots_of_a_walk_in_clinic_are_those_who_came(scenario_file: str, tmp_path: Path) -> None:
+    # 20 walk in a day and unit on average, a Poisson number: more than expected must not make less
+    # than no slot unused; without appointments, whoever came and had no dose is all that is unused
+    changes = (
+        "unit_types.hall.slots_per_day=0",
+        "unit_types.hall.walk_ins_per_day=20",
+    )
+    sets = [text for change in changes for text in ("--set", change)]
+    vaxsim("run", scenario_file, "--replications", "3", "--workers", "1", "--out", "run", *sets)
+    done = open_run(tmp_path / "run")
+    (june,) = months(done).to_dict("records")
+    daily = done.table("daily").query("date <= '2021-06-20'")
+    came = daily["walk_ins"].sum() / 3
+    assert june["slots"] == pytest.approx(came)
+    assert june["unused"] == pytest.approx(came - june["given"])
+    assert june["unused"] >= 0
+
+
 def test_run_warns_of_callers_whom_nobody_understands(scenario_file: str) -> None:
     command = ("run", scenario_file, "--replications", "1", "--set", "groups.late.language=klingon")
     # 600 x 0.9 willing: 0.8 of them book by telephone, and a tenth calls to ask: 432 + 54 = 486

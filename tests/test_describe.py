@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import date
 from fnmatch import fnmatchcase
 from functools import cache
 from html.parser import HTMLParser
@@ -28,7 +29,7 @@ from sim.experiment.settings import RunSettings
 from sim.experiment.statistics import moments_of_quantiles
 from sim.experiment.validation import validate
 from sim.experiment.validation_cases import all_cases
-from sim.language import speaking
+from sim.language import days_of_week, short_date, speaking
 from sim.model.campaign import Campaign
 from sim.model.ledger import LAWS
 from sim.model.records import TABLES
@@ -52,7 +53,7 @@ from sim.presentation.document import (
 from sim.presentation.markdown import markdown
 from sim.presentation.validation_view import validation_data
 from sim.random_streams import Stream, quantile_table
-from sim.scenario import Constant, Empirical, Exponential, Uniform
+from sim.scenario import WEEKDAYS, Constant, Empirical, Exponential, Uniform
 from sim.scenario_files import ABOUT_ITSELF, file_data, leaf_values, load_scenario, raw_scenario
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
@@ -166,10 +167,14 @@ def test_every_value_of_a_scenario_is_there_with_its_key(name: str) -> None:
         said = by_key[holder][1].replace(",", "")
         if isinstance(value, bool):
             assert said == ("yes" if value else "no"), path
+        elif isinstance(value, list) and value and set(value) <= set(WEEKDAYS):
+            assert said == days_of_week(value).replace(",", ""), path
         elif isinstance(value, list):
             assert said.split() == [
                 f"{each:g}" if isinstance(each, float) else str(each) for each in value
             ], path
+        elif re.fullmatch(r"\d{4}-\d\d-\d\d", str(value)):
+            assert said == short_date(date.fromisoformat(str(value)), year=True), path
         else:
             assert (f"{value:.10g}" if isinstance(value, int | float) else str(value)) in said, path
 

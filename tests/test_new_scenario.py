@@ -286,8 +286,11 @@ def test_a_delivery_after_the_deadline_is_warned_of() -> None:
     late = {**PHU_FA, "deliveries": "2021-09-01=4,000,2021-12-01=4,100"}
     done = vaxsim("new", "phu_fa", *options(late))
     assert done.exit_code == 0
-    assert "the 4,100 doses of 2021-12-01 come after the deadline, 2021-11-30" in done.stderr
-    assert "doses of 2021-09-01" not in done.stderr
+    assert (
+        "the 4,100 doses of 1 December 2021 come after the deadline, 30 November 2021"
+        in done.stderr
+    )
+    assert "doses of 1 September" not in done.stderr
 
 
 def test_the_next_commands_are_such_as_a_shell_takes() -> None:

@@ -372,7 +372,7 @@ def test_a_day_of_a_run_has_the_seed_and_the_scenario_of_the_run(scenario_file: 
         (["--date", "2021-06-02", "--unit", "north"], "from 3 June 2021"),
         (["--date", "2021-06-06", "--call-centre"], "call centre is closed on Sunday"),
         (["--date", "2021-06-21", "--call-centre"], "to 20 June 2021"),
-        (["--date", "2021-07-01", "--unit", "north"], "choose one from 2021-06-01 to 2021-06-30"),
+        (["--date", "2021-07-01", "--unit", "north"], "from 1 June 2021 to 30 June 2021"),
         (["--date", "4 June", "--unit", "north"], "write it as YYYY-MM-DD"),
         (["--date", "2564-09-03", "--unit", "north"], "Buddhist year: write 2021-09-03"),
         (["--date", "2021-06-04", "--unit", "nort"], "did you mean north?"),

@@ -113,7 +113,7 @@ def new(
     people: Annotated[
         str | None,
         _fact(
-            N_("People to vaccinate, by language if there are several."), "NUMBER or LANGUAGE=N,..."
+            N_("People to vaccinate, by language if there are several."), "NUMBER|LANGUAGE=N,..."
         ),
     ] = None,
     start: Annotated[str | None, _fact(N_("First day of vaccination."), "DATE")] = None,
@@ -128,7 +128,7 @@ def new(
                 "Vaccination units, by type if there are several; hospital, outside and estate "
                 "have staff for 480, 720 and 960 people in 8 hours, others as hospital."
             ),
-            "NUMBER or TYPE=N,...",
+            "NUMBER|TYPE=N,...",
         ),
     ] = None,
     open_days: Annotated[
@@ -151,7 +151,7 @@ def new(
                 "Agents of the call centre, by language if they speak only one "
                 "[one for 14,000 people]."
             ),
-            "NUMBER or LANGUAGE=N,...",
+            "NUMBER|LANGUAGE=N,...",
         ),
     ] = None,
     call_hours: Annotated[
@@ -227,7 +227,10 @@ def _scenario_path(name: str) -> Path:
     path = Path(name)
     if not name.isprintable() or not path.name[:1].isalnum() or _NOT_IN_NAMES & set(path.name):
         raise UserError(
-            _("NAME: give a name for the file, such as nan; it begins with a letter or a digit")
+            _(
+                "NAME: give a name for the file, such as my_province; it begins with a letter or "
+                "a digit"
+            )
         )
     if not path.parent.is_dir():
         raise UserError(

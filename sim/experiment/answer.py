@@ -8,9 +8,9 @@ from datetime import date
 import pandas as pd
 
 from sim.experiment.coverage import SCOPES, Scope
-from sim.experiment.plan_arithmetic import slots_by_day
 from sim.experiment.results import Run
 from sim.experiment.statistics import Estimate, mean_interval, proportion_interval
+from sim.model.capacity import slots_by_day
 from sim.model.records import REASONS
 
 
@@ -78,13 +78,17 @@ def reason_counts(run: Run) -> dict[Scope, pd.DataFrame]:
 def months(run: Run) -> pd.DataFrame:
     """Slots and doses by month, to the deadline or the last day simulated (means).
 
-    One row a month with slots or doses: month (YYYY-MM), last_day, slots (those of open days,
-    overbooking and walk-ins included), given (doses), unused (slots less doses given), on_hand
-    (doses in closed vials in the evening of the last day).
+    One row a month with slots or doses: month (YYYY-MM), last_day, slots (appointments that open
+    units can take, overbooking included, and who walked in), given (doses), unused (slots less
+    doses given), on_hand (doses in closed vials in the evening of the last day).
     """
     campaign, n = run.scenario.campaign, run.settings.replications
     last = pd.Timestamp(min(campaign.deadline, run.settings.until or campaign.horizon))
-    slots = slots_by_day(run.scenario)
+    days = pd.date_range(campaign.first_day, campaign.horizon)
+    slots = pd.Series(slots_by_day(run.scenario).sum(axis=0), index=days, dtype=float)
+    if any(unit.walk_ins_per_day for unit in run.scenario.units.values()):
+        came = sum_over_replications(run, "daily", ["date"], ["walk_ins"]).set_index("date")
+        slots = slots.add(came["walk_ins"] / n, fill_value=0.0)
     stock = sum_over_replications(run, "stock", ["date"], ["administered", "on_hand"])
     stock = stock.set_index("date")
     by_day = pd.DataFrame(

@@ -53,11 +53,11 @@ from sim.engine.contract import (
 )
 from sim.experiment.settings import RunSettings, SettingsError
 from sim.experiment.sources import parquet, put
-from sim.language import _, long_date, weekday
+from sim.language import _, days_of_week, long_date, weekday
 from sim.model.call_centre import INQUIRY, PURPOSES, Calls
 from sim.model.campaign import Campaign
 from sim.random_streams import RandomStreams, draw
-from sim.scenario import MINUTE_US, WEEKDAYS, Opening, Scenario
+from sim.scenario import MINUTE_US, Opening, Scenario
 from sim.scenario_errors import did_you_mean
 
 Int64Array = NDArray[np.int64]
@@ -129,7 +129,9 @@ def check_place(scenario: Scenario, day: date, unit: str | None) -> None:
     if not campaign.first_day <= day <= campaign.horizon:
         raise SettingsError(
             _("{day} is no day of the campaign: choose one from {first} to {last}").format(
-                day=day, first=campaign.first_day, last=campaign.horizon
+                day=long_date(day),
+                first=long_date(campaign.first_day),
+                last=long_date(campaign.horizon),
             )
         )
     if unit is None:
@@ -157,7 +159,7 @@ def _check_open(place: str, opening: Opening, day: date, first: date, last: date
     raise SettingsError(
         message.format(
             place=place, weekday=weekday(day), day=long_date(day),
-            days=", ".join(name for name in WEEKDAYS if name in opening.open_days),
+            days=days_of_week(opening.open_days),
             first=long_date(first), last=long_date(last),
         )
     )  # fmt: skip

@@ -19,7 +19,7 @@ from textwrap import wrap
 from typing import Any
 from unicodedata import category
 
-from sim.language import N_, _, named, told_of_year
+from sim.language import N_, _, long_date, named, told_of_year
 from sim.scenario import WEEKDAYS
 from sim.scenario_files import leaf_values
 
@@ -446,8 +446,8 @@ def scenario_text(facts: Known, assumed: Iterable[str], file: str) -> str:
                     people=target,
                     units=sum(facts["units"].values()),
                     doses=deliveries,
-                    last_delivery=last_delivery,
-                    deadline=facts["deadline"],
+                    last_delivery=long_date(last_delivery),
+                    deadline=long_date(facts["deadline"]),
                 )
             ),
             "province": _quoted(province),
@@ -536,7 +536,9 @@ def warnings_of(facts: Known) -> Iterator[str]:
                 "the {doses} doses of {day} come after the deadline, {deadline}: "
                 "they cannot help to reach it"
             )
-            yield message.format(doses=f"{doses:,}", day=day, deadline=facts["deadline"])
+            yield message.format(
+                doses=f"{doses:,}", day=long_date(day), deadline=long_date(facts["deadline"])
+            )
 
 
 _PATTERNS = {

@@ -172,10 +172,10 @@ def binding_sections(run: Run, found: Binding) -> list[list[Part]]:
 
 def _gains(gains: Gains, scope: Scope) -> list[Part]:
     """Each relaxation with what it brings, by status; in a line those that change nothing."""
-    heading = _("Persons gained for full vaccination by {day}, simulated again with more of each")
+    heading = _("Persons gained for full vaccination by {day} with more of each ({found})")
     if scope == "first":
-        heading = _("Persons gained for a first dose by {day}, simulated again with more of each")
-    caption = f"{heading.format(day=on(gains.deadline))} ({_interval_of(gains)})"
+        heading = _("Persons gained for a first dose by {day} with more of each ({found})")
+    caption = heading.format(day=on(gains.deadline), found=_found_by(gains))
     status = gains.status(scope)
     rows: list[Sequence[Text]] = []
     for each in STATUS:
@@ -198,12 +198,12 @@ def _gains(gains: Gains, scope: Scope) -> list[Part]:
     return [Table(caption, ("", "", "", ""), rows, "<<>>")]
 
 
-def _interval_of(gains: Gains) -> str:
+def _found_by(gains: Gains) -> str:
+    """How; their replications are their own, and not as many as those of the run."""
+    words = _("mean and 95 % interval; {replications} simulated for this")
     if gains.replications == 1:
-        return replications(1)
-    return _("mean and 95 % interval, {replications}").format(
-        replications=replications(gains.replications)
-    )
+        words = _("{replications} simulated for this")
+    return words.format(replications=replications(gains.replications))
 
 
 def _rows_of(

@@ -22,10 +22,12 @@ from sim.presentation import style
 from sim.presentation.document import Code, Table, Text
 from sim.presentation.figures import date_axis, deadline_line, drawing, new_figure
 from sim.presentation.terminal import (
+    FEW,
     SHOWN,
     Part,
     amount,
     as_text,
+    caution,
     count,
     label_words,
     on,
@@ -35,8 +37,6 @@ from sim.presentation.terminal import (
 
 _SCOPE_NAMES = {"first": N_("first dose"), "full": N_("fully vaccinated")}
 _CHANGES_SHOWN = 30
-_FEW = 20
-"""Below so many replications, what common random numbers gain is known only roughly."""
 
 
 # Text -----------------------------------------------------------------------------------------
@@ -65,6 +65,7 @@ def sentence(comparison: Comparison) -> str:
             said = _(words).format(n=signed(row["difference"], row["unit"]))
             if row["low"] < row["high"]:
                 between = _cells(comparison, name, key, row)[3]
+                between = "; ".join(filter(None, (between, caution(comparison.replications))))
                 said += " " + _("(95 % interval {between})").format(between=between)
             gained.append(said)
         told.append(
@@ -247,7 +248,7 @@ def _gain(comparison: Comparison, name: str) -> list[str]:
         high=high,
         n=count(n),
     )
-    if n < _FEW:
+    if n < FEW:
         roughly = _("From {replications} that is known only roughly.")
         sentence += " " + roughly.format(replications=replications(n))
     return _filled(sentence)

@@ -8,7 +8,7 @@ from typing import Any
 from sim.language import N_, _, ngettext
 from sim.presentation.code_words import inline
 from sim.presentation.document import Block, Items, Paragraph, Section, Table
-from sim.presentation.parameters import Parameter, keys, parameters
+from sim.presentation.parameters import STATUS, Parameter, Status, keys, parameters
 from sim.presentation.terminal import count
 from sim.scenario import Scenario
 
@@ -16,12 +16,12 @@ from sim.scenario import Scenario
 def data(scenario: Scenario, raw: Mapping[str, Any]) -> list[Block]:
     """All of section 3; `raw` is what the scenario's files say."""
     everything = parameters(scenario, raw)
-    given = [each for each in everything if each.given]
-    defaults = [each for each in everything if not each.given]
-    assumed = [each for each in given if each.assumed]
-    known = [each for each in given if not each.assumed]
+    used = [each for each in everything if each.used]
+    unused = [each for each in everything if not each.used]
+    assumed = [each for each in used if each.assumed]
+    known = [each for each in used if not each.assumed]
     return [
-        Section(_("3.1 Data sources"), _sources(given)),
+        Section(_("3.1 Data sources"), _sources(used)),
         Section(_("3.2 Pre-processing"), _preprocessing()),
         Section(
             _("3.3 Input parameters"),
@@ -34,7 +34,7 @@ def data(scenario: Scenario, raw: Mapping[str, Any]) -> list[Block]:
                     )
                 ),
                 *_parameter_tables(known, N_("Parameters: {part}")),
-                *([_defaults(defaults)] if defaults else []),
+                *([_unused(unused)] if unused else []),
                 *_calendar(scenario),
             ],
         ),
@@ -46,7 +46,7 @@ def data(scenario: Scenario, raw: Mapping[str, Any]) -> list[Block]:
                         "{n} value of {all} is assumed, or was changed without a source:",
                         "{n} values of {all} are assumed, or were changed without a source:",
                         len(assumed),
-                    ).format(n=len(assumed), all=len(given))
+                    ).format(n=len(assumed), all=len(used))
                     if assumed
                     else _("No value is assumed: every one has a source.")
                 ),
@@ -87,9 +87,9 @@ LEFT_OUT = (
 """What the model leaves out or takes for granted, whatever the scenario."""
 
 
-def _sources(given: Sequence[Parameter]) -> list[Block]:
+def _sources(used: Sequence[Parameter]) -> list[Block]:
     numbers: dict[str, int] = {}
-    for each in given:
+    for each in used:
         source = each.source or _("no source given")
         numbers[source] = numbers.get(source, 0) + len(each.paths)
     return [
@@ -133,6 +133,20 @@ def _preprocessing() -> list[Block]:
             ]
         )
     ]
+
+
+def tables_of_values(
+    scenario: Scenario, raw: Mapping[str, Any], most_keys: int = 1_000
+) -> dict[Status, Table]:
+    """Every value with its source, in a table for each status that some have."""
+    found: dict[Status, list[Parameter]] = {status: [] for status in STATUS}
+    for each in parameters(scenario, raw):
+        found[each.status].append(each)
+    return {
+        status: parameter_table(_(STATUS[status]), chosen, most_keys)
+        for status, chosen in found.items()
+        if chosen
+    }
 
 
 def parameter_table(caption: str, chosen: Iterable[Parameter], most_keys: int = 1_000) -> Table:
@@ -180,11 +194,12 @@ def _parameter_tables(chosen: Sequence[Parameter], caption: str) -> list[Block]:
     ]
 
 
-def _defaults(defaults: Sequence[Parameter]) -> Table:
+def _unused(unused: Sequence[Parameter]) -> Table:
+    caption = STATUS["unused"]
     return Table(
-        _("Left at their defaults, wherever no other table gives the value (* is any name)"),
+        _(caption),
         [_("key"), _("value"), _("unit"), _("meaning")],
-        [[keys(each.paths), each.value, each.unit, inline(_(each.meaning))] for each in defaults],
+        [[keys(each.paths), each.value, each.unit, inline(_(each.meaning))] for each in unused],
     )
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from datetime import date
+from typing import Any, Literal
 
-from sim.language import N_, _
+from sim.language import N_, _, days_of_week, named, short_date
 from sim.presentation.document import Code, Text
-from sim.scenario import MINUTE_US, Distribution, Scenario, dotted
+from sim.scenario import MINUTE_US, WEEKDAYS, Distribution, Scenario, dotted
 from sim.scenario_errors import schema_node, split_key
 from sim.scenario_files import (
     ABOUT_ITSELF,
@@ -55,6 +57,22 @@ _UNITS = {
 """Units by the last word of a name, of numbers."""
 
 
+NOT_USED = N_("not used by this scenario (the program's default)")
+"""Source of a default that switches something off."""
+BY_DEFAULT = N_("assumed: the program's default")
+"""Source of a default that has an effect, where the scenario names none."""
+_NO_DEFAULT = object()
+
+
+Status = Literal["changed", "assumed", "known", "unused"]
+STATUS: dict[Status, str] = {
+    "changed": N_("Changed without a source"),
+    "assumed": N_("Assumed values"),
+    "known": N_("Values with a source"),
+    "unused": N_("Not used by this scenario: left at the program's defaults (* is any name)"),
+}
+
+
 @dataclass(frozen=True)
 class Parameter:
     """Values that are the same for the same reason; mostly one."""
@@ -71,6 +89,8 @@ class Parameter:
     """as the scenario gives them; several, where the numbers of a distribution differ in theirs"""
     given: bool
     """by a file or by --set; else it is a default"""
+    used: bool
+    """False of a default that switches something off, such as breaks that nobody takes"""
 
     @property
     def part(self) -> str:
@@ -80,12 +100,20 @@ class Parameter:
     @property
     def assumed(self) -> bool:
         """Whether nobody has measured or decided it, as far as the scenario says."""
-        return not self.sources or self.changed or any(map(is_assumed, self.sources))
+        unsaid = self.used and not self.sources
+        return unsaid or self.changed or any(map(is_assumed, self.sources))
 
     @property
     def changed(self) -> bool:
         """Whether it, or one of its numbers, was changed without giving a source."""
         return any(map(is_changed, self.sources))
+
+    @property
+    def status(self) -> Status:
+        """How much is known of where it is from."""
+        if not self.used:
+            return "unused"
+        return "changed" if self.changed else "assumed" if self.assumed else "known"
 
 
 def parameters(scenario: Scenario, raw: Mapping[str, Any]) -> list[Parameter]:
@@ -93,22 +121,32 @@ def parameters(scenario: Scenario, raw: Mapping[str, Any]) -> list[Parameter]:
 
     What a unit has from its type is told of the type alone; titles are left out.
     """
-    given = {path for path, _value in _values(_world(raw))}
+    written = scenario.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    given = {path for path, _value in _values(_world(written))}
     ranges = {path: each for each in varied(raw) for path in each.values}
     # `source_of` finds the most specific pattern: of reasons as of sources.
     reasons = scenario.model_copy(update={"sources": scenario.not_varied})
     found: dict[Parameter, list[str]] = {}
     for path, value in _values(_world(file_data(scenario))):
-        there, parts = path in given, split_key(path)
+        parts = split_key(path)
         node = schema_node(parts, {}) or {}
+        source = _source(scenario, path, value)
+        # In the data of a whole scenario defaults are written out.
+        there = path in given and (any(source[1]) or value != node.get("default", _NO_DEFAULT))
+        used = there or not _is_off(value)
+        if not used:
+            source = _(NOT_USED), (NOT_USED,)
+        elif not there and not source[1]:
+            source = _(BY_DEFAULT), (BY_DEFAULT,)
         alike = Parameter(
             (_kind(parts) if there else _pattern(parts),),
             _in_words(value),
             _unit(parts[-1], value, node),
             str(node.get("description", "") or _meaning_of_all(parts)),
             _range(path, value, ranges, reasons),
-            *(_source(scenario, path, value) if there else ("", ())),
+            *source,
             there,
+            used,
         )
         found.setdefault(alike, []).append(path)
     return [
@@ -194,25 +232,52 @@ def _pattern(keys: Sequence[str]) -> str:
     return ".".join("*" if key == "any" else key for key in found)
 
 
+def _is_off(value: Any) -> bool:
+    """Whether a default leaves something out: none, no, 0; or nobody, as a share of 1 does."""
+    if isinstance(value, Mapping):
+        value = value.get("value") if value.get("distribution") == "constant" else value
+    return not value or value == 1
+
+
 def _in_words(value: Any) -> str:
+    """A value as people read it, with the file's own word where that is another."""
     if isinstance(value, Mapping):
         numbers = [
-            f"{key} {_in_words(below)}"
+            f"{_(key)} {_in_words(below)}"
             for key, below in value.items()
             if key != "distribution" and (below or key not in ("shift", "weights"))
         ]
         if value["distribution"] == "constant" and len(numbers) == 1:
             return _in_words(value["value"])
-        return f"{value['distribution']}: {', '.join(numbers)}"
+        return f"{_(value['distribution'])}: {', '.join(numbers)}"
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if value is None:
         return _("not set")
     if isinstance(value, list):
+        if value and all(day in WEEKDAYS for day in value):
+            return days_of_week(value)
         return " ".join(map(_in_words, value)) or _("none")
     if isinstance(value, int | float):
         return f"{value:,}" if isinstance(value, int) else f"{value:,.10g}"
-    return str(value)
+    text = str(value)
+    if re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        return short_date(date.fromisoformat(text), year=True)
+    words = named(text)
+    return text if words == text else f"{words} ({text})"
+
+
+_WORDS = (
+    N_("all doses"), N_("one dose"), N_("serve"), N_("cut off"), N_("by bookings"),
+    N_("by capacity"), N_("equally"), N_("fixed shares"), N_("first doses first"),
+    N_("second doses first"), N_("as booked"), N_("reserve"), N_("announced"), N_("on hand"),
+    N_("ignore"), N_("service"), N_("constant"), N_("uniform"), N_("exponential"),
+    N_("triangular"), N_("normal"), N_("lognormal"), N_("gamma"), N_("weibull"), N_("empirical"),
+    N_("value"), N_("low"), N_("mode"), N_("high"), N_("mean"), N_("sd"), N_("cv"), N_("minimum"),
+    N_("median"), N_("mu"), N_("sigma"), N_("shape"), N_("scale"), N_("rate"), N_("values"),
+    N_("weights"), N_("shift"), N_("Samut Sakhon"),
+)  # fmt: skip
+"""Words of scenario files that are looked up: choices, what distributions have, the province."""
 
 
 def _unit(name: str, value: Any, node: Mapping[str, Any]) -> str:
@@ -227,7 +292,7 @@ def _range(path: str, value: Any, ranges: Mapping[str, Varied], reasons: Scenari
     for leaf, number in leaf_values({path: value} if isinstance(value, Mapping) else {}):
         inner = f"{path}.{split_key(leaf)[-1]}"
         if inner in ranges:
-            texts.append(f"{split_key(leaf)[-1]} {_range_in_words(ranges[inner])}")
+            texts.append(f"{_(split_key(leaf)[-1])} {_range_in_words(ranges[inner])}")
         elif isinstance(number, int | float) and source_of(reasons, inner):
             texts.append(_not_varied(source_of(reasons, inner) or ""))
     if path in ranges:
@@ -265,5 +330,5 @@ def _source(scenario: Scenario, path: str, value: Any) -> tuple[str, tuple[str, 
     sources = tuple(each for each in sorted(inside, key=lambda s: not is_changed(s)) if each)
     if len(inside) == 1:
         return "".join(map(source_in_words, sources)), sources
-    told = (f"{', '.join(inside[each])}: {source_in_words(each)}" for each in sources)
+    told = (f"{', '.join(map(_, inside[each]))}: {source_in_words(each)}" for each in sources)
     return "; ".join(told), sources

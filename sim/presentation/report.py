@@ -33,7 +33,7 @@ from sim.experiment.statistics import quantile_band
 from sim.language import N_, _, named
 from sim.model.ledger import LAWS
 from sim.presentation import binding_view, terminal
-from sim.presentation.data_words import parameter_table
+from sim.presentation.data_words import tables_of_values
 from sim.presentation.document import (
     Block,
     Code,
@@ -46,7 +46,6 @@ from sim.presentation.document import (
     Table,
     Text,
 )
-from sim.presentation.parameters import parameters
 from sim.presentation.terminal import Part, count, on, percent
 from sim.scenario import Scenario
 
@@ -181,7 +180,9 @@ def _coverage_by_date(run: Run) -> Table:
             )
     caption = _("Coverage in numbers")
     if run.settings.replications > 1:
-        caption = _("Coverage in numbers (mean; in brackets 5 to 95 % of the replications)")
+        words = _("mean; in brackets 5 to 95 % of the replications")
+        few = terminal.caution(run.settings.replications)
+        caption += f" ({'; '.join(filter(None, (words, few)))})"
     return Table(caption, columns, list(cells.values()), "<>>>>")
 
 
@@ -244,9 +245,6 @@ def _by_unit(run: Run) -> Table:
 
 
 def _assumptions(run: Run, against: Scenario | None) -> list[Block]:
-    everything = [each for each in parameters(run.scenario, run.manifest["scenario"]) if each.given]
-    changed = [each for each in everything if each.changed]
-    assumed = [each for each in everything if each.assumed and each not in changed]
     blocks: list[Block] = []
     if against is not None:
         title = named(against.title)
@@ -256,14 +254,16 @@ def _assumptions(run: Run, against: Scenario | None) -> list[Block]:
             blocks.append(Table(caption, [_("key"), _("there"), _("here")], rows))
         else:
             blocks.append(Paragraph(_("The same as: {title}.").format(title=title)))
-    if changed:
-        blocks.append(parameter_table(_("Changed without a source"), changed))
     words = _(
-        "{assumed} of {all} values that the scenario gives are assumed: nobody has measured or "
-        "decided them. They are listed here; `vaxsim describe` tells all others with their sources."
+        "Assumed is what nobody has measured or decided. Each row says what a value is, its key in "
+        "scenario files, the range in which it is varied, and where it comes from."
     )
-    blocks.append(Paragraph(words.format(assumed=len(assumed), all=len(everything))))
-    return [*blocks, parameter_table(_("Assumed values"), assumed)]
+    tables = tables_of_values(run.scenario, run.manifest["scenario"])
+    blocks += [Paragraph(words), *(tables[each] for each in tables if each != "unused")]
+    return [
+        *blocks,
+        Paragraph(_("What the scenario does not use is told by `vaxsim describe`."), "note"),
+    ]
 
 
 def _validity(run: Run) -> list[Block]:

@@ -27,6 +27,17 @@ from sim.scenario_errors import did_you_mean
 replications = counted
 
 
+FEW = 20
+"""Of fewer replications 5 % is less than one: what lies beyond a band is not seen."""
+
+
+def caution(n: int) -> str:
+    """What is said beside a range that is known from few replications, as "from only 5 ..."."""
+    if not 1 < n < FEW:
+        return ""
+    return _("from only {replications}").format(replications=replications(n))
+
+
 def count(number: float) -> str:
     """A number of persons, doses or calls."""
     return f"{round(number):,}"
@@ -452,6 +463,7 @@ def _numbers(run: Run) -> list[str]:
     topics = measures_by_topic(run)
     lines = iter(table([as_texts(row) for topic in topics for row in topic.rows], "<><"))
     explained = _("mean, {interval}") if _several(run) else _("one replication: no interval")
+    explained = "; ".join(filter(None, (explained, caution(run.settings.replications))))
     out: list[str] = []
     for topic in topics:
         out += ["", topic.caption] if out else [f"{topic.caption} ({explained})"]

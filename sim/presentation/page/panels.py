@@ -19,7 +19,7 @@ from sim.experiment.results import Run, scenario_digest
 from sim.language import N_, _, language, month_and_year, named, weekday
 from sim.model.records import PROVINCE_STORE
 from sim.presentation import binding_view, style, terminal
-from sim.presentation.data_words import parameter_table
+from sim.presentation.data_words import tables_of_values
 from sim.presentation.document import (
     Block,
     Paragraph,
@@ -30,7 +30,6 @@ from sim.presentation.document import (
 )
 from sim.presentation.page import charts, markup
 from sim.presentation.page.answers import Answered, Kept
-from sim.presentation.parameters import parameters
 from sim.presentation.report import blocks_of
 from sim.scenario import MINUTE_US
 
@@ -367,16 +366,5 @@ def doses(found: Answered) -> str:
 def assumptions(found: Answered) -> str:
     """Every value with its meaning, its range and its source: changed, assumed, known."""
     run = found.run
-    everything = [each for each in parameters(run.scenario, run.manifest["scenario"]) if each.given]
-    changed = [each for each in everything if each.changed]
-    assumed = [each for each in everything if each.assumed and each not in changed]
-    known = [each for each in everything if not each.assumed]
-    blocks: list[Block] = [Paragraph(named(run.scenario.description))]
-    for caption, chosen in (
-        (_("Changed without a source"), changed),
-        (_("Assumed values"), assumed),
-        (_("Values with a source"), known),
-    ):
-        if chosen:
-            blocks.append(parameter_table(caption, chosen, most_keys=3))
-    return block(fragment(blocks))
+    tables = tables_of_values(run.scenario, run.manifest["scenario"], most_keys=3)
+    return block(fragment([Paragraph(named(run.scenario.description)), *tables.values()]))
