@@ -259,6 +259,11 @@ def test_another_series_may_count_less(tmp_path: Path) -> None:
         (f"{HEADER}\n2021-06-01,3.5,1\n", "whole number"),
         (f"{HEADER},allocated_az_cum\n2021-06-01,,,70\n", "no observed day"),
         (f"{HEADER}\n2021-06-01,3,4\n", "more second doses than first"),
+        (f"{HEADER}\n\n2021-06-01,x,1\n", "line 3: dose1_cum is 'x'"),
+        (f"{HEADER}\n2021-06-01,108,843,93,137\n", "line 2: 5 values for 3 columns"),
+        (f"{HEADER},dose1_cum\n2021-06-01,3,1,4\n", "more than one column dose1_cum"),
+        ("date;dose1_cum;dose2_cum\n2021-06-01;108.843;3\n", "dose1_cum is '108.843'"),
+        ("Date,dose1_cum,dose2_cum\n2021-06-01,3,1\n", "no column date; .* did you mean Date"),
         ("\x00\x01", "no column|not a CSV|no observed day"),
         (HEADER + "\n" + "2021-06-01,3,1\n" * 400_000, "more than 5 MB"),
     ],
@@ -278,6 +283,24 @@ def test_rows_as_programs_write_them_are_read(tmp_path: Path) -> None:
     found = read_observed(path)
     assert found.days == (date(2021, 6, 1), date(2021, 6, 4))
     assert found.allocated == {"az": {date(2021, 6, 1): 70, date(2021, 6, 3): 90}}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufeffdate,dose1_cum,dose2_cum\r\n2021-06-01,108843,5\r\n2021-06-03,110000,6\r\n",
+        'date;dose1_cum;dose2_cum\n2021-06-01;"108,843";5\n\n2021-06-03;110,000;6\n;;\n',
+        "date\tdose1_cum\tdose2_cum\n2021-06-01\t108843.0\t5\n2021-06-03\t110000\t6\n",
+        '\ndate, dose1_cum, dose2_cum,\n๒๐๒๑-06-01, "108,843", 5,\n2021-06-03, 110000, 6,\n',
+    ],
+)
+def test_files_are_read_as_spreadsheets_save_them(tmp_path: Path, text: str) -> None:
+    # marks, ends of lines, separators, commas of thousands and empty lines say nothing
+    path = tmp_path / "observed.csv"
+    path.write_bytes(text.encode())
+    found = read_observed(path)
+    assert found.days == (date(2021, 6, 1), date(2021, 6, 3))
+    assert found.doses.tolist() == [[108_843, 110_000], [5, 6]]
 
 
 def test_a_correction_is_used_as_reported_and_told(tmp_path: Path) -> None:

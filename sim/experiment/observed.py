@@ -2,15 +2,19 @@
 
 Columns: `date` (YYYY-MM-DD), `dose1_cum`, `dose2_cum`; where known, `allocated_VACCINE_cum` (doses
 allocated so far, may be empty) and `series` (who counted: another series may count less). Observed
-days only, in any order; other columns are not looked at. A day may be there twice with the same
-numbers, or with an allocation and no doses. A number may fall by 2 % within a series: it is a
-correction, and all numbers are used as they were reported.
+days only, in any order; other columns are not looked at, nor are empty lines. A day may be there
+twice with the same numbers, or with an allocation and no doses. A number may fall by 2 % within a
+series: it is a correction, and all numbers are used as they were reported.
+
+Files are read as spreadsheets save them: separated by commas, semicolons or tabulators, with or
+without byte order mark, whole numbers as 108843, 108843.0 or "108,843", digits Thai or not.
 """
 
 from __future__ import annotations
 
 import csv
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -75,7 +79,7 @@ def read_observed(path: Path) -> Observed:
                 )
             )
         content = path.read_bytes()
-        lines = content.decode("utf-8-sig").splitlines()
+        text = content.decode("utf-8-sig")
     except OSError as error:
         raise ObservedError(
             _("{path} cannot be read: {reason}").format(path=path, reason=error.strerror)
@@ -85,12 +89,11 @@ def read_observed(path: Path) -> Observed:
             _("{path} is no text in UTF-8: save it as CSV (UTF-8)").format(path=path)
         ) from None
     try:
-        rows = list(csv.DictReader(lines))
+        columns, rows = _table(text)
     except csv.Error as error:
         raise ObservedError(
             _("{path} is not a CSV file: {error}").format(path=path, error=error)
         ) from None
-    columns = [column for column in rows[0] if column] if rows else []
     if not rows:
         raise ObservedError(_("{path} holds no observed day").format(path=path))
     missing = [name for name in ("date", *DOSES) if name not in columns]
@@ -99,8 +102,15 @@ def read_observed(path: Path) -> Observed:
             _("{path} has no column {missing}; it has {columns}{suggestion}").format(
                 path=path,
                 missing=_(" and no ").join(missing),
-                columns=", ".join(columns),
+                columns=", ".join(filter(None, columns)),
                 suggestion=did_you_mean(missing[0], columns),
+            )
+        )
+    twice = [name for name in columns if name and columns.count(name) > 1]
+    if twice:
+        raise ObservedError(
+            _("{path} has more than one column {column}: leave one of them out").format(
+                path=path, column=twice[0]
             )
         )
     vaccines = {
@@ -110,8 +120,16 @@ def read_observed(path: Path) -> Observed:
     }
     problems: list[str] = []
     found: dict[date, tuple[int, dict[str, int], str]] = {}
-    for line, row in enumerate(rows, 2):
-        said = {name: (row.get(name) or "").strip().translate(_TO_ASCII) for name in columns}
+    for line, values in rows:
+        if any(values[len(columns) :]):
+            problems.append(
+                _(
+                    "line {line}: {values} values for {columns} columns; write numbers without "
+                    "commas, or in quotation marks"
+                ).format(line=line, values=len(values), columns=len(columns))
+            )
+            continue
+        said = dict.fromkeys(columns, "") | dict(zip(columns, values, strict=False))
         day = _day(said["date"], line, problems)
         numbers = {
             name: _number(said[name], line, name, problems)
@@ -160,25 +178,38 @@ def read_observed(path: Path) -> Observed:
     )
 
 
+def _table(text: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Names of the columns; numbers and values of the lines below that are not empty."""
+    lines = text.splitlines()
+    heading = next((line for line in lines if line.strip()), "")
+    separator = max(",;\t", key=heading.count)
+    reader = csv.reader(lines, delimiter=separator, skipinitialspace=True)
+    rows = [
+        (reader.line_num, [value.strip().translate(_TO_ASCII) for value in row]) for row in reader
+    ]
+    full = [(line, values) for line, values in rows if any(values)]
+    return (full[0][1], full[1:]) if full else ([], [])
+
+
 def _day(text: str, line: int, problems: list[str]) -> date | None:
+    told = told_of_year(text)
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        problems.append(
-            _("line {line}: date {text!r} is none; write it as 2021-07-01").format(
-                line=line, text=text
-            )
-        )
-        return None
-    if not 1900 <= day.year <= 2200:
-        told = told_of_year(text) or _("the year {year} cannot be").format(year=day.year)
-        problems.append(_("line {line}: {what}").format(line=line, what=told))
-        return None
-    return day
+        told = told or _("date {text!r} is none; write it as 2021-07-01").format(text=text)
+    else:
+        if not 1900 <= day.year <= 2200:
+            told = told or _("the year {year} cannot be").format(year=day.year)
+        if not told:
+            return day
+    problems.append(_("line {line}: {what}").format(line=line, what=told))
+    return None
 
 
 def _number(text: str, line: int, column: str, problems: list[str]) -> int | None:
     whole = text.removesuffix(".0")  # as programs write whole numbers of a column with gaps
+    if re.fullmatch("[0-9]{1,3}(,[0-9]{3})+", whole):
+        whole = whole.replace(",", "")
     if whole.isdecimal() and len(whole) <= 12:
         return int(whole)
     problem = _("line {line}: {column} is {found}; it must be a whole number such as 108843")
