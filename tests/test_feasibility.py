@@ -124,6 +124,45 @@ def test_interval_is_told_with_the_days_it_takes(stem: str, shorter: int) -> Non
     assert f"nobody; {shorter} days shorter: 12,000 people" in found["interval"].words
 
 
+@pytest.mark.parametrize(
+    ("changes", "scope", "number", "said"),
+    [
+        # whatever nothing but a date keeps from the first day on, told with the date
+        ({"campaign": {"vaccination_from": day(4)}}, "first", 3, {"vaccination_from": 4}),
+        ({"deliveries": {"only": {"arrives": day(4)}}}, "first", 3, {"delivered": 4}),
+        ({"groups": {"early": {"turn_from": day(4)}}}, "first", 3, {"turn": 4}),
+        # 1 June is a Tuesday: the first Saturday is day 4
+        ({"unit_types": {"hall": {"open_days": ["sat"]}}}, "first", 3, {"opening": 4}),
+        ({}, "first", 0, {}),
+        # five days after a first dose on day 0
+        ({}, "full", 4, {"second_dose": 5}),
+        ({"campaign": {"complete_with": "one_dose"}}, "full", 0, {}),
+        ({"campaign": {"protected_after_days": 3}}, "full", 7, {"protection": 8}),
+        ({"campaign": {"protected_after_days": 3}}, "full", 8, {}),
+        # two reasons that each would be enough
+        (
+            {
+                "deliveries": {"only": {"arrives": day(6)}},
+                "groups": {"early": {"turn_from": day(5)}},
+            },
+            "first",
+            4,
+            {"delivered": 6, "turn": 5},
+        ),
+        # a delivery of nothing: no dose ever comes
+        ({"deliveries": {"only": {"doses": 0}}}, "first", 4, {"delivered": None}),
+    ],
+)
+def test_what_keeps_everybody_from_being_vaccinated_yet_is_told_with_its_day(
+    changes: dict[str, Any], scope: Scope, number: int, said: dict[str, int | None]
+) -> None:
+    scenario = campaign(changes)
+    found = feasibility.not_yet(scenario, scope, day(number))
+    assert dict(found) == {kind: None if n is None else day(n) for kind, n in said.items()}
+    assert (most_by(scenario, scope, day(number)) == 0) == bool(said)
+    assert all(feasibility.not_yet_words(*each) for each in found)
+
+
 def test_two_doses_for_one_person_make_a_dose_worth_half() -> None:
     # 519,000 doses for 259,500 people by the end of November
     found = valued(scenario_named("plan"), "full", date(2021, 11, 30))

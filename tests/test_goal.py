@@ -181,6 +181,17 @@ def test_people_who_call_too_late_are_named_and_registration_is_what_would_help(
     assert list(changes.loc[changes["option"] == further, "lever"]) == ["registration"]
 
 
+def test_a_day_before_vaccination_begins_is_answered_with_that_reason(tmp_path: Path) -> None:
+    scenario = campaign({"campaign": {"vaccination_from": day(4)}})
+    question = GoalQuestion.of(Source.of(scenario), f"first_dose>=1 by {day(3)}", 0.8, "hours", "")
+    with Trials(question.goal.settings(ONE)) as trials:
+        made = question.plan(ONE, tmp_path / "study").write(*find(question, trials))
+    assert list(made.table("limits")["kind"].unique()) == ["vaccination_from"]
+    assert "it is 0.0 %: vaccination begins on 5 June 2021." in study_text(made)
+    with speaking("th"):
+        assert "vaccination begins" not in study_text(made)
+
+
 def test_a_measure_without_a_ceiling_is_searched_by_simulation() -> None:
     # agents alone shorten the wait; nothing else named does
     scenario = small_scenario({"call_centre": {"pools": {"desk": {"agents": 1}}}})

@@ -180,7 +180,7 @@ def test_whole_numbers_are_shared_out_by_largest_remainders() -> None:
         ("agents<=", "agents<=: the bound must be a number"),
         ("agents<=-1", "agents<=-1: the bound must be at least 2, the smallest change in agents"),
         ("agents<=1", "agents<=1: the bound must be at least 2"),
-        ("interval", "none matters to the goal"),
+        ("interval", "28 days are the least between two doses"),
         (" , ", "no lever is named"),
     ],
 )
@@ -228,3 +228,17 @@ def test_a_scenario_has_the_levers_that_can_move() -> None:
     assert [lever.name for lever in read_levers(None, scenario, goal)] == [
         "deliveries", "vaccinators", "hours", "agents", "lines", "other_channels",
     ]  # fmt: skip
+
+
+def test_many_days_are_said_in_short() -> None:
+    # an opening on Saturdays and Sundays added to other days; to all seven; to some of them
+    hall = {"open_days": ["mon"]}
+    (lever,) = levers("open_days", campaign({"unit_types": {"hall": hall}}))
+    assert [lever.words(size) for size in lever.sizes] == [
+        "units open on Sundays too",
+        "units open on Saturdays and Sundays too",
+        "units open on Friday – Sunday too",
+        "units open on Thursday – Sunday too",
+        "units open on Wednesday – Sunday too",
+        "units open every day",
+    ]

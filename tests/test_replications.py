@@ -51,6 +51,17 @@ def test_tasks_of_several_scenarios_come_back_in_order_and_as_if_done_alone(
     assert list(exchange.iterdir()) == []
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_only_the_tables_that_are_asked_for_are_handed_over(
+    scenarios: list[Any], workers: int
+) -> None:
+    names = ("stock", "replications")
+    task = Task(scenarios[0], SETTINGS, 0, tables=names)
+    ((_, packed),) = do_work([task], workers)
+    assert packed == pack(replicate(task), names)
+    assert list(unpack(packed, names)) == list(names)
+
+
 def test_tasks_are_taken_as_they_are_needed(scenarios: list[Any]) -> None:
     taken = 0
 

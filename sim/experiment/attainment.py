@@ -228,6 +228,15 @@ class Attainment:
         missing = len(self.misses(point, self.searched))
         return missing <= max(self.forgiven, self._share_of(len(self.searched)))
 
+    def may_do(self, point: Point) -> bool:
+        """Whether the ceiling allows it, and some replication of the search reaches the goal.
+
+        So few replications cannot refute a point that reaches it in some of them.
+        """
+        if self.ceiling_decides and not self.allowed(point):
+            return False
+        return len(self.misses(point, SEARCHED)) < len(SEARCHED)
+
     def _share_of(self, replications: int) -> int:
         """Misses among so many replications that the wanted probability leaves."""
         return math.floor((1 - self.probability) * replications + 1e-9)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import pickle
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -65,9 +66,9 @@ class Cluster:
                 packed.set_exception(error)
 
         scenario = _pickled(task.scenario)
-        self._executor.submit(_work, scenario, task.settings, task.replication).add_done_callback(
-            take
-        )
+        self._executor.submit(
+            _work, scenario, task.settings, task.replication, task.tables
+        ).add_done_callback(take)
         return packed
 
     def renew(self, days: int) -> None:
@@ -162,8 +163,8 @@ def _version() -> str:
     return __version__
 
 
-def _work(scenario: bytes, settings: RunSettings, replication: int) -> Packed:
-    return pack(replicate(Task(_scenario(scenario), settings, replication)))
+def _work(scenario: bytes, settings: RunSettings, replication: int, names: Sequence[str]) -> Packed:
+    return pack(replicate(Task(_scenario(scenario), settings, replication)), names)
 
 
 @lru_cache(maxsize=4)

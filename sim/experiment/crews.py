@@ -13,7 +13,7 @@ import shutil
 import signal
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -87,7 +87,7 @@ class ThisThread:
     def submit(self, task: Task) -> Future[Packed]:
         """Simulate a task."""
         future: Future[Packed] = Future()
-        future.set_result(pack(replicate(task, self._on_day)))
+        future.set_result(pack(replicate(task, self._on_day), task.tables))
         return future
 
     def _on_day(self) -> None:
@@ -174,7 +174,9 @@ class Processes:
                 packed.set_exception(error)
 
         with ctrl_c_kept_from_new_processes():
-            result = self._executor.submit(_work, file, task.settings, task.replication)
+            result = self._executor.submit(
+                _work, file, task.settings, task.replication, task.tables
+            )
         result.add_done_callback(take)
         return packed
 
@@ -241,9 +243,10 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _work(scenario: Path, settings: RunSettings, replication: int) -> Path:
+def _work(scenario: Path, settings: RunSettings, replication: int, names: Sequence[str]) -> Path:
     """Simulate a task; the name of the file with its tables."""
-    packed = pack(replicate(Task(_scenario(scenario), settings, replication), _shared.on_day))
+    tables = replicate(Task(_scenario(scenario), settings, replication), _shared.on_day)
+    packed = pack(tables, names)
     descriptor, name = tempfile.mkstemp(dir=_shared.exchange)
     with os.fdopen(descriptor, "wb") as file:
         file.write(packed)

@@ -746,6 +746,71 @@ def bindings(scenario: Scenario, scope: Scope, day: date) -> list[Binding]:
     ]
 
 
+NOT_YET: Mapping[str, tuple[str, str]] = {
+    "vaccination_from": (N_("vaccination begins on {day}"), ""),
+    "opening": (N_("no unit opens before {day}"), N_("no unit ever opens")),
+    "delivered": (N_("no dose can be given before {day}"), N_("no dose ever comes")),
+    "turn": (N_("nobody's turn comes before {day}"), N_("nobody is willing")),
+    "second_dose": (
+        N_("no interval between doses is over before {day}"),
+        N_("no dose can complete a vaccination"),
+    ),
+    "protection": (N_("nobody counts as protected before {day}"), ""),
+}
+"""What may keep everybody from being vaccinated: until a day, or always."""
+
+
+def not_yet(scenario: Scenario, scope: Scope, day: date) -> list[tuple[str, date | None]]:
+    """What of itself keeps everybody from being vaccinated in the campaign by a day.
+
+    Keys of `NOT_YET`, each with the day on which it ends (None: never). Empty if there is no such
+    thing; then the ceiling may still be zero for several that are in the way together.
+    """
+    limits, campaign = limits_of(scenario), scenario.campaign
+    number = _number(limits, day)
+    due = limits.due.sum(axis=0) if limits.needs_second(scope) else np.zeros(limits.days)
+    starts = (campaign.vaccination_from - limits.first_day).days
+    begins = {
+        "vaccination_from": starts,
+        "opening": starts if starts > number else _first_day_of(limits.slots),
+        "delivered": _first_day_of(limits.doses.sum(axis=0)),
+        "turn": _first_day_of(limits.people + due),
+    }
+    late = {kind: n for kind, n in begins.items() if n is None or n > number}
+    if "vaccination_from" in late:  # until then no unit is open
+        del late["opening"]
+    last_dose = _first_last_dose(limits, scope, due)
+    if not late and last_dose > number:
+        late["second_dose"] = int(last_dose) if last_dose < math.inf else None
+    elif not late and last_dose + limits.lag(scope) > number:
+        late["protection"] = int(last_dose) + limits.lag(scope)
+    return [(kind, None if n is None else _day(limits, n)) for kind, n in late.items()]
+
+
+def _first_last_dose(limits: Limits, scope: Scope, due: Array) -> float:
+    """Number of the first day with a dose that somebody needs no other after; infinite: none."""
+    found = [math.inf if (n := _first_day_of(due * (limits.slots > 0))) is None else n]
+    for r, vaccine in enumerate(limits.first_vaccine):
+        open_to_first = limits.begins[r] & (limits.slots > 0) & (limits.doses[vaccine] > _TINY)
+        first = _first_day_of(np.where(open_to_first, limits.people, 0.0))
+        if first is not None:
+            two = limits.needs_second(scope) and limits.second_vaccine[r] >= 0
+            found.append(first + (int(limits.min_days[r]) if two else 0))
+    return min(found)
+
+
+def not_yet_words(kind: str, day: date | None) -> str:
+    """That in words."""
+    until, always = NOT_YET[kind]
+    return _(until).format(day=on(day)) if day else _(always)
+
+
+def _first_day_of(series: Array) -> int | None:
+    """Number of the first day on which there is some; None: on none."""
+    found = np.flatnonzero(series > _TINY)
+    return int(found[0]) if found.size else None
+
+
 Worth = Callable[[Limits], float]
 """People by whom changed limits raise the ceiling."""
 

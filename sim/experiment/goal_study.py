@@ -24,7 +24,7 @@ from sim.experiment.attainment import (
     read_costs,
     read_probability,
 )
-from sim.experiment.feasibility import bindings
+from sim.experiment.feasibility import bindings, not_yet, not_yet_words
 from sim.experiment.goals import Goal, read_goal
 from sim.experiment.levers import Lever, read_levers, settings_that_differ
 from sim.experiment.settings import RunSettings
@@ -44,7 +44,7 @@ ALTERNATIVES = 2
 _LOOKED_AT_BESIDES = 3
 """Combinations looked at for a goal that nobody has asked for."""
 _POINTS_KEPT = 50
-MOST_SMALLER = 2000
+MOST_SMALLER = 500
 """Replications, and people in them, that are spent on trying smaller sizes, at most."""
 MOST_PEOPLE_SMALLER = 60_000_000
 
@@ -141,6 +141,8 @@ class _Finder:
                 return True
             if first.confirmation:
                 search.forgive(first.confirmation)
+        elif search.may_do(search.nothing):
+            return self.judged("plan", search, search.nothing).verdict == "enough"
         else:
             verdict = self._obstacle(search, search.nothing)
             self.options.append(_Option("plan", search, search.nothing, verdict))
@@ -153,6 +155,8 @@ class _Finder:
             if search.will_do(point):
                 size = search.smallest(point, i)
                 self.judged("alone", search, search.alone(i, size))
+            elif search.may_do(point):
+                self.judged("alone", search, point)
             else:
                 self.options.append(_Option("alone", search, point, self._obstacle(search, point)))
 
@@ -336,12 +340,22 @@ def _changes(search: Attainment, point: Point, found: Found | None = None) -> li
 
 
 def _limits(finder: _Finder) -> pd.DataFrame:
-    """What holds the ceiling, for options that it keeps from the goal."""
+    """What holds the ceiling, for options that it keeps from the goal.
+
+    Where nobody can be vaccinated by the day yet, why not: then a unit more is worth nothing.
+    """
     goal = finder.question.goal
     rows = []
     for n, option in enumerate(finder.options):
         if option.verdict == "ceiling" and goal.scope is not None:
-            for binding in bindings(option.search.at(option.point), goal.scope, goal.by):
+            world = option.search.at(option.point)
+            late = not_yet(world, goal.scope, goal.by)
+            rows += [
+                {"option": n, "kind": kind, "first": pd.Timestamp(day), "last": pd.Timestamp(day),
+                 "worth": 0.0, "words": not_yet_words(kind, day)}
+                for kind, day in late
+            ]  # fmt: skip
+            for binding in () if late else bindings(world, goal.scope, goal.by):
                 if binding.worth > 0:
                     rows.append(
                         {

@@ -33,7 +33,7 @@ from typing import Any, NamedTuple
 
 from sim.experiment.goals import Goal
 from sim.experiment.settings import SettingsError
-from sim.language import N_, _, named, ngettext
+from sim.language import N_, _, days_of_week, named, ngettext
 from sim.model.capacity import station_capacity, unit_slots
 from sim.model.shifts import staff_steps
 from sim.scenario import WEEKDAYS, Scenario, Station, UnitType, merge
@@ -48,6 +48,8 @@ SHORTEST_INTERVAL_DAYS = 28
 """The least interval on AstraZeneca's label."""
 _STEPS = 500
 _FINER = 4
+_FEW_NAMED = 2
+"""Weekdays and groups that are named one by one in words, at most."""
 _WEEKDAYS = (
     N_("Mondays"), N_("Tuesdays"), N_("Wednesdays"), N_("Thursdays"), N_("Fridays"),
     N_("Saturdays"), N_("Sundays"),
@@ -143,7 +145,9 @@ def read_levers(text: str | None, scenario: Scenario, goal: Goal) -> list[Lever]
             )
         lever = _lever(family, part or None, scenario, goal)
         if lever is None:
-            why = _(FAMILIES[family].idle).format(extra=EXTRA_DOSES_AT_MOST)
+            why = _(FAMILIES[family].idle).format(
+                extra=EXTRA_DOSES_AT_MOST, least=SHORTEST_INTERVAL_DAYS
+            )
             raise LeverError(_("lever {name}: {why}").format(name=name, why=why))
         if limited:
             lever = _limited(lever, limit)
@@ -227,7 +231,7 @@ class Family:
     """names of what can be moved alone"""
     supply: bool
     idle: str
-    """why a scenario may not have it ({extra}: the most extra doses)"""
+    """why a scenario may not have it ({extra}: the most extra doses; {least}: shortest interval)"""
 
 
 def _lever(family: str, part: str | None, scenario: Scenario, goal: Goal) -> Lever | None:
@@ -505,7 +509,12 @@ def _open_days(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made | 
     week = max((len(place.open_days) for place in places), default=0)
 
     def words(size: int) -> str:
-        days = _(" and ").join(_(_WEEKDAYS[WEEKDAYS.index(day)]) for day in closed[-size:])
+        more = closed[-size:]
+        days = _(" and ").join(_(_WEEKDAYS[WEEKDAYS.index(day)]) for day in more)
+        if size > _FEW_NAMED:
+            if size == len(closed):
+                return _("units open every day")
+            days = days_of_week(more)
         return _("units open on {days} too").format(days=days)
 
     return _Made(range(1, len(closed) + 1), week, change, words)
@@ -612,8 +621,11 @@ def _registration(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made
 
     def words(size: int) -> str:
         listed = calling[: sizes.index(size) + 1]
+        groups = _(" and ").join(map(named, listed))
+        if len(listed) > _FEW_NAMED:
+            groups = ngettext("{n} group", "{n} groups", len(listed)).format(n=len(listed))
         return _("registered in advance: {groups} ({people} people)").format(
-            groups=_(" and ").join(map(named, listed)), people=f"{size:,}"
+            groups=groups, people=f"{size:,}"
         )
 
     return _Made(sizes, scenario.target, change, words)
@@ -734,7 +746,10 @@ FAMILIES: Mapping[str, Family] = {
     ),
     "interval": Family(
         _interval, N_("days"), lambda s: s.regimens, True,
-        N_("no interval can be shortened, or none matters to the goal"),
+        N_(
+            "no second dose counts for the goal, or no interval can be a week shorter: "
+            "{least} days are the least between two doses"
+        ),
     ),
     "agents": Family(
         _agents, N_("agents"), lambda s: s.call_centre.pools, False, N_("there are no agents")

@@ -7,7 +7,7 @@ and quick to read, and the process that collects them need not hold more than th
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -18,33 +18,33 @@ TABLE_NAMES = (*TABLES, "replications")
 """Tables of a run, in the order in which they are packed."""
 
 Packed = bytes
-"""All tables of one replication."""
+"""Tables of one replication."""
 
 
 class PackingError(ValueError):
     """Bytes that are not the tables of a replication."""
 
 
-def pack(tables: Mapping[str, pd.DataFrame]) -> Packed:
-    """The tables of one replication (`TABLE_NAMES`) as bytes."""
+def pack(tables: Mapping[str, pd.DataFrame], names: Sequence[str] = TABLE_NAMES) -> Packed:
+    """The tables of one replication that are named (all) as bytes."""
     import pyarrow as pa
 
     buffer = io.BytesIO()
     options = pa.ipc.IpcWriteOptions(compression="lz4")
-    for name in TABLE_NAMES:
+    for name in names:
         table = arrow_table(name, tables[name])
         with pa.ipc.new_stream(buffer, table.schema, options=options) as stream:
             stream.write_table(table)
     return buffer.getvalue()
 
 
-def unpack(packed: Packed) -> dict[str, Any]:
-    """The Arrow tables, by name. Raises PackingError for other bytes."""
+def unpack(packed: Packed, names: Sequence[str] = TABLE_NAMES) -> dict[str, Any]:
+    """The Arrow tables by name, as they were packed. Raises PackingError for other bytes."""
     import pyarrow as pa
 
     source = pa.BufferReader(packed)
     try:
-        return {name: pa.ipc.open_stream(source).read_all() for name in TABLE_NAMES}
+        return {name: pa.ipc.open_stream(source).read_all() for name in names}
     except (pa.ArrowInvalid, OSError) as error:
         raise PackingError(str(error)) from None
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import pandas as pd
 
 from sim.engine import get_engine
 from sim.experiment.conservation import check_conservation
 from sim.experiment.measures import measures_of
+from sim.experiment.packing import TABLE_NAMES
 from sim.experiment.settings import RunSettings
 from sim.language import ngettext
 from sim.model.ledger import AuditError
@@ -34,6 +35,8 @@ class Task:
     scenario: Scenario
     settings: RunSettings
     replication: int
+    tables: Sequence[str] = field(default=TABLE_NAMES, kw_only=True)
+    """those that are handed over"""
 
     @property
     def days(self) -> int:

@@ -336,9 +336,9 @@ def part_of(batch: Sequence[Mapping[str, Any]], table: str) -> tuple[int, bytes]
     return whole.num_rows, buffer.getvalue()
 
 
-def measures_in(packed: Packed) -> dict[str, float]:
-    """The measures of a replication, by name."""
-    rows = frame_of(unpack(packed)["replications"]).to_dict("records")
+def measures_in(packed: Packed, names: Sequence[str] = TABLE_NAMES) -> dict[str, float]:
+    """The measures of a replication, by name; `names` are those of the packed tables."""
+    rows = frame_of(unpack(packed, names)["replications"]).to_dict("records")
     return {str(name): float(value) for name, value in rows[0].items()}
 
 

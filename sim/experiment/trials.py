@@ -26,6 +26,10 @@ from sim.experiment.work import Workforce
 from sim.scenario import Scenario
 
 
+_MEASURES = ("replications",)
+"""The table with the measures."""
+
+
 @dataclass(frozen=True)
 class _Trial(Task):
     """A task that knows where its measures belong."""
@@ -82,11 +86,13 @@ class Trials:
             self._settings.check_against(scenario)
             for number in numbers:
                 if (digest, number) not in self._known:
-                    task = _Trial(scenario, self._settings, number, (digest, number))
+                    task = _Trial(
+                        scenario, self._settings, number, (digest, number), tables=_MEASURES
+                    )
                     missing.setdefault(task.key, task)
         if missing:
             for task, packed in self._hired().do(missing.values()):
-                self._known[task.key] = measures_in(packed)
+                self._known[task.key] = measures_in(packed, task.tables)
         return [
             pd.DataFrame([self._known[digest, number] for number in numbers], index=numbers)
             for _, digest, numbers in asked
@@ -117,12 +123,13 @@ class Trials:
             for number in numbers:
                 known = places.setdefault((digest, number), [])
                 if not known:
-                    tasks.append(_Trial(scenario, settings, number, (digest, number)))
+                    key = (digest, number)
+                    tasks.append(_Trial(scenario, settings, number, key, tables=(name, *_MEASURES)))
                 known.append(place)
         for task, packed in self._hired().do(tasks):
             if until is None:
-                self._known[task.key] = measures_in(packed)
-            frame = frame_of(unpack(packed)[name])
+                self._known[task.key] = measures_in(packed, task.tables)
+            frame = frame_of(unpack(packed, task.tables)[name])
             for place in places[task.key]:
                 yield (place, task.replication), frame
 

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
+from sim.experiment.feasibility import NOT_YET, not_yet_words
 from sim.experiment.goals import read_goal
 from sim.experiment.levers import read_levers
 from sim.experiment.study import Study
@@ -17,12 +18,14 @@ from sim.language import N_, _, language, named, short_date
 from sim.model.records import CAUSES
 from sim.presentation import style
 from sim.presentation.document import Listing, Table
-from sim.presentation.figures import drawing, new_figure
+from sim.presentation.figures import drawing, new_figure, wrapped
 from sim.presentation.goal_words import clause, reached, share, statement
 from sim.presentation.terminal import Part, amount, between, count, on
 
 _SHORT_LIST = 5
 _CAUSES_SHOWN = 2
+_LABEL_WIDTH = 45
+"""letters in a line of a label in the picture"""
 
 
 def sections(study: Study) -> list[list[Part]]:
@@ -192,9 +195,19 @@ class _View:
         mean, values = reached(row["mean"], self.goal), self._simulated(n)
         return mean if values == mean else f"{mean} ({values})"
 
-    def _in_the_way(self, n: int) -> str:
+    def _in_the_way(self, n: int, reasons: int | None = None) -> str:
+        """What keeps an option from the goal; of reasons why it is too early, so many at most."""
         if self.options.loc[n, "verdict"] == "ceiling":
             found = self.limits[self.limits["option"] == n]
+            late = found[found["kind"].isin(list(NOT_YET))]
+            if len(late):
+                pairs = zip(late["kind"], late["first"], strict=True)
+                return "; ".join(
+                    [
+                        not_yet_words(kind, None if pd.isna(day) else day.date())
+                        for kind, day in pairs
+                    ][:reasons]
+                )
             pairs = found["kind"].str.contains("_and_")
             found = found[~pairs] if (~pairs).any() else found
             kinds = [
@@ -224,7 +237,7 @@ class _View:
         for n in numbers:
             row: Any = self.options.loc[n]
             ceiling = "" if pd.isna(row["ceiling"]) else self._ceiling(row)
-            words = self._in_the_way(n)
+            words = self._in_the_way(n, reasons=1)
             if row["verdict"] in ("enough", "unconfirmed"):
                 sure = row["verdict"] == "enough"
                 words = _("enough: {times} of {n}") if sure else _("not confirmed: {times} of {n}")
@@ -342,7 +355,10 @@ class _View:
 
     def picture(self) -> Figure:
         """A line an option: diamond the ceiling, dot and range the simulation."""
-        labels = ["\n".join([*self._label(n), *self._nearby(n)]) for n in self.options.index]
+        labels = [
+            "\n".join(wrapped(text, _LABEL_WIDTH) for text in (*self._label(n), *self._nearby(n)))
+            for n in self.options.index
+        ]
         heights = [label.count("\n") + 1.6 for label in labels]
         places, top = [], 0.0
         for height in heights:
