@@ -27,7 +27,6 @@ from sim.presentation.terminal import (
     Part,
     amount,
     as_text,
-    caution,
     count,
     label_words,
     on,
@@ -65,7 +64,6 @@ def sentence(comparison: Comparison) -> str:
             said = _(words).format(n=signed(row["difference"], row["unit"]))
             if row["low"] < row["high"]:
                 between = _cells(comparison, name, key, row)[3]
-                between = "; ".join(filter(None, (between, caution(comparison.replications))))
                 said += " " + _("(95 % interval {between})").format(between=between)
             gained.append(said)
         told.append(

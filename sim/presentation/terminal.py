@@ -463,7 +463,6 @@ def _numbers(run: Run) -> list[str]:
     topics = measures_by_topic(run)
     lines = iter(table([as_texts(row) for topic in topics for row in topic.rows], "<><"))
     explained = _("mean, {interval}") if _several(run) else _("one replication: no interval")
-    explained = "; ".join(filter(None, (explained, caution(run.settings.replications))))
     out: list[str] = []
     for topic in topics:
         out += ["", topic.caption] if out else [f"{topic.caption} ({explained})"]
