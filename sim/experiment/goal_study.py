@@ -350,11 +350,18 @@ def _limits(finder: _Finder) -> pd.DataFrame:
         if option.verdict == "ceiling" and goal.scope is not None:
             world = option.search.at(option.point)
             late = not_yet(world, goal.scope, goal.by)
-            rows += [
-                {"option": n, "kind": kind, "first": pd.Timestamp(day), "last": pd.Timestamp(day),
-                 "worth": 0.0, "words": not_yet_words(kind, day)}
-                for kind, day in late
-            ]  # fmt: skip
+            for kind, begins in late:
+                when = pd.NaT if begins is None else pd.Timestamp(begins)
+                rows.append(
+                    {
+                        "option": n,
+                        "kind": kind,
+                        "first": when,
+                        "last": when,
+                        "worth": 0.0,
+                        "words": not_yet_words(kind, begins),
+                    }
+                )
             for binding in () if late else bindings(world, goal.scope, goal.by):
                 if binding.worth > 0:
                     rows.append(

@@ -25,7 +25,6 @@ from sim.experiment.settings import RunSettings
 from sim.experiment.work import Workforce
 from sim.scenario import Scenario
 
-
 _MEASURES = ("replications",)
 """The table with the measures."""
 

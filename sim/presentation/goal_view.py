@@ -201,13 +201,13 @@ class _View:
             found = self.limits[self.limits["option"] == n]
             late = found[found["kind"].isin(list(NOT_YET))]
             if len(late):
-                pairs = zip(late["kind"], late["first"], strict=True)
-                return "; ".join(
-                    [
-                        not_yet_words(kind, None if pd.isna(day) else day.date())
-                        for kind, day in pairs
-                    ][:reasons]
-                )
+                words = [
+                    not_yet_words(
+                        row["kind"], None if pd.isna(row["first"]) else row["first"].date()
+                    )
+                    for row in late.head(reasons or len(late)).to_dict("records")
+                ]
+                return "; ".join(words)
             pairs = found["kind"].str.contains("_and_")
             found = found[~pairs] if (~pairs).any() else found
             kinds = [
