@@ -20,8 +20,8 @@ from sim.experiment.runs import carry_out
 from sim.experiment.settings import RunSettings
 from sim.language import speaking
 from sim.presentation import terminal
-from sim.presentation.document import Paragraph, Table, html
-from sim.presentation.parameters import parameters
+from sim.presentation.document import Paragraph, Table, blocks_in, html, pieces
+from sim.presentation.parameters import STATUS, parameters
 from sim.presentation.pdf import BROWSERS
 from sim.presentation.report import report, report_of_run
 from sim.scenario_files import load_scenario, raw_scenario
@@ -225,3 +225,25 @@ def test_what_cannot_be_is_said_and_nothing_is_written(
     assert (done.returncode, said in done.stderr) == (2, True), done.stderr
     assert "Traceback" not in done.stderr
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_every_value_that_is_used_is_told_with_its_source(run: Run) -> None:
+    tables = {
+        block.caption: block
+        for block in blocks_in(report_of_run(run).blocks)
+        if isinstance(block, Table)
+    }
+    used = [each for each in parameters(run.scenario, run.manifest["scenario"]) if each.used]
+    rows = [row for caption in STATUS.values() if caption in tables for row in tables[caption].rows]
+    assert len(rows) == len(used) > 20
+    assert all("".join(pieces(row[-1])) for row in rows)
+    assert STATUS["unused"] not in tables  # `vaxsim describe` has them
+
+
+def test_a_band_from_few_replications_says_so(run: Run) -> None:
+    # 5 % of three replications is less than one
+    page = html(report_of_run(run))
+    assert "in brackets 5 to 95 % of the replications; from only 3 replications)" in page
+    assert terminal.caution(3) == "from only 3 replications"
+    assert terminal.caution(20) == ""  # a twentieth of 20 is one
+    assert terminal.caution(1) == ""  # one gives no band at all

@@ -162,7 +162,7 @@ def parameter_table(caption: str, chosen: Iterable[Parameter], most_keys: int = 
                     *keys(each.paths[:most_keys]),
                     *([", …"] if each.paths[most_keys:] else []),
                 ],
-                f"{each.value} {each.unit}".rstrip(),
+                each.value if each.unit == _("share") else f"{each.value} {each.unit}".rstrip(),
                 each.range or "–",
                 each.source or _("no source given"),
             ]

@@ -33,6 +33,7 @@ from sim.experiment.statistics import quantile_band
 from sim.language import N_, _, named
 from sim.model.ledger import LAWS
 from sim.presentation import binding_view, terminal
+from sim.presentation.code_words import inline
 from sim.presentation.data_words import tables_of_values
 from sim.presentation.document import (
     Block,
@@ -89,6 +90,7 @@ def report_of_run(run: Run, against: Scenario | None = None) -> Document:
             Section(_("The vaccination units"), _units(told)),
             Section(_("Assumptions"), _assumptions(run, against)),
             Section(_("Validity, and how to rerun it"), _validity(run)),
+            Section(_("Words in this report"), [Items([_(words) for words in _WORDS])]),
         ],
         contents=True,
     )
@@ -258,11 +260,13 @@ def _assumptions(run: Run, against: Scenario | None) -> list[Block]:
         "Assumed is what nobody has measured or decided. Each row says what a value is, its key in "
         "scenario files, the range in which it is varied, and where it comes from."
     )
-    tables = tables_of_values(run.scenario, run.manifest["scenario"])
+    tables = tables_of_values(run.scenario, run.manifest["scenario"], most_keys=2)
     blocks += [Paragraph(words), *(tables[each] for each in tables if each != "unused")]
     return [
         *blocks,
-        Paragraph(_("What the scenario does not use is told by `vaxsim describe`."), "note"),
+        Paragraph(
+            inline(_("What the scenario does not use is told by `vaxsim describe`.")), "note"
+        ),
     ]
 
 
@@ -294,6 +298,26 @@ def _validity(run: Run) -> list[Block]:
             _("To simulate it again and compare every number, and to see all measures"),
         ),
     ]
+
+
+_WORDS = (
+    N_("Replication: the whole campaign simulated once, with people and luck of its own."),
+    N_(
+        "95 % interval: where the mean of very many replications lies, with a confidence of 95 %. "
+        "It says how well the mean is known, not how far a single campaign may be from it."
+    ),
+    N_("Target: the people whom the campaign is to vaccinate. Slot: room for one appointment."),
+    N_(
+        "At most: what slots, doses, turns, willingness and intervals allow, even if nobody had to "
+        "telephone."
+    ),
+    N_("Seed: the number that all luck comes from; the same seed gives the same results."),
+    N_("Engine: which of two programs has simulated each day; both give equal results."),
+    N_(
+        "Little's law: the mean number in a queue is the rate of arrivals times the mean time in "
+        "the queue. A queue that breaks it has lost people or minutes."
+    ),
+)
 
 
 def _audit(run: Run) -> Table:
