@@ -532,6 +532,14 @@ def test_help_lists_the_commands() -> None:
     assert err == ""
 
 
+@pytest.mark.parametrize("code", ["en", "th"])
+@pytest.mark.parametrize("command", ["app", "compare", "run"])
+def test_help_names_arguments_in_words_and_not_in_types(command: str, code: str) -> None:
+    out, _err = process(command, "--help", "--lang", code).communicate(timeout=60)
+    assert "list[" not in out
+    assert "<path>" not in out
+
+
 def test_quiet_where_standard_error_is_no_terminal(scenario_file: str) -> None:
     running = process("run", scenario_file, "--replications", "2", "--workers", "2", "--json")
     out, err = running.communicate(timeout=120)

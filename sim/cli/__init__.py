@@ -25,7 +25,7 @@ from sim.cli.results import binds, plot, runs, show, verify
 from sim.cli.simulate import compare, run, sweep
 from sim.cli.starters import new, trace
 from sim.cli.uncertainty import risk, sensitivity
-from sim.cli.usage import speak_in_help, usage_error
+from sim.cli.usage import leave_types_out, speak_in_help, usage_error
 from sim.cli.validity import backtest, validate
 from sim.language import LANGUAGES, N_, _, language, of_locale, speak, speak_in_libraries
 
@@ -104,6 +104,7 @@ def main() -> None:
     for command in group.commands.values():  # type: ignore[attr-defined]
         # typer would shorten it, and by words, which Thai does not divide by spaces
         command.short_help = (command.help or "").partition("\n\n")[0].replace("\n", " ")
+        leave_types_out(command)
     try:
         sys.exit(group(arguments, prog_name="vaxsim", standalone_mode=False))
     except Exception as error:

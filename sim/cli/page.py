@@ -21,17 +21,20 @@ def page(
     scenarios: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[SCENARIO]...",
+            metavar="SCENARIO",
             help="Scenario files, or folders of them, that the page offers; the first one is shown "
             "(default: the folder scenarios, plan.toml first).",
         ),
     ] = None,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port.")] = DEFAULT_PORT,
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, metavar="PORT", help="Port.")
+    ] = DEFAULT_PORT,
     address: Annotated[
         str,
         typer.Option(
+            metavar="ADDRESS",
             help="Address to listen on. The page asks nobody for a password: with another one than "
-            "this machine's own, everybody who reaches it can use it."
+            "this machine's own, everybody who reaches it can use it.",
         ),
     ] = LOOPBACK,
     browser: Annotated[

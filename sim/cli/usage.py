@@ -56,6 +56,13 @@ def _in_words(message: str, known: dict[str, str]) -> str:
     return message
 
 
+def leave_types_out(command: Any) -> None:
+    """Have a help text name its arguments without the types of Python, such as list[Path]."""
+    for parameter in command.params:
+        if parameter.param_type_name == "argument" and parameter.metavar:
+            parameter.display_type_rich = lambda ctx: ""
+
+
 def speak_in_help(group: Any) -> None:
     """Have the first line of every help text in the language spoken."""
     for command in (group, *group.commands.values()):
