@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import sys
 import time
 import tomllib
 import zipfile
+from base64 import b64decode
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,7 @@ from sim.experiment.run_in_memory import RunInMemory
 from sim.experiment.settings import RunSettings
 from sim.language import speaking
 from sim.presentation import terminal
-from sim.presentation.page import charts, exports, markup, panels
+from sim.presentation.page import charts, exports, headline, markup, panels
 from sim.presentation.page.answers import Answered, Kept, answered, whatever_the_telephones
 from sim.presentation.page.desk import Desk
 from sim.presentation.page.ensemble import Ensemble
@@ -246,6 +248,33 @@ def test_a_sent_file_that_cannot_be_is_told_as_on_the_command_line(
         scenarios.load(Choice(IMPORTED), scenarios.upload("mine.toml", content))
 
 
+def test_what_is_wrong_names_files_and_no_folders_of_the_server(tmp_path: Path) -> None:
+    folder = tmp_path / "secret folder"
+    folder.mkdir()
+    for name, text in (
+        ("plan", PLAN.read_text("utf-8")),
+        ("broken", 'extends = "plan.toml"\n[call_centre]\nlinse = 3\n'),
+        ("lost", 'extends = "nothing.toml"\n'),
+    ):
+        (folder / f"{name}.toml").write_text(text, encoding="utf-8")
+    scenarios = Scenarios(sorted(folder.glob("*.toml")))
+    # an end before the beginning, which the other file sets: the message says where
+    sent = scenarios.upload(
+        "mine.toml", b'extends = "plan.toml"\n[campaign]\nfirst_day = 2021-09-01\n'
+    )
+    for choice, upload, told in (
+        (Choice("broken"), None, "broken.toml:3: call_centre.linse"),
+        (Choice("lost"), None, 'lost.toml:1: extends = "nothing.toml": nothing.toml does not'),
+        (Choice(IMPORTED), sent, "mine.toml"),
+        (Choice("plan", ("call_centre.linse=3",)), None, "--set call_centre.linse=3"),
+    ):
+        with pytest.raises(ScenarioError) as wrong:
+            scenarios.load(choice, upload)
+        assert told in str(wrong.value)
+        assert "secret" not in str(wrong.value)
+        assert str(tmp_path) not in str(wrong.value)
+
+
 # Answers --------------------------------------------------------------------------------------
 
 
@@ -352,6 +381,20 @@ def test_a_curve_lies_where_its_values_are() -> None:
     )
     bottom = 280 + 18 - 40  # height, one row of legend, room for dates
     assert f'd="M46.0 {bottom:.1f}L{charts.NARROW - 14:.1f} 32.0"' in svg
+
+
+def test_the_coverage_curve_says_of_whom_its_shares_are() -> None:
+    """The verdict's are of the target: goal, ceiling and curves are of all inhabitants."""
+    scenario = small_scenario({"campaign": {"population": 2000, "vaccinated_before": 100}})
+    html = headline.coverage(answered("small", scenario, 1))
+    wide, narrow = (
+        re.findall("<text[^>]*>([^<]*)</text>", b64decode(picture).decode())
+        for picture in re.findall('base64,([^"]*)', html)
+    )
+    of_whom = "Share of all 2,000 inhabitants, with the 100 vaccinated before the campaign"
+    assert of_whom in wide
+    assert of_whom in " ".join(narrow)  # in two lines
+    assert "goal 70.0 % of all inhabitants" in wide
 
 
 # What is taken away ---------------------------------------------------------------------------

@@ -20,13 +20,14 @@ import sys
 import time
 import zipfile
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from sim.language import speaking
+from sim.language import _, speaking
 from sim.presentation import terminal
 from sim.presentation.page import exports
 from sim.presentation.page.answers import answered
@@ -155,7 +156,7 @@ def test_agents_are_changed_and_the_verdict_follows(reader: Any, url: str, code:
     slider = reader.get_by_role("slider").first
     slider.focus()
     before = which(reader)
-    for _ in range(3):
+    for _time in range(3):
         reader.keyboard.press("ArrowRight")
     reader.wait_for_function(
         "() => document.getElementById('answer').innerText.includes('desk.agents=5')"
@@ -181,7 +182,7 @@ def test_ten_quick_changes_end_in_the_last_ones_answer(reader: Any, url: str) ->
     settled(reader)
     before = which(reader)
     reader.get_by_role("slider").first.focus()
-    for _ in range(10):
+    for _time in range(10):
         reader.keyboard.press("ArrowRight")
         reader.wait_for_timeout(120)
     reader.wait_for_function(
@@ -192,6 +193,24 @@ def test_ten_quick_changes_end_in_the_last_ones_answer(reader: Any, url: str) ->
     changed = load_scenario(PLAN, ["call_centre.pools.thai.agents=30"])
     verdict = terminal.verdict(answered("", changed, 1).answer)
     assert verdict in reader.inner_text("#answer")
+
+
+@pytest.mark.parametrize("code", ["en", "th"])
+def test_headings_name_the_page_its_parts_and_theirs(reader: Any, url: str, code: str) -> None:
+    """As a screen reader lists them: one of the page, then none that skips a level."""
+    for panel, name in PANELS.items():
+        reader.goto(f"{url}/?lang={code}&panel={panel}&pin=small")
+        settled(reader)
+        headings = reader.locator("h1, h2, h3, h4, h5, h6")
+        found = headings.evaluate_all("all => all.map(e => [+e.tagName[1], e.innerText])")
+        main = [h for h in found if h[0] == 1]
+        with speaking(code):
+            assert [text for _level, text in main] == [_("Vaccination campaign")]
+            assert [2, _("Coverage over time")] in found
+            assert [2, _(name)] in found
+        levels = [level for level, _text in found if level > 1]
+        assert levels[0] == 2
+        assert all(below <= above + 1 for above, below in pairwise(levels))
 
 
 def test_a_scenario_is_pinned_and_compared(reader: Any, url: str) -> None:
@@ -449,7 +468,7 @@ def test_everything_is_reached_with_the_keyboard(reader: Any, url: str) -> None:
     reader.goto(url)
     settled(reader)
     reached = set()
-    for _ in range(60):
+    for _time in range(60):
         reader.keyboard.press("Tab")
         reached.add(
             reader.evaluate(

@@ -239,12 +239,12 @@ def html(document: Document) -> str:
 
 
 def fragment(blocks: Sequence[Block]) -> str:
-    """Blocks as a piece of HTML, for a page that has a frame and a style of its own."""
+    """Blocks as a piece of HTML, for a part of a page that has a frame and a style of its own."""
     shown = _environment().get_template("blocks.html").make_module()
-    return str(shown.show(_numbered(Document("", blocks))))  # type: ignore[attr-defined]
+    return str(shown.show(_numbered(Document("", blocks), level=3)))  # type: ignore[attr-defined]
 
 
-def _numbered(document: Document) -> list[dict[str, Any]]:
+def _numbered(document: Document, level: int = 2) -> list[dict[str, Any]]:
     """What the template needs of each block: kind, block, an id, blocks below, level."""
     number = 0
 
@@ -264,7 +264,7 @@ def _numbered(document: Document) -> list[dict[str, Any]]:
             )
         return found
 
-    return of(document.blocks, 2)
+    return of(document.blocks, level)
 
 
 @cache

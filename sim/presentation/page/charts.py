@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from html import escape
 from itertools import pairwise
+from textwrap import wrap
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,6 +27,8 @@ WIDE, NARROW = 580, 360
 """pixels: on a screen, on a telephone"""
 _SIZE = 13
 _CHARACTER = 0.56 * _SIZE
+_LINE = 18
+"""pixels from one line of text to the next"""
 _STYLE = f"""<style>
 text{{font:{_SIZE}px system-ui,'Noto Sans Thai','Sarabun',sans-serif;fill:#262730}}
 .soft{{fill:#5b5d68}}.grid{{stroke:#dddfe4;stroke-width:1}}.axis{{stroke:#8c8c8c;stroke-width:1}}
@@ -91,11 +94,18 @@ def curves_over_days(
     goal: tuple[float, str] | None = None,
     marked_day: tuple[date, str] | None = None,
     share: bool = True,
+    axis: str = "",
 ) -> str:
-    """Lines over days from 0 to the greatest value; shares (0 ... 1) in percent."""
+    """Lines over days from 0 to the greatest value; shares (0 ... 1) in percent.
+
+    `axis`: what the values are, above their axis.
+    """
     narrow = width < WIDE
     rows = _legend_rows(curves, width)
-    canvas = _Canvas(width, (280 if narrow else 350) + 18 * rows, 46, width - 14, 12 + 20 * rows, 0)
+    title = wrap(axis, int((width - 16) / _CHARACTER), break_long_words=False)
+    below_title = 12 + 20 * rows + _LINE * len(title)
+    height = (280 if narrow else 350) + 18 * rows + _LINE * len(title)
+    canvas = _Canvas(width, height, 46, width - 14, below_title, 0)
     canvas.bottom = canvas.height - 40
     highest = max([goal[0] if goal else 0.0, *(float(c.values.max(initial=0)) for c in curves)])
     ticks = _ticks(highest * 1.04 if highest else 1.0)
@@ -109,6 +119,8 @@ def curves_over_days(
         return canvas.left + (canvas.right - canvas.left) * place / max(len(days) - 1, 1)
 
     _legend(canvas, curves)
+    for i, line in enumerate(title):
+        canvas.text(8, 14 + 20 * rows + _LINE * i, line)
     for tick in ticks:
         canvas.line(canvas.left, y(tick), canvas.right, y(tick), 'class="grid"')
         shown = f"{100 * tick:g} %" if share else f"{tick:,.0f}"

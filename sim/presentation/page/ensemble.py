@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -133,7 +134,8 @@ class Ensemble:
         except _CancelledError:
             pass
         except Exception as error:
-            self.error = f"{type(error).__name__}: {error}"
+            self.error = type(error).__name__  # its text may have names of folders
+            traceback.print_exc()
         finally:
             self._ended = True
 

@@ -67,7 +67,12 @@ def coverage(found: Answered, pinned: Answered | None = None) -> str:
     if pinned is not None:
         curves += _of_pinned(found, pinned)
     picture = _picture(found.run.scenario, curves, _words(found))
-    return f'<div id="coverage" {of(found)}>{picture}</div>'
+    return markup.block(
+        markup.heading(2, _("Coverage over time")),
+        picture,
+        language=language(),
+        attributes=f'id="coverage" {of(found)}',
+    )
 
 
 def band(scenario: Scenario, persons: dict[Scope, Array], words: str) -> str:
@@ -91,15 +96,32 @@ def band(scenario: Scenario, persons: dict[Scope, Array], words: str) -> str:
 def _picture(scenario: Scenario, curves: Sequence[Curve], words: str) -> str:
     campaign = scenario.campaign
     days = charts.days_between(campaign.first_day, campaign.horizon)
-    goal = _("goal {share}").format(share=terminal.percent(campaign.coverage_goal))
+    goal = _("goal {share} of all inhabitants").format(
+        share=terminal.percent(campaign.coverage_goal)
+    )
     deadline = _("deadline {day}").format(day=terminal.on(campaign.deadline))
     return charts.picture(
         lambda width: charts.curves_over_days(
             days, curves, width, goal=(campaign.coverage_goal, goal),
-            marked_day=(campaign.deadline, deadline),
+            marked_day=(campaign.deadline, deadline), axis=_of_whom(scenario),
         ),
         words,
     )  # fmt: skip
+
+
+def _of_whom(scenario: Scenario) -> str:
+    """What the shares are of; the verdict's are of the target."""
+    campaign = scenario.campaign
+    text = _("Share of all {population} inhabitants")
+    if campaign.vaccinated_before:
+        text = _(
+            "Share of all {population} inhabitants, with the {before} vaccinated before the "
+            "campaign"
+        )
+    return text.format(
+        population=terminal.count(campaign.population),
+        before=terminal.count(campaign.vaccinated_before),
+    )
 
 
 def _share(scenario: Scenario, persons: ArrayLike) -> Array:

@@ -13,6 +13,9 @@ STYLE = """<style>
 .vx p{margin:.25rem 0 .5rem}
 .vx .verdict{font-size:1.25rem;line-height:1.45;padding:.6rem .9rem;border-left:.5rem solid;
   border-radius:.25rem;background:rgba(128,128,128,.10)}
+.vx h1,.vx h2,.vx h3{padding:0;line-height:1.4;color:inherit;font-weight:600;margin:.2rem 0}
+.vx h1{font-size:1.15rem}.vx h2{font-size:1.05rem}.vx h3{font-size:1rem}
+.vx caption h2{font-size:inherit;margin:0}
 .vx .about{font-size:.9rem;overflow-wrap:anywhere}
 .vx table{border-collapse:collapse;width:100%;font-size:.9rem;font-variant-numeric:tabular-nums}
 .vx caption{text-align:left;font-weight:600;padding:.4rem 0;caption-side:top;color:inherit}
@@ -82,6 +85,11 @@ def block(*parts: str, language: str, attributes: str = "") -> str:
     return f'<div class="vx" lang="{escape(language)}" {attributes}>{"".join(parts)}</div>'
 
 
+def heading(level: int, text: str) -> str:
+    """1: the page, 2: its parts, 3: theirs."""
+    return f"<h{level}>{escape(text)}</h{level}>"
+
+
 def paragraph(text: str, kind: str = "") -> str:
     """A paragraph of plain text."""
     return f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
@@ -104,25 +112,25 @@ def folded(title: str, content: str) -> str:
 
 def bars(
     caption: str,
-    heading: Sequence[str],
+    columns: Sequence[str],
     rows: Iterable[tuple[str, str, Sequence[tuple[str, float]]]],
 ) -> str:
-    """A table with a bar below each number: (name, colour, (text, share 0 ... 1) ...) a row.
+    """A part of the page: a table with a bar below each number.
 
-    `heading`: of the numbers.
+    `rows`: (name, colour, (text, share 0 ... 1) ...); `columns`: headings of the numbers.
     """
-    head = "<td></td>" + "".join(f'<th scope="col">{escape(text)}</th>' for text in heading)
+    head = "<td></td>" + "".join(f'<th scope="col">{escape(text)}</th>' for text in columns)
     lines = []
     for name, colour, cells in rows:
-        columns = "".join(
+        numbers = "".join(
             f'<td>{escape(text)}<br><span class="bar" aria-hidden="true" '
             f'style="width:{100 * share:.2f}%;background:{colour};'
             f'outline:1px solid rgba(128,128,128,.5)"></span></td>'
             for text, share in cells
         )
-        lines.append(f'<tr><th scope="row" style="width:46%">{escape(name)}</th>{columns}</tr>')
+        lines.append(f'<tr><th scope="row" style="width:46%">{escape(name)}</th>{numbers}</tr>')
     return (
-        f"<table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>"
+        f"<table><caption>{heading(2, caption)}</caption><thead><tr>{head}</tr></thead>"
         f"<tbody>{''.join(lines)}</tbody></table>"
     )
 

@@ -257,7 +257,8 @@ def _file(desk: Desk) -> str:
     choice = desk.state.choice
     if choice.scenario == IMPORTED and desk.upload is not None:
         return desk.upload.name
-    return str(desk.scenarios.files[choice.scenario])
+    file = desk.scenarios.files[choice.scenario]
+    return file.name if file.is_absolute() else str(file)  # folders are nobody's business
 
 
 def _first_lines(desk: Desk, name: str, run: Run) -> str:

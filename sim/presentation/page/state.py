@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -159,7 +160,10 @@ class Scenarios:
 
     def load(self, choice: Choice, upload: Upload | None = None) -> Scenario:
         """The scenario that is meant. Raises ScenarioError."""
-        found = _loaded(self.file(choice, upload), choice.changes, self._stamps())
+        try:
+            found = _loaded(self.file(choice, upload), choice.changes, self._stamps())
+        except ScenarioError as error:
+            raise ScenarioError(map(self._without_folders, error.problems)) from None
         problems = list(_too_much(found))
         if problems:
             raise ScenarioError(problems)
@@ -173,6 +177,15 @@ class Scenarios:
     def upload(self, name: str, content: bytes) -> Upload:
         """A reader's own file, which can extend those that are offered."""
         return Upload(name, content, tuple(self.files.values()))
+
+    def _without_folders(self, problem: Problem) -> Problem:
+        """The problem with names of files alone: where they lie is the server's own business."""
+        folders = {f"{path.parent}{os.sep}" for path in self.files.values()} - {f".{os.sep}"}
+        file, message = problem.file, problem.message
+        for folder in sorted(folders, key=len, reverse=True):
+            file = file.removeprefix(folder)
+            message = message.replace(folder, "")
+        return replace(problem, file=file, message=message)
 
     def _stamps(self) -> tuple[int, ...]:
         return tuple(file.stat().st_mtime_ns for file in self.files.values() if file.is_file())

@@ -36,7 +36,9 @@ def show() -> None:
             initial_sidebar_state="auto",
         )  # fmt: skip
         st.html(markup.STYLE + markup.style_of_words())
+        st.html(panels.block(markup.heading(1, _("Vaccination campaign"))))
         with st.sidebar:
+            st.html(panels.block(markup.heading(2, _("What can be moved"))))
             _choose(desk)
         if desk.unknown:
             wrong = _("This part of the address cannot be: {parts}")
@@ -48,7 +50,7 @@ def show() -> None:
             _answer(desk)
         except Exception as error:
             wrong = _("An error in vaxsim itself: {error}. Please report it with this address.")
-            told = f"{type(error).__name__}: {error}"
+            told = type(error).__name__  # its text may have names of this machine's folders
             st.html(markup.block(
                 markup.alert(wrong.format(error=told)), language=desk.state.language
             ))  # fmt: skip
@@ -253,6 +255,7 @@ def _panel(desk: Desk, found: Answered, pinned: Answered | None) -> None:
         format_func=lambda name: _(PANELS[name]), key=f"{desk.generation}/panel",
     )  # fmt: skip
     desk.seen(panel="" if name == names[0] else name)
+    st.html(panels.block(markup.heading(2, _(PANELS[name]))))
     if name == "binds":
         st.html(panels.what_binds(found))
     elif name == "call_centre":
