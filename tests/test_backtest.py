@@ -29,8 +29,10 @@ from sim.experiment.backtest import (
 from sim.experiment.observed import Observed, ObservedError, read_observed
 from sim.experiment.settings import RunSettings, SettingsError
 from sim.experiment.sources import Source
+from sim.experiment.study import Study, StudyPlan
 from sim.experiment.trials import Trials
 from sim.model.campaign import simulate
+from sim.presentation.backtest_view import _why
 from sim.scenario import Scenario, merge
 from sim.scenario_files import load_scenario
 
@@ -215,6 +217,64 @@ def test_allocations_observed_take_the_place_of_later_deliveries() -> None:
     _, without = answered(small(), observed, replications=1)
     assert "the file's" in answer["supposed"][0]
     assert tables["forecast"]["model"].iloc[14] < without["forecast"]["model"].iloc[14]
+
+
+# Where it is not better ------------------------------------------------------------------------
+
+
+def test_a_stop_that_nobody_knew_of_is_told_as_a_change_of_pace(tmp_path: Path) -> None:
+    # nothing is given after the 15th, nor allocated: by the 29th the model is 14 days ahead
+    observed = history(small(22), 0)
+    later = np.array([day > CALIBRATE.last for day in observed.days])
+    doses = observed.doses.copy()
+    doses[:, later] = doses[:, ~later][:, -1:]
+    known = {"az": {date(2021, 6, 15): 1_800, date(2021, 6, 29): 1_800}}
+    stopped = Observed("stopped", "stopped", observed.days, doses, known)
+    question = Question.of(Source.of(small()), stopped, CALIBRATE, PREDICT, replications=1)
+    settings = RunSettings(seed=1, replications=1, workers=1, until=PREDICT.last)
+    plan = StudyPlan("backtest", question.source, settings, question.as_json(), tmp_path / "study")
+    with Trials(settings) as trials:
+        answer, tables = find(question, 1, trials)
+    change = answer["doses_a_day"]["first"]
+    assert change["predicted_days"] == 0
+    assert change["fitted_days"] == pytest.approx((doses[0, 6] - doses[0, 0]) / 12)
+    model = tables["forecast"].query("curve == 'first'")["model"].to_numpy()
+    assert change["model"] == pytest.approx((model[-2] - model[0]) / 14)  # to the 29th
+    came = answer["doses_come"]["az"]
+    assert (came["allocated"], came["allocated_to"]) == (0, "2021-06-29")
+    lost = {**answer["curves"]["first"], "beats_both": False}
+    told = {**answer, "curves": {**answer["curves"], "first": lost}}
+    study = Study(plan.folder, {"answer": told, "question": question.as_json()})
+    said = "\n".join(_why(study))
+    assert "First doses a day" in said
+    assert "0 in the predicted ones" in said
+    assert "0 were allocated by the file" in said
+
+
+def test_a_range_that_is_too_narrow_is_told() -> None:
+    # 30 slots a day were there, 5 to 12 are sought
+    answer, _tables = answered(
+        small(), history(small(30), 0), replications=1, fit=["units.*.slots_per_day=5:12"]
+    )
+    assert "fits best at an end of its range, 5 to 12" in answer["remarks"][0]
+
+
+def test_range_of_the_command_line_is_relative_where_that_of_the_scenario_is() -> None:
+    ranges = {"units.*.slots_per_day": {"low": 0.5, "high": 2.0, "relative": True, "source": "x"}}
+    question = Question.of(
+        Source.of(small(ranges=ranges)), history(small(), 0), CALIBRATE, PREDICT,
+        ["units.*.slots_per_day=0.5:4"],
+    )  # fmt: skip
+    assert question.as_json()["fit"] == {"units.*.slots_per_day": [0.5, 4.0, True]}
+
+
+def test_days_after_the_end_of_the_file_are_predicted_and_told_as_not_judged() -> None:
+    observed = days_of(history(small(22), 1), list(range(10)))
+    answer, tables = answered(small(), observed, replications=1)
+    assert tables["forecast"]["date"].max() == pd.Timestamp(PREDICT.last)
+    assert answer["remarks"] == [
+        "some ends on 2021-06-21: the days after it are predicted, and not judged."
+    ]
 
 
 # The file -------------------------------------------------------------------------------------
@@ -451,8 +511,11 @@ def test_question_that_cannot_be_is_told_why(options: dict[str, Any], message: s
 
 
 def test_window_in_buddhist_years_is_told_the_other_ones() -> None:
-    with pytest.raises(SettingsError, match="write 2021-07-01:2021-07-31"):
+    told = "2564 is a Buddhist year: write 2021-07-01; 2564 is a Buddhist year: write 2021-07-31"
+    with pytest.raises(SettingsError, match=told):
         read_window("--predict", "2564-07-01:2564-07-31")
+    with pytest.raises(SettingsError, match=r"31: 2564 is a Buddhist year: write 2021-07-01$"):
+        read_window("--predict", "2564-07-01:2021-07-31")
 
 
 @pytest.mark.parametrize("text", ["", "2021-06-01", "2021-06-02:2021-06-01", "a:b", "1:2:3"])

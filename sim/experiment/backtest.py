@@ -42,7 +42,7 @@ from sim.experiment.observed import Observed
 from sim.experiment.settings import SettingsError
 from sim.experiment.sources import Source
 from sim.experiment.trials import Trials
-from sim.language import BUDDHIST_YEAR, _
+from sim.language import _, told_of_year
 from sim.scenario import Scenario, merge
 from sim.scenario_errors import ScenarioError, did_you_mean
 from sim.scenario_files import Varied, varied, with_values
@@ -64,6 +64,8 @@ _MEMBER_ERROR = 1.5
 _RATE_DAYS, _LEAST_RATE_DAYS = 28, 7
 """Days over which the rate of deliveries is taken (fewer hold one big delivery or none), and at
 least if the scenario has no delivery to go by."""
+_AT_END = 0.05
+"""Share of a range: a best value so near to an end of it is at the end."""
 _LEAST_DAYS = 4
 _LEAST_FREEDOM = 2
 _MOST_FITTED = 6
@@ -86,24 +88,17 @@ class Window:
 
 def read_window(option: str, text: str) -> Window:
     """From a text such as 2021-07-01:2021-07-31. Raises SettingsError."""
+    parts = [part.strip() for part in text.split(":")]
+    if told := [said for part in parts if (said := told_of_year(part))]:
+        raise SettingsError(f"{option} {text}: {'; '.join(told)}")
     try:
-        first, last = (date.fromisoformat(part.strip()) for part in text.split(":"))
+        first, last = map(date.fromisoformat, parts)
     except ValueError:
         raise SettingsError(
             _("{option} {text}: write it as FIRST:LAST, for example 2021-07-01:2021-07-31").format(
                 option=option, text=text
             )
         ) from None
-    if first.year - BUDDHIST_YEAR > 1900:
-        of_buddha = _("{option} {text}: years of the Buddhist era? write {first}:{last}")
-        raise SettingsError(
-            of_buddha.format(
-                option=option,
-                text=text,
-                first=first.isoformat().replace(str(first.year), str(first.year - BUDDHIST_YEAR)),
-                last=last.isoformat().replace(str(last.year), str(last.year - BUDDHIST_YEAR)),
-            )
-        )
     if first > last:
         before = _("{option} {text}: {last} is before {first}")
         raise SettingsError(before.format(option=option, text=text, last=last, first=first))
@@ -235,8 +230,8 @@ def _with_ranges(data: Mapping[str, Any], fit: Sequence[str]) -> dict[str, Any]:
             if name not in known:
                 raise SettingsError(
                     _(
-                        "--fit {text}: the scenario gives no range for it{suggestion}; write --fit "
-                        "PATH=LOW:HIGH"
+                        "--fit {text}: the scenario gives no range for it: write --fit "
+                        "PATH=LOW:HIGH{suggestion}"
                     ).format(text=text, suggestion=did_you_mean(name, known))
                 )
             chosen[name] = known[name]
@@ -250,7 +245,8 @@ def _with_ranges(data: Mapping[str, Any], fit: Sequence[str]) -> dict[str, Any]:
         if not -np.inf < low < high < np.inf:
             below = _("--fit {text}: {low:g} must be below {high:g}")
             raise SettingsError(below.format(text=text, low=low, high=high))
-        chosen[name] = {"low": low, "high": high, "source": "--fit"}
+        relative = known.get(name, {}).get("relative", False)
+        chosen[name] = {"low": low, "high": high, "relative": relative, "source": "--fit"}
     if len(chosen) > _MOST_FITTED:
         raise SettingsError(
             _("{n} numbers are to be fitted; at most {most} can be: name them with --fit").format(
@@ -647,8 +643,9 @@ def find(
     forecast = _forecast(experiment, seed)
     truth = question.observed.between(question.predict.first, question.predict.last)
     errors = _errors(forecast, truth)
+    curves = {curve: _judged(errors[errors["curve"] == curve]) for curve in CURVES}
     answer = {
-        "curves": {curve: _judged(errors[errors["curve"] == curve]) for curve in CURVES},
+        "curves": curves,
         "observed_days": len(truth.days),
         "fitted": _fitted_values(question, forecast),
         "fit_error": forecast.points[0].error,
@@ -660,6 +657,8 @@ def find(
         ),
         "level": LEVEL,
         "supposed": forecast.words,
+        "remarks": [*_at_ends(question, forecast), *_not_judged(question)],
+        **_given(experiment, forecast, truth),
     }
     tables = {
         "forecast": _forecast_table(forecast),
@@ -738,6 +737,71 @@ def _fitted_values(question: Question, forecast: _Forecast) -> dict[str, dict[st
             "relative": factor.range.relative,
         }
     return found
+
+
+def _at_ends(question: Question, forecast: _Forecast) -> list[str]:
+    """Of fitted numbers whose best value is at an end of the range, that it is too narrow."""
+    words = []
+    for i, factor in enumerate(varied(question.data)):
+        low, high = factor.range.low, factor.range.high
+        best = _values(factor, forecast.points[0].shares[i])
+        if min(best - low, high - best) < _AT_END * (high - low):
+            words.append(
+                _(
+                    "{name} fits best at an end of its range, {low:,g} to {high:,g}: a wider one "
+                    "may fit better (--fit '{name}=LOW:HIGH'), or something that is not fitted, "
+                    "such as deliveries, was other than in the scenario."
+                ).format(name=factor.pattern, low=low, high=high)
+            )
+    return words
+
+
+def _not_judged(question: Question) -> list[str]:
+    """That the file ends before the days to be predicted do."""
+    last = question.observed.days[-1]
+    if last >= question.predict.last:
+        return []
+    return [
+        _("{file} ends on {last}: the days after it are predicted, and not judged.").format(
+            file=question.observed.name, last=last
+        )
+    ]
+
+
+def _given(experiment: _Experiment, forecast: _Forecast, truth: Observed) -> dict[str, Any]:
+    """What lies behind the errors: doses a day by curve, doses that came by vaccine."""
+    question = experiment.question
+    until = (truth.days[-1] - forecast.days[0]).days
+    fitted = experiment.window
+    fitted_days = (fitted.days[-1] - fitted.days[0]).days
+    start = fitted.doses[:, -1]
+    a_day = {
+        curve: {
+            "fitted_days": float((start - fitted.doses[:, 0])[k] / fitted_days),
+            "predicted_days": float((truth.doses[:, -1] - start)[k] / until),
+            "model": float((forecast.model[:, until] - start)[k] / until),
+        }
+        for k, curve in enumerate(CURVES)
+    }
+    data, _words = _deliveries(experiment)
+    scenario = experiment.scenario(data, forecast.points[0].shares)
+    seen = question.observed.between(question.calibrate.last, truth.days[-1])
+    supply = {}
+    for vaccine in scenario.vaccines:
+        known = seen.allocated.get(vaccine, {})
+        first, last = (min(known), max(known)) if len(known) > 1 else (None, None)
+        supply[vaccine] = {
+            "model": sum(
+                delivery.doses * delivery.fraction_delivered.mean()
+                for delivery in scenario.deliveries.values()
+                if delivery.vaccine == vaccine
+                and question.calibrate.last < delivery.arrives <= truth.days[-1]
+            ),
+            "allocated": known[last] - known[first] if first and last else None,
+            "allocated_from": first.isoformat() if first else None,
+            "allocated_to": last.isoformat() if last else None,
+        }
+    return {"doses_a_day": a_day, "doses_come": supply}
 
 
 def _errors(forecast: _Forecast, truth: Observed) -> pd.DataFrame:

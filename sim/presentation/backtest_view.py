@@ -22,9 +22,10 @@ _DOSES = {"first": N_("first doses"), "second": N_("second doses")}
 
 
 def sections(study: Study) -> list[list[Part]]:
-    """Verdict, fit, forecast, errors by week."""
+    """Verdict, why it may be so, fit, forecast, errors by week, what was supposed."""
     return [
         [_verdict(study)],
+        [*_why(study), *study.answer.get("remarks", ())],
         [_fit(study)],
         [_forecast(study)],
         _errors(study),
@@ -66,6 +67,48 @@ def _verdict(study: Study) -> str:
         **{curve: found["inside_band"] for curve, found in curves.items()},
     )
     return " ".join([said[beaten], *errors, inside])
+
+
+def _why(study: Study) -> list[str]:
+    """Where a naive forecast was nearer: what changed, and which doses the model was given."""
+    answer = study.answer
+    lost = [curve for curve, found in answer["curves"].items() if not found["beats_both"]]
+    if not lost or "doses_a_day" not in answer:
+        return []
+    words = [
+        _(
+            "{doses} a day: {fitted_days} in the fitted days, {predicted_days} in the predicted "
+            "ones, where the model has {model}."
+        ).format(
+            doses=_(_DOSES[curve]).capitalize(),
+            **{name: _count(number) for name, number in answer["doses_a_day"][curve].items()},
+        )
+        for curve in lost
+    ]
+    of_file = study.question["deliveries"] == "observed"
+    words.append(
+        _("Deliveries are not predicted: the file's were taken.")
+        if of_file
+        else _(
+            "Deliveries are not predicted: they are the scenario's. If others came, change them "
+            "(--set deliveries.NAME.doses=...), or take the file's, if it has them (--deliveries "
+            "observed)."
+        )
+    )
+    for vaccine, found in answer["doses_come"].items():
+        if found["model"] == 0 and not found["allocated"]:
+            continue
+        said = _("{vaccine}: {model} doses come in the model").format(
+            vaccine=vaccine, model=_count(found["model"])
+        )
+        if found["allocated"] is not None:
+            said += _(", {allocated} were allocated by the file ({first} to {last})").format(
+                allocated=_count(found["allocated"]),
+                first=on(date.fromisoformat(found["allocated_from"])),
+                last=on(date.fromisoformat(found["allocated_to"])),
+            )
+        words.append(f"{said}.")
+    return words
 
 
 def _count(number: float) -> str:
@@ -121,6 +164,8 @@ def _forecast(study: Study) -> Table:
     errors, forecast = study.table("errors"), study.table("forecast")
     days = sorted(errors["date"].unique())
     shown = [day for i, day in enumerate(days) if i % 7 == 0 or i == len(days) - 1]
+    if (last := forecast["date"].max()) > days[-1]:  # predicted, and not observed
+        shown.append(last)
     level = f"{100 * study.answer['level']:.0f}"
     columns = (
         _("by the evening of"),
@@ -136,15 +181,13 @@ def _forecast(study: Study) -> Table:
         said = forecast[forecast["curve"] == curve].set_index("date")
         for day in shown:
             at = said.loc[day]
+            known, inside = "–", "–"
+            if day in observed.index:
+                known = _count(observed.loc[day, "observed"])
+                inside = _("yes") if observed.loc[day, "inside"] else _("no")
+            band = f"{_count(at['low'])} – {_count(at['high'])}"
             rows.append(
-                (
-                    on(pd.Timestamp(day).date()),
-                    _(doses),
-                    _count(observed.loc[day, "observed"]),
-                    _count(at["model"]),
-                    f"{_count(at['low'])} – {_count(at['high'])}",
-                    _("yes") if observed.loc[day, "inside"] else _("no"),
-                )
+                (on(pd.Timestamp(day).date()), _(doses), known, _count(at["model"]), band, inside)
             )
     heading = _("Predicted for {days}").format(days=_window(study, "predict"))
     return Table(heading, columns, rows, "<<>>>>")
