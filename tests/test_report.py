@@ -23,7 +23,7 @@ from sim.presentation import terminal
 from sim.presentation.document import Paragraph, Table, blocks_in, html, pieces
 from sim.presentation.parameters import STATUS, parameters
 from sim.presentation.pdf import BROWSERS
-from sim.presentation.report import report, report_of_run
+from sim.presentation.report import blocks_of, report, report_of_run
 from sim.scenario_files import load_scenario, raw_scenario
 
 HOSTILE = "=1+1 <script>alert('x')</script>"
@@ -247,3 +247,10 @@ def test_a_band_from_few_replications_says_so(run: Run) -> None:
     assert terminal.caution(3) == "from only 3 replications"
     assert terminal.caution(20) == ""  # a twentieth of 20 is one
     assert terminal.caution(1) == ""  # one gives no band at all
+
+
+def test_lines_that_a_terminal_breaks_are_one_paragraph_of_a_report() -> None:
+    # a line that goes on is indented; one below a table stands by itself
+    below = Table("", ["a"], [["b"]])
+    blocks = list(blocks_of([["one", "  two", "  three", "four"], [below, "  five"]]))
+    assert blocks == [Paragraph("one two three"), Paragraph("four"), below, Paragraph("  five")]

@@ -10,7 +10,7 @@ import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
+from itertools import chain, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -118,7 +118,7 @@ class _Told:
     def pictures(self) -> dict[str, bytes]:
         from sim.presentation import plots
 
-        return dict(_drawn(plots.pictures(self.run)))
+        return {name: drawn for name, _title, drawn in _drawn(plots.pictures(self.run))}
 
     def picture(self, name: str, alternative: str) -> Picture:
         return Picture(self.pictures[name], alternative)
@@ -401,19 +401,24 @@ def _of_sections(
     (sentence, *more), *others = sections
     assert isinstance(sentence, str)
     blocks: list[Block] = [Paragraph(sentence, "answer"), *blocks_of([more])]
-    for name, content in _drawn(pictures):
-        words = _("Picture of {what}; the tables below have the numbers")
-        blocks.append(Picture(content, words.format(what=name.replace("_", " "))))
+    for _name, title_of_it, content in _drawn(pictures):
+        words = _("Picture: {title}. The tables have the numbers.")
+        blocks.append(Picture(content, words.format(title=title_of_it)))
     blocks += blocks_of(others)
     blocks.append(Listing(command("show", folder.resolve().name), _("To see it again")))
     return Document(title, blocks)
 
 
 def blocks_of(sections: Iterable[Iterable[Part]]) -> Iterator[Block]:
-    """The parts of an answer as blocks of a page."""
-    for part in chain.from_iterable(sections):
+    """The parts of an answer as blocks of a page; what a terminal breaks into lines is joined."""
+    parts = list(chain.from_iterable(sections))
+    for i, part in enumerate(parts):
         if isinstance(part, str):
-            yield Paragraph(part)
+            if i and isinstance(parts[i - 1], str) and part.startswith("  "):
+                continue
+            more = takewhile(lambda each: isinstance(each, str), parts[i + 1 :])
+            lines = takewhile(lambda line: str(line).startswith("  "), more)
+            yield Paragraph(" ".join([part, *(str(line).strip() for line in lines)]))
         elif not isinstance(part, Table | Items) or (
             part.rows if isinstance(part, Table) else part.items
         ):
@@ -423,12 +428,12 @@ def blocks_of(sections: Iterable[Iterable[Part]]) -> Iterator[Block]:
 # Pictures, files ------------------------------------------------------------------------------
 
 
-def _drawn(pictures: Iterable[tuple[str, Figure]]) -> Iterator[tuple[str, bytes]]:
-    """The pictures as SVG files, the same bytes each time."""
+def _drawn(pictures: Iterable[tuple[str, Figure]]) -> Iterator[tuple[str, str, bytes]]:
+    """Name, title and SVG file of the pictures, the same bytes each time."""
     from sim.presentation.figures import drawing
 
     for name, figure in pictures:
         content = io.BytesIO()
         with drawing():
             figure.savefig(content, format="svg", metadata={"Date": None})
-        yield name, content.getvalue()
+        yield name, " ".join(figure.get_suptitle().split()), content.getvalue()
