@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from sim.language import N_, _
+from sim.language import N_, _, told_of_year
 from sim.scenario import (
     COLLECT_CONTRADICTIONS,
     ContradictionError,
@@ -299,18 +299,37 @@ def describe(
     inherited = with_inherited_units(data)
     details = error.errors(include_url=False)
     findings: list[Finding] = []
-    if all(isinstance(_cause(detail), ContradictionError) for detail in details):
+    contradict = all(isinstance(_cause(detail), ContradictionError) for detail in details)
+    if contradict:
         scenario = Scenario.model_validate(data, context=COLLECT_CONTRADICTIONS)
         findings = [(_key(path), message) for path, message in scenario.contradictions()]
     else:
         for detail in details:
             findings += _findings(detail, inherited)
     findings = list(_once_at_the_type(_incomplete(findings), inherited, data))
+    if years := list(_buddhist_years(data)):  # what contradicts itself does so because of them
+        findings = [] if contradict else findings
+        findings += years
     problems = [_problem(path, message, data, inherited, layers) for path, message in findings]
     names = [layer.name for layer in layers]
     return sorted(
         dict.fromkeys(problems), key=lambda p: (names.index(p.file), p.line or 0, _is_missing(p))
     )
+
+
+def problems_of_years(data: Mapping[str, Any], layers: Sequence[Layer]) -> list[Problem]:
+    """Dates with Buddhist years; a scenario all of whose dates have them would be valid."""
+    years = _buddhist_years(data)
+    return [_problem(path, message, data, data, layers) for path, message in years]
+
+
+def _buddhist_years(data: Any, path: Key = ()) -> Iterator[Finding]:
+    if isinstance(data, Mapping | list):
+        below = data.items() if isinstance(data, Mapping) else enumerate(data)
+        for part, value in below:
+            yield from _buddhist_years(value, (*path, part))
+    elif isinstance(data, date) and (told := told_of_year(data.isoformat())):
+        yield path, told
 
 
 def _is_missing(problem: Problem) -> bool:

@@ -33,6 +33,7 @@ from sim.scenario_errors import (
     describe,
     did_you_mean,
     entry,
+    problems_of_years,
     schema_node,
     shown,
     split_key,
@@ -176,7 +177,7 @@ def _scenario(layers: list[Layer], overrides: Sequence[str]) -> Scenario:
         scenario = Scenario.model_validate(data)
     except ValidationError as error:
         raise ScenarioError(problems + describe(error, data, layers)) from None
-    problems += _wrong_ranges(layers, data)
+    problems += [*_wrong_ranges(layers, data), *problems_of_years(data, layers)]
     if problems:
         raise ScenarioError(problems)
     return scenario
@@ -325,11 +326,12 @@ def _parsed(text: str, name: str) -> dict[str, Any]:
         else (message.replace(" (at end of document)", ""), len(lines), "")
     )
     excerpt = lines[min(line, len(lines)) - 1].strip()
-    hint = next((hint for start, hint in _TOML_HINTS if what.startswith(start)), "")
-    wrong = _("not valid TOML: {what}").format(what=what) + (_(hint) if hint else "")
+    hint = next((hint for start, hint in _TOML_HINTS if what.startswith(start)), _NO_HINT)
+    wrong = _("not valid TOML") + _(hint)
     raise ScenarioError([Problem(name, line, excerpt[:80], None, f"{column}{wrong}")])
 
 
+_NO_HINT = N_(": this line cannot be read")
 _TOML_HINTS = [
     (
         "Invalid value",
@@ -337,10 +339,18 @@ _TOML_HINTS = [
     ),
     ("Expected newline", N_(': one `key = value` a line; a time needs quotes ("08:00")')),
     ("Expected '='", N_(": write key = value, and table names in [brackets]")),
+    ("Invalid statement", N_(": write key = value, and table names in [brackets]")),
+    (
+        "Invalid initial character",
+        N_(": a key has letters, digits, - and _ only, else it needs quotes"),
+    ),
+    ("Unescaped", N_(": write \\\\ for \\, or put the text in single quotes")),
     ("Expected ']'", N_(": a closing bracket is missing")),
     ("Cannot overwrite", N_(": the same key is given twice; remove one")),
     ("Duplicate inline", N_(": the same key is given twice; remove one")),
     ("Cannot declare", N_(": the same table is given twice; join the two")),
+    ("Cannot redefine", N_(": the same table is given twice; join the two")),
+    ("Cannot mutate", N_(": the same table is given twice; join the two")),
     ("Unclosed array", N_(": a comma or the closing ] is missing")),
     ("Unclosed inline", N_(": the closing } is missing")),
     ("Unterminated", N_(": a closing quote is missing")),

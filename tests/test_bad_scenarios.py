@@ -7,6 +7,7 @@ name ends in `#1`, `#2` ...: one mark for each problem, and no other problem may
 from __future__ import annotations
 
 import copy
+import re
 import shutil
 import tomllib
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sim.language import speaking
 from sim.scenario_files import Problem, ScenarioError, load_scenario, scenario_from_data
 
 PLAN = Path(__file__).parent.parent / "scenarios" / "plan.toml"
@@ -638,6 +640,37 @@ def test_invalid_toml_shows_the_line_and_a_remedy(
     assert (problem.line, problem.key) == (line, excerpt)
     assert "not valid TOML" in problem.message
     assert remedy in problem.message
+
+
+@pytest.mark.parametrize("text", ["[campaign\n", "a = \n", "a = 1 2\n", 'a = "\\q"\n', "é = 1\n"])
+def test_invalid_toml_is_told_in_one_language(text: str, tmp_path: Path) -> None:
+    with speaking("th"):
+        (problem,) = problems_of(beside_the_plan(tmp_path, text))
+    words = re.findall("[A-Za-z]{3,}", re.sub("`.*?`", "", problem.message))
+    assert set(words) <= {"TOML", "key", "value"}
+
+
+def test_a_buddhist_year_is_told_alone_and_with_the_year_to_write(tmp_path: Path) -> None:
+    """2564 is 2021: a deadline that is meant so comes long after the end of the campaign."""
+    text = EXTENDS + "[campaign]\ndeadline = 2564-08-14\n"
+    (problem,) = problems_of(beside_the_plan(tmp_path, text))
+    assert (problem.line, problem.key) == (3, "campaign.deadline")
+    assert problem.message == "2564 is a Buddhist year: write 2021-08-14"
+    with speaking("th"):
+        (problem,) = problems_of(beside_the_plan(tmp_path, text))
+    assert "2021-08-14" in problem.message
+    assert "2564" in problem.message
+    assert "deadline" not in problem.message
+
+
+def test_a_plan_with_buddhist_years_throughout_is_told_of_each(tmp_path: Path) -> None:
+    """It would be valid: all of it happens 543 years later."""
+    plan = PLAN.read_text(encoding="utf-8")
+    path = tmp_path / "thai.toml"
+    path.write_text(re.sub(r"= 2021-(\d\d-\d\d)", r"= 2564-\1", plan), encoding="utf-8")
+    found = problems_of(path)
+    assert found
+    assert all("is a Buddhist year: write 2021-" in problem.message for problem in found)
 
 
 def test_error_in_the_extended_file_names_that_file(tmp_path: Path) -> None:

@@ -482,6 +482,15 @@ def test_verdict_names_only_what_matters() -> None:
     assert verdict(an_answer(0, 10)).endswith("What stands in the way: for 60 there is no dose.")
 
 
+def test_verdict_counts_the_people_of_smaller_reasons_together() -> None:
+    """1 % of 604 is 6.04: the 4 who did not show up are told with whatever else is small."""
+    answer = an_answer(0, 10)
+    persons = {"no_dose": 600.0, "not_shown_up": 4.0, "unwilling": 0.0}
+    answer.reasons["full"] |= {name: mean_interval([n] * 10) for name, n in persons.items()}
+    told = "What stands in the way: for 600 there is no dose; 4 for other reasons."
+    assert verdict(answer).endswith(told)
+
+
 def test_nearly_all_is_not_rounded_to_all() -> None:
     assert percent(566_550 / 566_551) == "over 99.9 %"
     assert percent(1 / 566_551) == "under 0.1 %"

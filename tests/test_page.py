@@ -248,6 +248,15 @@ def test_a_sent_file_that_cannot_be_is_told_as_on_the_command_line(
         scenarios.load(Choice(IMPORTED), scenarios.upload("mine.toml", content))
 
 
+def test_a_sent_file_that_is_no_toml_is_told_in_the_language_spoken() -> None:
+    for code, told in (("en", "its name ends in .toml"), ("th", "TOML")):
+        with speaking(code), pytest.raises(ScenarioError) as wrong:
+            Scenarios([PLAN]).upload("mine.json", b"{}")
+        assert str(wrong.value).startswith("mine.json: ")
+        assert told in str(wrong.value)
+        assert ("scenario is" in str(wrong.value)) == (code == "en")
+
+
 def test_what_is_wrong_names_files_and_no_folders_of_the_server(tmp_path: Path) -> None:
     folder = tmp_path / "secret folder"
     folder.mkdir()

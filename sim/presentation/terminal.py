@@ -285,7 +285,7 @@ def verdict(answer: Answer) -> str:
 
 
 def _obstacles(answer: Answer) -> str:
-    """The reasons that hold for at least 1 % of those not fully vaccinated, greatest first."""
+    """The reasons that hold for at least 1 % of those not fully vaccinated, and the others."""
     persons = {
         name: estimate.mean or 0.0
         for name, estimate in answer.reasons["full"].items()
@@ -295,6 +295,9 @@ def _obstacles(answer: Answer) -> str:
     main = [name for name in persons if persons[name] >= max(missing / 100, 0.5)]
     main.sort(key=lambda name: -persons[name])
     parts = [_(_OBSTACLES[name]).format(n=count(persons[name])) for name in main]
+    others = missing - sum(persons[name] for name in main)
+    if others >= 0.5:
+        parts.append(_("{n} for other reasons").format(n=count(others)))
     return _("What stands in the way: {obstacles}.").format(obstacles="; ".join(parts))
 
 

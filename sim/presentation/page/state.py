@@ -175,7 +175,13 @@ class Scenarios:
         return _title(path, path.stat().st_mtime_ns if path.is_file() else 0)
 
     def upload(self, name: str, content: bytes) -> Upload:
-        """A reader's own file, which can extend those that are offered."""
+        """A reader's own file, which can extend those that are offered.
+
+        Raises ScenarioError for a name that does not end in .toml.
+        """
+        if not name.lower().endswith(".toml"):
+            message = _("a scenario is a TOML file: its name ends in .toml")
+            raise ScenarioError([Problem(name, None, "", None, message)])
         return Upload(name, content, tuple(self.files.values()))
 
     def _without_folders(self, problem: Problem) -> Problem:

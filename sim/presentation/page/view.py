@@ -153,12 +153,12 @@ def _own_file(desk: Desk) -> None:
     with st.expander(_("Open a scenario file")):
         sent = st.file_uploader(
             _("Scenario file (TOML, at most 1 MB); it may extend one of those above"),
-            type=["toml"], key=f"{desk.generation}/upload",
+            key=f"{desk.generation}/upload",
         )  # fmt: skip
         if sent is None:
             return
-        upload = desk.scenarios.upload(sent.name, sent.getvalue())
         try:
+            upload = desk.scenarios.upload(sent.name, sent.getvalue())
             desk.scenarios.load(Choice(IMPORTED), upload)
         except ScenarioError as error:
             st.html(markup.block(
