@@ -390,6 +390,20 @@ def test_a_name_that_is_none_is_refused(name: str) -> None:
     assert list(Path().iterdir()) == []
 
 
+def test_a_name_that_no_disk_takes_is_refused() -> None:
+    # 100 Thai letters are 300 bytes, and names of files have at most 255
+    done = vaxsim("new", "ก" * 100, *options(PHU_FA))
+    assert done.exit_code == 2
+    assert "the name of a file is too long" in done.stderr
+    assert list(Path().iterdir()) == []
+
+
+def test_an_example_of_a_name_is_a_word_that_is_no_number() -> None:
+    # "nan" is a province of Thailand, and "not a number" to everybody else
+    done = vaxsim("new", "=1+1", *options(PHU_FA))
+    assert "such as my_province" in done.stderr
+
+
 @pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.name)
 def test_no_fact_takes_an_empty_answer(fact: Any) -> None:
     with pytest.raises(FactError):

@@ -340,6 +340,10 @@ def _explain(error: Exception) -> tuple[int, str]:
                 "variable TMPDIR names another folder)"
             ).format(reason=error.strerror, folder=tempfile.gettempdir())
         )
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        return 2, _("the name of a file is too long: {file}").format(
+            file=f"{error.filename!s:.60} …"
+        )
     if isinstance(error, MemoryError):
         return 1, _("not enough memory: try fewer --workers")
     return 1, (
