@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import threading
@@ -149,6 +150,13 @@ def test_the_bare_command_prints_its_help() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("Usage: vaxsim [OPTIONS] COMMAND [ARGS]...")
     assert vaxsim("--lang", "th", "run", "--help").stdout.startswith("วิธีใช้: vaxsim run [ตัวเลือก]")
+
+
+@pytest.mark.parametrize("command", ["run", "sweep", "sensitivity", "risk", "trace", "app"])
+def test_help_has_no_types_of_python(command: str) -> None:
+    # nor English words that are no part of what is to be written
+    said = vaxsim("--lang", "th", command, "--help").stdout
+    assert not re.search(r"<(int|float|str|path)\b|list\[| or ", said)
 
 
 def vaxsim(*arguments: str) -> subprocess.CompletedProcess[str]:

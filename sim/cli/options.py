@@ -53,7 +53,8 @@ Overrides = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")]
 Workers = Annotated[
-    int | None, typer.Option(min=1, help="Replications at a time (default: one a core).")
+    int | None,
+    typer.Option(metavar="NUMBER", min=1, help="Replications at a time (default: one a core)."),
 ]
 Executor = Annotated[
     ExecutorName, typer.Option(help="Who simulates: this machine, or the workers of a scheduler.")
@@ -65,6 +66,7 @@ Scheduler = Annotated[
 Replications = Annotated[
     int | None,
     typer.Option(
+        metavar="NUMBER",
         min=1,
         max=1_000_000,
         help=f"How often to simulate each scenario (default: {DEFAULT_REPLICATIONS}).",
@@ -82,11 +84,17 @@ Precisions = Annotated[
 MaxReplications = Annotated[
     int | None,
     typer.Option(
-        min=3, max=1_000_000, help=f"At most, for --precision (default: {DEFAULT_MOST:,})."
+        metavar="NUMBER",
+        min=3,
+        max=1_000_000,
+        help=f"At most, for --precision (default: {DEFAULT_MOST:,}).",
     ),
 ]
 Seed = Annotated[
-    int, typer.Option(min=0, max=2**64 - 1, help="The same seed gives the same results.")
+    int,
+    typer.Option(
+        metavar="NUMBER", min=0, max=2**64 - 1, help="The same seed gives the same results."
+    ),
 ]
 Until = Annotated[
     str | None, typer.Option(metavar="DATE", help="Stop after this day (YYYY-MM-DD).")

@@ -206,6 +206,7 @@ def binds(
     replications: Annotated[
         int | None,
         typer.Option(
+            metavar="NUMBER",
             min=1,
             max=1000,
             help="Simulated again with more of each constraint (default: 3; of a small campaign "

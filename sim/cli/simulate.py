@@ -69,6 +69,7 @@ def run(
     seed: Annotated[
         int | None,
         typer.Option(
+            metavar="NUMBER",
             min=0,
             max=2**64 - 1,
             help=f"The same seed gives the same results (default: {DEFAULT_SEED}).",
@@ -168,10 +169,11 @@ def sweep(
         typer.Option(help="Every combination, a Latin hypercube, or a Sobol' sequence."),
     ] = DesignName.grid,
     points: Annotated[
-        int | None, typer.Option(help="Points of lhs or sobol (default: 10 a factor).")
+        int | None,
+        typer.Option(metavar="NUMBER", help="Points of lhs or sobol (default: 10 a factor)."),
     ] = None,
     max_points: Annotated[
-        int, typer.Option(min=1, help="Refuse designs with more points.")
+        int, typer.Option(metavar="NUMBER", min=1, help="Refuse designs with more points.")
     ] = DEFAULT_MAX_POINTS,
     measure: Annotated[
         list[str] | None,
@@ -250,6 +252,7 @@ def compare(
     replications: Annotated[
         int | None,
         typer.Option(
+            metavar="NUMBER",
             min=1,
             max=1_000_000,
             help=f"How many to compare (default: those of the runs, else {DEFAULT_REPLICATIONS}).",
@@ -257,7 +260,12 @@ def compare(
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(min=0, max=2**64 - 1, help=f"Default: that of the runs, else {DEFAULT_SEED}."),
+        typer.Option(
+            metavar="NUMBER",
+            min=0,
+            max=2**64 - 1,
+            help=f"Default: that of the runs, else {DEFAULT_SEED}.",
+        ),
     ] = None,
     until: Until = None,
     out: Out = None,

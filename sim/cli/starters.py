@@ -43,11 +43,14 @@ def trace(
     ] = False,
     overrides: Overrides = None,
     replication: Annotated[
-        int, typer.Option(min=0, max=999_999, help=N_("Which replication, from 0."))
+        int,
+        typer.Option(metavar="NUMBER", min=0, max=999_999, help=N_("Which replication, from 0.")),
     ] = 0,
     seed: Annotated[
         int | None,
-        typer.Option(min=0, max=2**64 - 1, help=N_("Default: 1, or that of the run.")),
+        typer.Option(
+            metavar="NUMBER", min=0, max=2**64 - 1, help=N_("Default: 1, or that of the run.")
+        ),
     ] = None,
     engine: Annotated[
         EngineName | None, typer.Option(help=N_("Which implementation; the log is the same."))

@@ -40,11 +40,13 @@ def sensitivity(
     samples: Annotated[
         int,
         typer.Option(
-            help="Rows of the two samples: 2, 4, 8, ..., 65536; more narrow the intervals."
+            metavar="NUMBER",
+            help="Rows of the two samples: 2, 4, 8, ..., 65536; more narrow the intervals.",
         ),
     ] = 64,
     replications: Annotated[
-        int, typer.Option(min=1, max=1000, help="Of every point, the same in all.")
+        int,
+        typer.Option(metavar="NUMBER", min=1, max=1000, help="Of every point, the same in all."),
     ] = 1,
     overrides: Overrides = None,
     until: Until = None,
@@ -90,6 +92,7 @@ def risk(
     replications: Annotated[
         int,
         typer.Option(
+            metavar="NUMBER",
             max=1_000_000,
             help="At least 20: one half finds the warning, the other confirms it.",
         ),

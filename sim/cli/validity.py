@@ -67,7 +67,12 @@ def validate(
     ] = EnginesName.both,
     replications: Annotated[
         int | None,
-        typer.Option(min=2, max=1_000_000, help="Of each case, instead of as many as it needs."),
+        typer.Option(
+            metavar="NUMBER",
+            min=2,
+            max=1_000_000,
+            help="Of each case, instead of as many as it needs.",
+        ),
     ] = None,
     seed: Seed = DEFAULT_SEED,
     workers: Workers = None,
@@ -137,7 +142,7 @@ def backtest(
         typer.Option(help="observed: what the file says was allocated, in the predicted days too."),
     ] = DeliveriesName.scenario,
     replications: Annotated[
-        int, typer.Option(min=1, max=10_000, help="Of every plausible fit.")
+        int, typer.Option(metavar="NUMBER", min=1, max=10_000, help="Of every plausible fit.")
     ] = 8,
     overrides: Overrides = None,
     seed: Seed = DEFAULT_SEED,
