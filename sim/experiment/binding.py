@@ -47,7 +47,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sim.experiment.coverage import Scope
+from sim.experiment.coverage import Scope, days_counted
 from sim.experiment.results import Run
 from sim.experiment.statistics import mean_interval
 from sim.language import N_
@@ -301,16 +301,7 @@ def _today(records: _Records, people: _People) -> tuple[Array, Array, Array]:
     free_in_all = np.maximum(np.where(is_free, free, 0).sum(axis=2), 1)
     short = records.no_dose_to_promise() | (people.without_appointment & is_free.any(axis=2))
 
-    shared_out = np.zeros((*free_in_all.shape, len(CONSTRAINTS)))
-    left = free_in_all
-    for name, persons in (("ready", people.ready), *people.held.items(), ("nobody", left)):
-        taken = np.minimum(np.maximum(persons, 0), left) / free_in_all
-        left = left - taken * free_in_all
-        if name == "ready":
-            shared_out[..., _K["doses"]] = taken * short
-            shared_out[..., _K["later_appointment"]] = taken * ~short
-        else:
-            shared_out[..., _K[name]] = taken
+    shared_out = _shared_out(free_in_all, people, short)
     by_people = shared_out[..., [_K[name] for name in people.held]].sum(axis=2)[..., np.newaxis] > 0
 
     share = np.repeat(shared_out[:, :, np.newaxis], len(records.units), axis=2)
@@ -334,6 +325,24 @@ def _today(records: _Records, people: _People) -> tuple[Array, Array, Array]:
     also[..., _K["closed"]] = ~is_free & ~ready & (slots == 0)
     also[..., _K["doses"]] = dry & np.where(is_free, by_people, ~without_doses)
     return share, also, is_free | has_gone_dry | without_doses | without_staff | ~ready
+
+
+def _shared_out(free: Array, people: _People, short: Array) -> Array:
+    """Who could have used the free slots of the province, the nearest to the jab first.
+
+    free, short (whether doses were): [replications, days]; shares: [replications, days, K].
+    """
+    shares = np.zeros((*free.shape, len(CONSTRAINTS)))
+    left = free
+    for name, persons in (("ready", people.ready), *people.held.items(), ("nobody", left)):
+        taken = np.minimum(np.maximum(persons, 0), left) / free
+        left = left - taken * free
+        if name == "ready":
+            shares[..., _K["doses"]] = taken * short
+            shares[..., _K["later_appointment"]] = taken * ~short
+        else:
+            shares[..., _K[name]] = taken
+    return shares
 
 
 def _split_lack_of_doses(
@@ -464,13 +473,16 @@ class _Records:
 
     def failed_calls(self, until: int) -> dict[str, float]:
         """Calls in vain up to a day, by outcome, over all replications."""
-        outcomes = {name: name for name in ("blocked", "abandoned", "cut_off")}
-        found = {
-            name: float(self.count("call_centre", column)[:, : until + 1].sum())
-            for name, column in outcomes.items()
+        columns = {
+            "blocked": ("call_centre", "blocked"),
+            "abandoned": ("call_centre", "abandoned"),
+            "cut_off": ("call_centre", "cut_off"),
+            "closed": ("callers", "calls_outside_hours"),
         }
-        outside = self.count("callers", "calls_outside_hours")[:, : until + 1]
-        return {**found, "closed": float(outside.sum())}
+        return {
+            outcome: float(self.count(*column)[:, : until + 1].sum())
+            for outcome, column in columns.items()
+        }
 
     def slots(self, dose: int) -> tuple[Array, Array]:
         """Slots that a dose can have, [days, units], and those still free, [replications, ...]."""
@@ -482,12 +494,11 @@ class _Records:
         return slots, slots - self.count("daily", "appointments", "unit", **where)
 
     def lost_slots(self) -> dict[str, Array]:
-        """Appointments of the day that were lost, by constraint: [replications, days, units]."""
-        columns = {
-            "no_show": ["no_shows"],
-            "queue": ["left", "late", "closed"],
-            "doses": ["no_dose"],
-        }
+        """Appointments of the day that were lost, by constraint: [replications, days, units].
+
+        (Where somebody found no dose, or was not reached in time, that alone tells the day.)
+        """
+        columns = {"no_show": ["no_shows"], "queue": ["left", "closed"]}
         return {
             name: np.sum([self.count("daily", column, "unit") for column in parts], axis=0)
             for name, parts in columns.items()
@@ -578,11 +589,8 @@ def _second_dose(records: _Records) -> _People:
         for entry in group.already_vaccinated:
             if entry.doses == 1 and scenario.regimens[entry.regimen].second is not None:
                 before += entry.people
-                offset = (entry.first_dose_from - scenario.campaign.first_day).days
-                span = (entry.first_dose_to - entry.first_dose_from).days + 1
-                days = offset + np.arange(entry.people) * span // entry.people + interval
-                days = np.maximum(days, 0)
-                due += np.cumsum(np.bincount(days, minlength=records.days))[: records.days]
+                for day, people in days_counted(entry, scenario, "first"):
+                    due[:, max(day + interval, 0) :] += people
     given = total("daily", "administered", dose=2)
     dropped = _before(total("daily", "dropped_out", dose=2))
     waiting = records.count("bookings", "waiting_second")
