@@ -59,7 +59,10 @@ def validate(
         typer.Option(metavar="NAME", help="Only this case; may be repeated. (--list shows all.)"),
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Fewer replications: seconds instead of minutes.")
+        bool,
+        typer.Option(
+            "--quick", help="Fewer replications: minutes, not a quarter of an hour or more."
+        ),
     ] = False,
     engine: Annotated[
         EnginesName,
@@ -133,8 +136,8 @@ def backtest(
         list[str] | None,
         typer.Option(
             metavar="PATH[=LOW:HIGH]",
-            help="What is fitted (default: the ranges that the scenario marks as fitted); may be "
-            "repeated.",
+            help="What is fitted (default: the ranges that the scenario marks as fitted); LOW and "
+            "HIGH are factors where the scenario's range is relative; may be repeated.",
         ),
     ] = None,
     deliveries: Annotated[
