@@ -372,6 +372,26 @@ def test_every_panel_tells_its_run(small_answer: Answered) -> None:
                 assert html.count("<img ") == html.count("<img alt=") + html.count("<img src=")
 
 
+def test_the_units_table_has_load_waits_crowding_and_stock(small_answer: Answered) -> None:
+    html = panels.units(small_answer, "load")
+    heading = re.findall("<th scope=col[^>]*>([^<]*)</th>", html)
+    for wanted in ("load on days with a session", "mean wait in all queues", "most inside",
+                   "mean stock in the evening"):  # fmt: skip
+        assert wanted in heading
+    # as counted by hand from the stations of all units together
+    run = small_answer.run
+    sessions, stations = run.table("sessions"), run.table("stations")
+    one = sessions[sessions["patients"] > 0]["unit"].iloc[0]
+    minutes = stations[stations["unit"] == one]["wait"].sum()
+    mean = minutes / sessions[sessions["unit"] == one]["patients"].sum()
+    assert f">{terminal.amount(mean, 'min')}<" in html
+
+
+def test_one_unit_is_no_plural() -> None:
+    labels = {lever.group for lever in levers(small_scenario())}
+    assert not any("1 units" in label for label in labels)
+
+
 def test_names_from_a_file_cannot_become_tags() -> None:
     evil = '<script>alert("x")</script><img src=x onerror=alert(1)>'
     scenario = small_scenario({"title": evil, "units": {"north": {"title": evil}}})
@@ -478,6 +498,7 @@ def test_a_cancelled_ensemble_keeps_what_is_there() -> None:
         assert not made.ended
         time.sleep(0.02)
     made.cancel()
+    assert made.ends_within(1.0)  # a reader need not wait for the workers' end
     made.join(60)
     assert made.ended
     assert 2 <= made.there < 100

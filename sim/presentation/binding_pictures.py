@@ -15,7 +15,7 @@ from sim.experiment.binding import CONSTRAINTS, Binding, main_of, runs_of
 from sim.experiment.coverage import Scope
 from sim.experiment.gains import Gains, kept_gains
 from sim.experiment.results import Run
-from sim.language import _, language, month_and_year, named, weekday
+from sim.language import N_, _, language, month_and_year, named, weekday
 from sim.presentation import style
 from sim.presentation.binding_view import short_name
 from sim.presentation.figures import (
@@ -181,6 +181,14 @@ def units(run: Run, found: Binding) -> Figure:
     return figure
 
 
+_GAIN = {
+    "binding": (style.BLUE, N_("more people for sure")),
+    "partly": (style.GREY, N_("not sure, or not in all sizes")),
+    "harmful": (style.VERMILLION, N_("fewer people for sure")),
+}
+"""What a bar's colour says."""
+
+
 def gained(run: Run, gains: Gains, scope: Scope) -> Figure:
     """A bar for every relaxation that changes more than little; the lines are 95 % intervals."""
     status = gains.status(scope)
@@ -189,17 +197,19 @@ def gained(run: Run, gains: Gains, scope: Scope) -> Figure:
     if scope == "first":
         title = _("Persons gained for a first dose by {day} with more of each alone")
     figure = new_figure(
-        title.format(day=on(gains.deadline)), named(run.scenario.title), 1.2 + 0.2 * len(bars)
+        title.format(day=on(gains.deadline)), named(run.scenario.title), 1.45 + 0.2 * len(bars)
     )
     axes = figure.subplots()
     if not bars:
         axes.set_axis_off()
         say(axes, _("more of anything alone changes little"))
         return figure
+    shown = {}
     for row, gain in enumerate(bars):
         mean = gain.mean(scope)
-        colour = style.GREY if status[gain.constraint] != "binding" else style.BLUE
-        axes.barh(row, mean.mean or 0, color=style.VERMILLION if gain.harms(scope) else colour)
+        certain = "binding" if status[gain.constraint] == "binding" else "partly"
+        kind = "harmful" if gain.harms(scope) else certain
+        shown[kind] = axes.barh(row, mean.mean or 0, color=_GAIN[kind][0])
         if mean.low is not None and mean.high is not None:
             axes.plot([mean.low, mean.high], [row, row], color="black", lw=1.0)
     axes.set_yticks(
@@ -210,7 +220,12 @@ def gained(run: Run, gains: Gains, scope: Scope) -> Figure:
     axes.axvline(0, color="black", lw=0.8)
     axes.xaxis.set_major_formatter(thousands)
     axes.locator_params(axis="x", nbins=5)
-    axes.set_xlabel(_("persons gained (blue: for sure; line: 95 % interval)"))
+    axes.set_xlabel(_("persons gained (line: 95 % interval)"))
+    used = [kind for kind in _GAIN if kind in shown]
+    figure.legend(
+        [shown[kind] for kind in used], [_(_GAIN[kind][1]) for kind in used],
+        loc="outside lower center", ncols=3,
+    )  # fmt: skip
     return figure
 
 

@@ -60,7 +60,8 @@ class Ensemble:
             (name, scope): [] for name in scenarios for scope in SCOPES
         }
         self._looked_at = time.monotonic()
-        self._begun = self._ended = self._cancelled = False
+        self._begun = self._cancelled = False
+        self._over = threading.Event()
         self._thread = threading.Thread(target=self._work, daemon=True)
         _running.add(self)
         self._thread.start()
@@ -80,13 +81,17 @@ class Ensemble:
     @property
     def waiting(self) -> bool:
         """Whether another reader's ensemble is made first."""
-        return not self._begun and not self._ended
+        return not self._begun and not self._over.is_set()
 
     @property
     def ended(self) -> bool:
         """Whether no more will come; says at the same time that somebody still looks."""
         self._looked_at = time.monotonic()
-        return self._ended
+        return self._over.is_set()
+
+    def ends_within(self, seconds: float) -> bool:
+        """Wait for the last replication that will come, and say whether it has."""
+        return self._over.wait(seconds)
 
     @property
     def cancelled(self) -> bool:
@@ -137,7 +142,7 @@ class Ensemble:
             self.error = type(error).__name__  # its text may have names of folders
             traceback.print_exc()
         finally:
-            self._ended = True
+            self._over.set()
 
     def _simulate(self) -> None:
         jobs = [
@@ -163,6 +168,7 @@ class Ensemble:
 
     def _check(self) -> None:
         if self._cancelled or time.monotonic() - self._looked_at > FORGOTTEN_AFTER:
+            self._over.set()  # workers take longer to end: nobody need wait for them
             raise _CancelledError
 
 

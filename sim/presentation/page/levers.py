@@ -12,7 +12,7 @@ from datetime import date
 from typing import Any, Literal
 
 from sim.experiment.design import toml
-from sim.language import N_, _
+from sim.language import N_, _, ngettext
 from sim.presentation.terminal import in_words
 from sim.scenario import Opening, Pool, Scenario
 from sim.scenario_files import file_data, schema_at
@@ -121,9 +121,11 @@ def _call_centre(scenario: Scenario, data: Mapping[str, Any]) -> Iterator[Lever]
 
 
 def _agents(name: str, pool: Pool) -> str:
+    spoken = ", ".join(map(in_words, pool.languages))
+    if name == "agents":  # says nothing of them
+        return _("Agents, {pool}").format(pool=spoken)
     if pool.languages == [name]:
         return _("Agents, {pool}").format(pool=in_words(name))
-    spoken = ", ".join(map(in_words, pool.languages))
     return _("Agents, {pool} ({languages})").format(pool=in_words(name), languages=spoken)
 
 
@@ -210,7 +212,9 @@ def _willing(scenario: Scenario) -> Iterator[Lever]:
 
 def _units(scenario: Scenario, kind: str) -> str:
     number = sum(unit.type == kind for unit in scenario.units.values())
-    return _("{type}: {n} units").format(type=in_words(kind).capitalize(), n=number)
+    return ngettext("{type}: {n} unit", "{type}: {n} units", number).format(
+        type=in_words(kind).capitalize(), n=number
+    )
 
 
 def _slider(

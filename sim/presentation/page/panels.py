@@ -322,6 +322,8 @@ def _unit_table(run: Run) -> Table:
     given = sum_over_replications(run, "daily", ["unit"], ["administered", "no_dose"])
     given = given.set_index("unit") / n
     sessions = run.table("sessions")
+    waits = run.table("stations").groupby("unit")["wait"].sum()
+    stock = _by_unit_and_day(run, "stock").mean()
     rows: list[list[Text]] = []
     for name, place in run.scenario.units.items():
         here = sessions[sessions["unit"] == name]
@@ -333,18 +335,21 @@ def _unit_table(run: Run) -> Table:
                 terminal.count(float(slots.get(name, 0))),
                 terminal.count(float(given["administered"].get(name, 0.0))),
                 terminal.percent(patients / possible) if possible else "–",
+                terminal.amount(waits.get(name, 0.0) / patients, "min") if patients else "–",
                 terminal.amount(here["time_inside"].sum() / patients, "min") if patients else "–",
                 terminal.count(float(here["max_inside"].max())) if len(here) else "–",
                 terminal.amount(float(here["last_exit"].max()), "min") if len(here) else "–",
+                terminal.count(float(stock[name])) if stock[name] == stock[name] else "–",
                 terminal.count(float(given["no_dose"].get(name, 0.0))),
             ]
         )
     heading = [
         _("unit"), _("slots a day"), _("doses given"), _("load on days with a session"),
-        _("mean time inside"), _("most inside"), _("latest exit after closing"),
+        _("mean wait in all queues"), _("mean time inside"), _("most inside"),
+        _("latest exit after closing"), _("mean stock in the evening"),
         _("came and found no dose"),
     ]  # fmt: skip
-    return Table(_("The units, in the whole campaign"), heading, rows, "<>>>>>>>")
+    return Table(_("The units, in the whole campaign"), heading, rows, "<>>>>>>>>>")
 
 
 # Doses ----------------------------------------------------------------------------------------

@@ -136,6 +136,8 @@ def _filling_in(desk: Desk, making: Ensemble, code: str) -> None:
         progress = st.empty()
         if st.button(_("Stop")):
             making.cancel()
+            if making.ends_within(1.0):
+                st.rerun()
         if making.cancelled:
             text = _("Stopping; what is there stays.")
         progress.progress(making.there / making.wanted, text)
@@ -150,6 +152,8 @@ def _band(making: Ensemble) -> str:
     words = _("Coverage by day: median of {replications}, band from 5 to 95 %").format(
         replications=terminal.replications(making.there)
     )
+    if few := terminal.caution(making.there):
+        words = f"{words} ({few})"
     return block(markup.paragraph(words, "about"), headline.band(scenario, persons, words))
 
 
