@@ -204,12 +204,13 @@ def gained(run: Run, gains: Gains, scope: Scope) -> Figure:
         axes.set_axis_off()
         say(axes, _("more of anything alone changes little"))
         return figure
-    shown = {}
+    shown = set[str]()
     for row, gain in enumerate(bars):
         mean = gain.mean(scope)
         certain = "binding" if status[gain.constraint] == "binding" else "partly"
         kind = "harmful" if gain.harms(scope) else certain
-        shown[kind] = axes.barh(row, mean.mean or 0, color=_GAIN[kind][0])
+        shown.add(kind)
+        axes.barh(row, mean.mean or 0, color=_GAIN[kind][0])
         if mean.low is not None and mean.high is not None:
             axes.plot([mean.low, mean.high], [row, row], color="black", lw=1.0)
     axes.set_yticks(
@@ -223,7 +224,7 @@ def gained(run: Run, gains: Gains, scope: Scope) -> Figure:
     axes.set_xlabel(_("persons gained (line: 95 % interval)"))
     used = [kind for kind in _GAIN if kind in shown]
     figure.legend(
-        [shown[kind] for kind in used], [_(_GAIN[kind][1]) for kind in used],
+        [Patch(color=_GAIN[kind][0]) for kind in used], [_(_GAIN[kind][1]) for kind in used],
         loc="outside lower center", ncols=3,
     )  # fmt: skip
     return figure
