@@ -39,6 +39,9 @@ from typing import Any, BinaryIO
 LANGUAGES = {"en": "English", "th": "ไทย"}
 """Languages by code, each with its own name for itself."""
 
+THAI_DIGITS = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")
+"""For `str.translate`: Thai digits become those that programs read."""
+
 BUDDHIST_YEAR = 543
 """So many years more than in the Gregorian calendar."""
 

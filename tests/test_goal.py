@@ -183,7 +183,9 @@ def test_people_who_call_too_late_are_named_and_registration_is_what_would_help(
 
 def test_a_day_before_vaccination_begins_is_answered_with_that_reason(tmp_path: Path) -> None:
     scenario = campaign({"campaign": {"vaccination_from": day(4)}})
-    question = GoalQuestion.of(Source.of(scenario), f"first_dose>=1 by {day(3)}", 0.8, "hours", "")
+    question = GoalQuestion.of(
+        Source.of(scenario), f"first_dose>=1 by {day(3)}", 0.8, "hours", None
+    )
     with Trials(question.goal.settings(ONE)) as trials:
         made = question.plan(ONE, tmp_path / "study").write(*find(question, trials))
     assert list(made.table("limits")["kind"].unique()) == ["vaccination_from"]
@@ -328,6 +330,14 @@ def goal(*args: str) -> Result:
         (["--reach", "first_dose>=1", "--cost", "agents"], "write it as agents=1.5"),
         (["--reach", "first_dose>=1", "--cost", "tea=1"], "the levers are deliveries"),
         (["--reach", "first_dose>=1", "--cost", "agents=much"], "is no number"),
+        (["--reach", "first_dose>=1", "--cost", "agents=inf"], "above 0, and finite"),
+        (["--reach", "first_dose>=1", "--cost", "agents=nan"], "above 0, and finite"),
+        (["--reach", "first_dose>=1", "--cost", "agents=-1"], "above 0, and finite"),
+        (["--reach", "first_dose>=1", "--cost", "agents="], "write it as agents=1.5"),
+        (["--reach", "first_dose>=1", "--cost", ""], "write it as agents=1.5"),
+        (["--reach", "first_dose>=1", "--cost", "agents=1,agents=2"], "is named twice"),
+        (["--reach", "first_dose>=๐.๙.๙"], "is no number"),
+        (["--reach", "first_dose>=0.9 by 2564-08-14"], "write 2021-08-14"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(args: list[str], said: str) -> None:

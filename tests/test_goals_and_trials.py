@@ -47,6 +47,12 @@ def test_percent_is_a_hundredth_and_the_deadline_is_the_date_if_none_is_named() 
     )
 
 
+def test_thai_digits_are_digits() -> None:
+    assert read_goal("first_dose>=๐.๙ by ๒๐๒๑-๐๖-๑๕", SCENARIO) == read_goal(
+        "first_dose>=0.9 by 2021-06-15", SCENARIO
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -55,7 +61,8 @@ def test_percent_is_a_hundredth_and_the_deadline_is_the_date_if_none_is_named() 
         ("first_dose=0.9", "write it as"),
         ("first_dose>=many", "many is no number"),
         ("first_dose>=nan", "nan is no number"),
-        ("first_dose>=๑", "๑ is no number"),
+        ("first_dose>=١", "١ is no number"),  # an Arabic one
+        ("first_dose>=0.5 by 2564-08-14", "2564 is a Buddhist year: write 2021-08-14"),
         ("first_dose>=1.2", "up to 1 (or 100%), not 1.2"),
         ("first_dose>=0", "a share above 0"),
         ("first_dose<=0.5", "is to be reached"),

@@ -127,10 +127,16 @@ def goal(
             reach,
             probability,
             None if over is None else ",".join(over),
-            ",".join(cost or []),
+            None if cost is None else ",".join(cost),
         )
         plan = question.plan(settings, out)
-        carry_out(plan, lambda trials: find(question, trials), _("changes"), fresh, as_json)
+        carry_out(
+            plan,
+            lambda trials: find(question, trials),
+            _("changes (how many it takes shows on the way)"),
+            fresh,
+            as_json,
+        )
 
 
 def staff(
@@ -164,7 +170,10 @@ def staff(
     fresh: Fresh = False,
     as_json: Json = False,
 ) -> None:
-    """How few staff are enough to reach a goal? The cheapest staffing, checked by simulation."""
+    """How few staff are enough to reach a goal? The cheapest staffing, checked by simulation.
+
+    Every unit stays open: no station gets less than one.
+    """
     with errors_reported():
         from sim.experiment.sources import Source
         from sim.experiment.staffing import Question, find_staffing
@@ -178,7 +187,7 @@ def staff(
         carry_out(
             question.plan(source, settings, out),
             lambda trials: find_staffing(trials, source.scenario, question),
-            _("staffings"),
+            _("staffings, at most {n:,} replications").format(n=question.most),
             fresh,
             as_json,
         )

@@ -90,10 +90,16 @@ def read_costs(text: str | None, levers: Sequence[Lever]) -> dict[str, float]:
     Raises LeverError for a lever that is not among them, or a cost that is not positive.
     """
     costs = {lever.name: 1 / lever.has if lever.has else 1.0 for lever in levers}
-    for written in filter(None, map(str.strip, (text or "").split(","))):
+    told = set[str]()
+    for written in [] if text is None else map(str.strip, text.split(",")):
         name, equals, value = (part.strip() for part in written.partition("="))
-        if not equals:
+        if not (name and equals and value):
             raise LeverError(_("--cost {written}: write it as agents=1.5").format(written=written))
+        if name in told:
+            raise LeverError(
+                _("--cost {written}: {name} is named twice").format(written=written, name=name)
+            )
+        told.add(name)
         if name not in costs:
             raise LeverError(
                 _("--cost {written}: the levers are {names}").format(
@@ -108,7 +114,9 @@ def read_costs(text: str | None, levers: Sequence[Lever]) -> dict[str, float]:
             ) from None
         if not 0 < costs[name] < math.inf:
             raise LeverError(
-                _("--cost {written}: a cost is a number above 0").format(written=written)
+                _("--cost {written}: a cost is a number above 0, and finite").format(
+                    written=written
+                )
             )
     return costs
 

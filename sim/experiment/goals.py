@@ -20,7 +20,7 @@ from typing import Literal
 from sim.experiment.coverage import Scope
 from sim.experiment.measures import known_measures, measure
 from sim.experiment.settings import RunSettings, SettingsError
-from sim.language import N_, _
+from sim.language import N_, THAI_DIGITS, _, told_of_year
 from sim.scenario import Scenario
 from sim.scenario_errors import did_you_mean
 
@@ -133,7 +133,7 @@ def read_goal(text: str, scenario: Scenario) -> Goal:
             )
         )
     try:
-        number = found["amount"].replace(",", "")
+        number = found["amount"].translate(THAI_DIGITS).replace(",", "")
         amount = float(number) / (100 if found["percent"] else 1) if number.isascii() else math.nan
     except ValueError:
         amount = math.nan
@@ -157,8 +157,11 @@ def read_goal(text: str, scenario: Scenario) -> Goal:
             )
         )
     campaign = scenario.campaign
+    written = (found["by"] or "").translate(THAI_DIGITS)
+    if told := told_of_year(written):
+        raise GoalError(_("goal {text!r}: {told}").format(text=text, told=told))
     try:
-        by = date.fromisoformat(found["by"]) if found["by"] else campaign.deadline
+        by = date.fromisoformat(written) if written else campaign.deadline
     except ValueError:
         raise GoalError(
             _("goal {text!r}: {date} is no date; {example}").format(

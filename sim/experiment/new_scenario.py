@@ -19,14 +19,12 @@ from textwrap import wrap
 from typing import Any
 from unicodedata import category
 
-from sim.language import N_, _, long_date, named, told_of_year
+from sim.language import N_, THAI_DIGITS, _, long_date, named, told_of_year
 from sim.scenario import WEEKDAYS
 from sim.scenario_files import leaf_values
 
 Known = Mapping[str, Any]
 """Values of facts, by name."""
-
-THAI_DIGITS = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")
 
 MOST_PEOPLE = 200_000_000
 MOST_POPULATION = MOST_DOSES = 1_000_000_000

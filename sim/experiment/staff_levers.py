@@ -142,7 +142,9 @@ def read_costs(texts: Sequence[str]) -> dict[str, float]:
             cost = math.nan
         if not (role and equals and math.isfinite(cost)):
             raise StaffingError(
-                _("cost {text!r}: write it as agent=1,vaccinator=1.5").format(text=part.strip())
+                _("cost {text!r}: write it as agent=1,vaccinator=1.5, with finite numbers").format(
+                    text=part.strip()
+                )
             )
         if cost <= 0:
             raise StaffingError(

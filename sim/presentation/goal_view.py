@@ -19,7 +19,7 @@ from sim.model.records import CAUSES
 from sim.presentation import style
 from sim.presentation.document import Listing, Table
 from sim.presentation.figures import drawing, new_figure, wrapped
-from sim.presentation.goal_words import clause, reached, share, statement
+from sim.presentation.goal_words import clause, measure_words, reached, share, statement, thing
 from sim.presentation.terminal import Part, amount, between, count, on
 
 _SHORT_LIST = 5
@@ -246,7 +246,7 @@ class _View:
                     if sure:
                         words = _("enough for {goal}: {times} of {n}")
                 words = words.format(
-                    goal=row["goal"], times=row["fresh_reached"], n=row["fresh_replications"]
+                    goal=self._thing(n), times=row["fresh_reached"], n=row["fresh_replications"]
                 )
             lines = self._label(n)
             rows.append((lines[0], ceiling, self._spread(n), f"{row['cost']:.2f}", words))
@@ -265,6 +265,10 @@ class _View:
         return list(self.changes.loc[self.changes["option"] == n, "words"]) or [
             _("nothing changed")
         ]
+
+    def _thing(self, n: int) -> str:
+        """The goal that an option was judged by."""
+        return thing(read_goal(str(self.options.loc[n, "goal"]), self.scenario))
 
     def _nearby(self, n: int) -> list[str]:
         """For which other goal an option is enough, if for one."""
@@ -304,10 +308,9 @@ class _View:
             n = int(enough.index[-1])
         settings = self.study.table("settings")
         lines = list(settings.loc[settings["option"] == n, "setting"]) if n is not None else []
-        goal = self.options.loc[n, "goal"] if lines else ""
-        if not lines:
+        if n is None or not lines:
             return []
-        heading = _("To try it ({goal}):").format(goal=goal)
+        heading = _("To try it ({goal}):").format(goal=self._thing(n))
         return [Listing("\n".join(f"--set '{line}'" for line in lines), heading)]
 
     def notes(self) -> list[str]:
@@ -384,7 +387,7 @@ class _View:
         axes.tick_params(axis="y", length=0)
         if self.goal.scope is not None:
             axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{100 * x:g} %"))
-        what = _("of the target") if self.goal.scope else self.goal.measure
+        what = _("of the target") if self.goal.scope else measure_words(self.goal.measure)
         if self.goal.of_population:
             what = _("of all inhabitants")
         axes.set_xlabel(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sim.experiment.goals import Goal
+from sim.experiment.measures import measure
 from sim.language import N_, _
 from sim.presentation.terminal import amount, on, percent
 
@@ -68,9 +69,14 @@ def reached(value: float, goal: Goal) -> str:
     return percent(value) if goal.scope else amount(value, goal.unit)
 
 
+def measure_words(name: str) -> str:
+    """A measure by what it means, and by its name: some meanings need it."""
+    return f"{_(measure(name).meaning)} ({name})"
+
+
 def _filled(text: str, goal: Goal) -> str:
     return _(text).format(
-        measure=goal.measure,
+        measure="" if goal.scope else measure_words(goal.measure),
         share=share(goal.amount),
         amount=amount(goal.amount, goal.unit),
         day=on(goal.by),

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 
 from sim.experiment.measures import measure
+from sim.experiment.sensitivity import DEFAULT_SAMPLES, FEW_SAMPLES
 from sim.experiment.study import Study
 from sim.language import N_, _, named
 from sim.presentation import style
@@ -44,6 +47,12 @@ def _words(name: str) -> str:
 def _sentence(study: Study) -> str:
     found = study.answer["measure_first"]
     sentences = []
+    if study.question["samples"] < FEW_SAMPLES:
+        few = _(
+            "With --samples {samples} the shares of the variance are guesses, and their intervals "
+            "are too narrow: take {enough} or more."
+        )
+        sentences.append(few.format(samples=study.question["samples"], enough=DEFAULT_SAMPLES))
     for name, first in found.items():
         if first is None:
             spread = study.answer["spread"][name]
@@ -63,7 +72,7 @@ def _sentence(study: Study) -> str:
             "Measure {factor} first: alone it explains {share} of the variance of {measure} (95 % "
             "interval {interval})."
         )
-        if sentences:
+        if name != next(iter(found)):
             explains = _(
                 "For {measure} it is {factor}: alone it explains {share} of the variance of "
                 "{measure} (95 % interval {interval})."
@@ -126,11 +135,14 @@ def _how(study: Study) -> list[str]:
         unit, luck = measure(name).unit, answer["luck"][name]
         lines.append(
             _(
-                "{measure}: {mean} in the scenario; within the ranges {low} to {high} "
-                "(nine in ten points); luck alone moves it by {sd} (standard deviation)."
+                "{measure}: {mean} in the scenario (mean of {n} replications; {base} with the luck "
+                "that all points have); within the ranges {low} to {high} (nine in ten points); "
+                "luck alone moves it by {sd} (standard deviation)."
             ).format(
                 measure=_words(name).capitalize(),
                 mean=amount(luck["mean"], unit),
+                n=luck["replications"],
+                base=amount(_base(study, name), unit),
                 low=amount(spread["low"], unit),
                 high=amount(spread["high"], unit),
                 sd=_sd(luck["sd"], unit),
@@ -176,12 +188,18 @@ def _tornado(study: Study, name: str) -> list[Part]:
     unit = measure(name).unit
     columns = ("", _("from"), _("now"), _("to"), _("at the low end"), _("at the high end"))
     rows = []
-    for row in here.head(_TORNADO_SHOWN).to_dict("records"):
+    shown = _widest(here)
+    for row in shown.to_dict("records"):
         ends = amount(row["at_low"], unit), amount(row["at_high"], unit)
         rows.append((_factor(row["factor"]), row["low"], row["value"], row["high"], *ends))
     idle = len(here) - len(rows)
-    caption = _("One at a time, the others as they are: {measure}").format(measure=_words(name))
-    more = [Items([_("({n} more change it less)").format(n=idle)])] if idle else []
+    caption = _("One at a time, the others as they are: {measure} ({base} as it is)").format(
+        measure=_words(name), base=amount(_base(study, name), unit)
+    )
+    words = _("({n} more change it less)")
+    if not (here["width"].iloc[len(rows) :] > 0).any():
+        words = _("({n} more do not change it)")
+    more = [Items([words.format(n=idle)])] if idle else []
     return [Table(caption, columns, rows, "<>>>>>"), *more]
 
 
@@ -193,6 +211,17 @@ def _bars(study: Study, name: str) -> pd.DataFrame:
     return here.assign(width=ends.max(axis=1) - ends.min(axis=1)).sort_values(
         "width", ascending=False, kind="stable"
     )
+
+
+def _widest(bars: pd.DataFrame) -> pd.DataFrame:
+    """Those that are shown; at least one, though it may change nothing."""
+    return bars.head(max(min(int((bars["width"] > 0).sum()), _TORNADO_SHOWN), 1))
+
+
+def _base(study: Study, name: str) -> float:
+    """The measure in the scenario as it is, with the luck that all points have."""
+    found = study.table("tornado")
+    return float(found.loc[found["measure"] == name, "at_value"].iloc[0])
 
 
 # Pictures -------------------------------------------------------------------------------------
@@ -236,35 +265,54 @@ def _index_picture(study: Study, name: str) -> Figure:
 
 
 def _tornado_picture(study: Study, name: str) -> Figure:
-    here = _bars(study, name).head(_TORNADO_SHOWN).iloc[::-1]
+    here = _widest(_bars(study, name)).iloc[::-1]
+    unit, base = measure(name).unit, _base(study, name)
     figure = new_figure(
         _("One at a time: {measure} with each number at the ends of its range").format(
             measure=_words(name)
         ),
-        named(study.scenario.title), 1.3 + 0.36 * len(here),
+        named(study.scenario.title), 1.7 + 0.36 * len(here),
     )  # fmt: skip
     axes = figure.subplots()
-    unit = measure(name).unit
-    base = float(here["at_value"].iloc[0])
-    places = np.arange(len(here))
-    for key, end, colour, label in (
-        ("at_low", "low", style.SKY_BLUE, _("low end")),
-        ("at_high", "high", style.BLUE, _("high end")),
-    ):
-        axes.barh(places, here[key] - base, 0.62, left=base, color=colour, label=label)
-        for place, row in zip(places, here.to_dict("records"), strict=True):
-            if row[key] != base:
-                inside = 4 if row[key] > base else -4
-                axes.annotate(
-                    str(row[end]), (row[key], place), (inside, 0), textcoords="offset points",
-                    ha="left" if inside > 0 else "right", va="center", fontsize=7,
-                )  # fmt: skip
+    colours = {"at_low": style.SKY_BLUE, "at_high": style.BLUE}
+    for place, row in enumerate(here.to_dict("records")):
+        far, near = sorted(colours, key=lambda end: -abs(row[end] - base))
+        for end in (far, near):  # the shorter bar lies upon the longer one
+            axes.barh(place, row[end] - base, 0.62, left=base, color=colours[end])
+        for x, text, right in _labels_of_bars(row, base, far, near):
+            axes.annotate(
+                text, (x, place), (4 if right else -4, 0), textcoords="offset points",
+                ha="left" if right else "right", va="center", fontsize=7,
+            )  # fmt: skip
     axes.axvline(base, color=style.BLACK, lw=1)
     _named(axes, list(map(_factor, here["factor"])))
     axes.margins(x=0.12)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: amount(x, unit)))
-    axes.legend(loc="lower right")
+    axes.set_xlabel(_("line: {base}, as it is").format(base=amount(base, unit)))
+    handles = [
+        Patch(color=colours["at_low"], label=_("low end")),
+        Patch(color=colours["at_high"], label=_("high end")),
+    ]
+    figure.legend(handles=handles, loc="outside lower left", ncols=2)
     return figure
+
+
+def _labels_of_bars(
+    row: Mapping[Hashable, Any], base: float, far: str, near: str
+) -> Iterator[tuple[float, str, bool]]:
+    """Where the values of a factor are written at its bars, and whether to the right of there.
+
+    Where both bars go to one side, that of the shorter is written on the other side of the line.
+    """
+    texts = {"at_low": str(row["low"]), "at_high": str(row["high"])}
+    right = row[far] > base
+    if row[near] == row[far]:
+        yield row[far], f"{texts['at_low']}, {texts['at_high']}", right
+        return
+    yield row[far], texts[far], right
+    if row[near] != base:
+        one_side = (row[near] > base) == right
+        yield base if one_side else row[near], texts[near], not right
 
 
 def _named(axes: Axes, names: list[str]) -> None:

@@ -26,7 +26,7 @@ def sections(study: Study) -> list[list[Part]]:
     """The sentence, the staffing, how sure it is, the cost curve, and what was spent."""
     told: list[list[Part]] = [[_sentence(study)]]
     if study.answer["found"]:
-        told += [[_staffing(study)], _how_sure(study)]
+        told += [[_staffing(study), *_kept_open(study)], _how_sure(study)]
     else:
         told.append(_most_tried(study))
     return [*told, _caps(study), [_curve(study)], [_spent(study)]]
@@ -164,6 +164,14 @@ def _staffing(study: Study) -> Table:
         for row in study.table("staffing").to_dict("records")
     ]
     return Table(_("Staff (in each unit, where there are several)"), columns, rows, "<>>>>>")
+
+
+def _kept_open(study: Study) -> list[Part]:
+    """That no unit is proposed to be closed, where staff of stations are sought."""
+    keys = study.table("staffing")["key"]
+    if not keys.str.contains(".stations.", regex=False).any():
+        return []
+    return [_("Every unit stays open: no station has less than one. To close one is not tried.")]
 
 
 def _who(row: Mapping[Hashable, Any]) -> str:
