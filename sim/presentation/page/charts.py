@@ -34,7 +34,7 @@ text{{font:{_SIZE}px system-ui,'Noto Sans Thai','Sarabun',sans-serif;fill:#26273
 .soft{{fill:#5b5d68}}.grid{{stroke:#dddfe4;stroke-width:1}}.axis{{stroke:#8c8c8c;stroke-width:1}}
 .halo{{paint-order:stroke;stroke:#fff;stroke-width:4px}}
 @media (prefers-color-scheme:dark){{text{{fill:#fafafa}}.soft{{fill:#b4b7c0}}
-.grid{{stroke:#3a3d46}}.halo{{stroke:#0e1117}}.dark{{filter:brightness(1.15)}}}}
+.grid{{stroke:#3a3d46}}.halo{{stroke:#0e1117}}}}
 </style>"""
 
 
@@ -138,14 +138,14 @@ def curves_over_days(
         level, text = goal
         canvas.line(
             canvas.left, y(level), canvas.right, y(level),
-            f'stroke="{style.GOAL}" stroke-width="1.6" stroke-dasharray="7 4" class="dark"',
+            f'stroke="{style.GOAL}" stroke-width="1.6" stroke-dasharray="7 4"',
         )  # fmt: skip
         canvas.text(canvas.left + 6, y(level) - 6, text, kind="halo")
     if marked_day is not None and days[0] <= marked_day[0] <= days[-1]:
         place = x((marked_day[0] - days[0]).days)
         canvas.line(
             place, canvas.top, place, canvas.bottom,
-            f'stroke="{style.DEADLINE}" stroke-width="1.6" stroke-dasharray="2 3" class="dark"',
+            f'stroke="{style.DEADLINE}" stroke-width="1.6" stroke-dasharray="2 3"',
         )  # fmt: skip
         late = place > canvas.left + 0.62 * (canvas.right - canvas.left)
         canvas.text(
@@ -159,7 +159,7 @@ def curves_over_days(
                       for p in ((a, b), (c, b))] + points[-1:]  # fmt: skip
         dashes = f' stroke-dasharray="{curve.dashes}"' if curve.dashes else ""
         canvas.add(
-            f'<path d="{_path(points)}" fill="none" stroke="{curve.colour}" class="dark" '
+            f'<path d="{_path(points)}" fill="none" stroke="{curve.colour}" '
             f'stroke-width="{curve.width}"{dashes} stroke-linejoin="round"/>'
         )
     if marked_day is not None and days[0] <= marked_day[0] <= days[-1]:
@@ -173,8 +173,7 @@ def curves_over_days(
                     label += 4
                 taken.append(label)
                 canvas.add(
-                    f'<circle cx="{x(number):.1f}" cy="{at:.1f}" r="4.5" '
-                    f'fill="{curve.colour}" class="dark"/>'
+                    f'<circle cx="{x(number):.1f}" cy="{at:.1f}" r="4.5" fill="{curve.colour}"/>'
                 )
                 canvas.text(x(number) - 8, label, curve.marked, "end", "halo")
     return canvas.svg()
@@ -204,7 +203,7 @@ def _legend(canvas: _Canvas, curves: Sequence[Curve]) -> None:
     for curve, (x, row) in zip(curves, places, strict=True):
         y = 14 + 20 * row
         dashes = f' stroke-dasharray="{curve.dashes}"' if curve.dashes else ""
-        look = f'stroke="{curve.colour}" stroke-width="{curve.width}"{dashes} class="dark"'
+        look = f'stroke="{curve.colour}" stroke-width="{curve.width}"{dashes}'
         canvas.line(x, y - 4, x + 26, y - 4, look)
         canvas.text(x + 32, y, curve.label)
 
@@ -284,6 +283,6 @@ def spark(values: Array, highest: float) -> str:
             top = canvas.bottom - (canvas.bottom - canvas.top) * min(value / highest, 1.0)
             canvas.add(
                 f'<rect x="{1 + i * step:.1f}" y="{top:.1f}" width="{max(step - 0.3, 0.5):.2f}" '
-                f'height="{canvas.bottom - top:.1f}" fill="{style.BLUE}" class="dark"/>'
+                f'height="{canvas.bottom - top:.1f}" fill="{style.BLUE}"/>'
             )
     return canvas.svg()

@@ -42,14 +42,11 @@ STYLE = """<style>
 .vx th.n,.vx td.n{text-align:right}.vx .note{font-size:.85rem}
 .vx .bar{display:inline-block;height:.8em;vertical-align:baseline;border-radius:1px}
 .vx code{overflow-wrap:anywhere;color:inherit;background:rgba(128,128,128,.15)}
-.stSidebar [data-baseweb="select"] div,[data-baseweb="popover"] li *{white-space:normal;
-  overflow:visible;text-overflow:clip}.stSidebar [data-baseweb="select"]>div{height:auto}
 .stMainBlockContainer{padding:2.2rem 2rem 3rem}
 .picture{max-width:46rem}.picture.narrow{display:none}
 @media (max-width:640px){.stMainBlockContainer{padding:3.2rem 1rem 3rem}
   .picture.wide{display:none}.picture.narrow{display:block}
   .vx .verdict{font-size:1.1rem}}
-@media (prefers-color-scheme:dark){.paper img{filter:invert(.93) hue-rotate(180deg)}}
 </style>"""
 """Of all that follows; once a page."""
 
