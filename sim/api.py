@@ -393,7 +393,9 @@ def goal(
     from sim.experiment.goal_study import GoalQuestion, find
 
     levers = over if over is None or isinstance(over, str) else ",".join(over)
-    question = GoalQuestion.of(Source.of(scenario), reach, probability, levers, _costs(cost) or None)
+    question = GoalQuestion.of(
+        Source.of(scenario), reach, probability, levers, _costs(cost) or None
+    )
     plan = question.plan(RunSettings(seed, engine=engine, workers=workers), _folder(out))
     return plan.found(fresh) or plan.make(lambda trials: find(question, trials))
 
