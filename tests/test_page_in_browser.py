@@ -265,6 +265,19 @@ def test_a_broken_file_is_told_and_a_good_one_is_answered(
     assert reader.locator("#answer img").count() == 0
 
 
+def test_a_file_of_another_kind_is_told_in_thai(reader: Any, url: str, tmp_path: Path) -> None:
+    other = tmp_path / "mine.json"
+    other.write_text("{}", encoding="utf-8")
+    reader.goto(f"{url}/?lang=th")
+    settled(reader)
+    with speaking("th"):
+        reader.get_by_text(_("Open a scenario file")).click()
+        told = "mine.json: " + _("a scenario is a TOML file: its name ends in .toml")
+    reader.locator('input[type="file"]').set_input_files(other)
+    reader.get_by_role("alert").filter(has_text=told).wait_for()
+    assert set(reader.evaluate(ENGLISH)) - {"Skip to main content"} == set()
+
+
 def test_a_file_of_100_megabytes_is_refused(reader: Any, url: str, tmp_path: Path) -> None:
     large = tmp_path / "large.toml"
     with large.open("wb") as file:
