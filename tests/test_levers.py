@@ -172,7 +172,7 @@ def test_whole_numbers_are_shared_out_by_largest_remainders() -> None:
     [
         ("agent", "did you mean agents"),
         ("magic", f"levers are {', '.join(FAMILIES)}"),
-        ("deliveries.may", "did you mean deliveries.ma"),
+        ("deliveries.may", "there is no lever 'deliveries.may'"),
         ("agents,agents", "named twice"),
         ("agents,agents.thai", "named twice"),
         ("agents<=many", "agents<=many: the bound must be a number"),
@@ -185,8 +185,6 @@ def test_whole_numbers_are_shared_out_by_largest_remainders() -> None:
     ],
 )
 def test_levers_that_cannot_be_are_refused(text: str, said: str) -> None:
-    if "did you mean deliveries" in said:
-        said = "there is no lever 'deliveries.may'"
     with pytest.raises(LeverError, match=said.replace(".", r"\.")):
         levers(text)
 
