@@ -149,12 +149,6 @@ def interval(ends, starts, word):  # type: ignore[no-untyped-def]
     return number
 
 
-@kernel
-def _fill_picks(ends, starts, words, out):  # type: ignore[no-untyped-def]
-    for i in range(words.shape[0]):
-        out[i] = interval(ends, starts, words[i])
-
-
 class RandomStreams:
     """The randomness of one replication: every draw of the model comes from here."""
 
@@ -299,10 +293,3 @@ def interval_starts(ends: NDArray[np.uint64]) -> Int64Array:
     """The interval in which each multiple of 2**20 below 2**32 lies."""
     words = np.arange(CELLS, dtype=np.uint64) << np.uint64(20)
     return np.searchsorted(ends, words, "right")
-
-
-def pick(ends: NDArray[np.uint64], words: UInt32Array) -> Int64Array:
-    """Index of the interval (see `cumulative_thresholds`) in which each word lies."""
-    out = np.empty(words.shape[0], dtype=np.int64)
-    _fill_picks(ends, interval_starts(ends), words, out)
-    return out

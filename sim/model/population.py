@@ -291,9 +291,9 @@ def _first_calls(
 @kernel
 def _first_by_day(day):  # type: ignore[no-untyped-def]
     """Where those of each day (0 ... NEVER) begin when all are in order of their days."""
-    first = np.zeros(NEVER + 2, dtype=np.int64)
+    first = np.zeros(int(NEVER) + 2, dtype=np.int64)
     for each in day:
-        first[each + 1] += 1
+        first[np.int64(each) + 1] += 1
     return np.cumsum(first)
 
 
