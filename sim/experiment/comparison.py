@@ -39,7 +39,7 @@ from sim.experiment.results import (
 )
 from sim.experiment.runs import Order, carry_out_all
 from sim.experiment.settings import DEFAULT_ENGINE, RunSettings, SettingsError
-from sim.experiment.sources import Source, check_folder, put
+from sim.experiment.sources import Source, check_folder, put, put_json
 from sim.experiment.statistics import (
     Estimate,
     common_numbers_gain,
@@ -271,8 +271,7 @@ class ComparisonPlan:
             text = getattr(found, name).to_csv(index=False, lineterminator="\n")
             put(self.folder / f"{name}.csv", text.encode())
         folders = {name: str(run.folder) for name, run in runs.items()}
-        manifest = json_text({**self._identity(), "folders": folders}, indent=1)
-        put(self.folder / COMPARISON_MANIFEST, f"{manifest}\n".encode())
+        put_json(self.folder / COMPARISON_MANIFEST, {**self._identity(), "folders": folders})
         return found
 
     def _identity(self) -> dict[str, Any]:

@@ -89,6 +89,27 @@ def identity(scenario: Scenario, settings: RunSettings) -> dict[str, Any]:
     }
 
 
+def differences(
+    found: Mapping[str, Any], wanted: Mapping[str, Any], fresh: bool = False
+) -> dict[str, str]:
+    """In words, by key, what tells results that are there from those that are wanted.
+
+    `fresh`: they are to be made anew, so that another version of vaxsim is no difference.
+    """
+    words = {
+        "scenario_sha256": _("another scenario"),
+        "precision": _("another --precision or --max-replications"),
+        "design": _("other points"),
+        "question": _("another question"),
+    }
+    return {
+        key: words.get(key)
+        or _("{key} {found} and not {asked}").format(key=key, found=found.get(key), asked=value)
+        for key, value in wanted.items()
+        if found.get(key) != value and not (fresh and key == "vaxsim")
+    }
+
+
 def precision_identity(settings: RunSettings) -> dict[str, Any]:
     """How many replications: a number, or what is to be reached."""
     precision = settings.precision
@@ -151,12 +172,7 @@ class Run:
 
     def parts(self, name: str, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
         """A table part by part, each with all rows of at most 50 replications."""
-        if name not in TABLE_NAMES:
-            raise RunError(
-                _("there is no table {name!r}; a run has {tables}").format(
-                    name=name, tables=", ".join(TABLE_NAMES)
-                )
-            )
+        check_table(name)
         for part in self.manifest["parts"][name]:
             content = check_part(self.folder, part)
             yield frame_of(table_in(content, list(columns) if columns else None))
@@ -187,6 +203,16 @@ class Run:
     def estimates(self) -> dict[str, Estimate]:
         """Mean and interval of every measure."""
         return estimates(self.table("replications"))
+
+
+def check_table(name: str) -> None:
+    """Raise RunError for a table that no run has."""
+    if name not in TABLE_NAMES:
+        raise RunError(
+            _("there is no table {name!r}; a run has {tables}").format(
+                name=name, tables=", ".join(TABLE_NAMES)
+            )
+        )
 
 
 SWEEP_MANIFEST = "sweep.json"
@@ -304,6 +330,18 @@ def check_part(folder: Path, part: Mapping[str, Any]) -> bytes:
     return content
 
 
+def read_json(path: Path) -> Any:
+    """What a manifest says. Raises RunError if it cannot be read."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RunError(
+            _("{path} cannot be read: {reason}").format(path=path, reason=error.strerror)
+        ) from None
+    except ValueError:
+        raise RunError(_("{path} is damaged: it is not JSON").format(path=path)) from None
+
+
 def other_format(folder: str | Path, manifest: Mapping[str, Any], reads: int) -> RunError:
     """What to say of results in a format that is not read here."""
     return RunError(
@@ -322,29 +360,17 @@ def other_format(folder: str | Path, manifest: Mapping[str, Any], reads: int) ->
 
 def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest of a run. Raises RunError if it cannot be read or is of another format."""
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RunError(
-            _("{path} cannot be read: {reason}").format(
-                path=folder / MANIFEST, reason=error.strerror
-            )
-        ) from None
-    except ValueError:
-        raise RunError(
-            _("{path} is damaged: it is not JSON").format(path=folder / MANIFEST)
-        ) from None
+    path = folder / MANIFEST
+    manifest = read_json(path)
     if not isinstance(manifest, dict) or "format" not in manifest:
-        raise RunError(
-            _("{path} is not the manifest of a vaxsim run").format(path=folder / MANIFEST)
-        )
+        raise RunError(_("{path} is not the manifest of a vaxsim run").format(path=path))
     if manifest["format"] != FORMAT:
         raise other_format(folder, manifest, FORMAT)
     missing = set(_NEEDED) - set(manifest)
     if missing:
         raise RunError(
             _("{path} is damaged: without {keys}").format(
-                path=folder / MANIFEST, keys=", ".join(sorted(missing))
+                path=path, keys=", ".join(sorted(missing))
             )
         )
     untold = [name for name in TABLE_NAMES if not _tells_parts(manifest["parts"], name)]
@@ -352,14 +378,12 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise RunError(
             _(
                 "{path} is damaged, or of another vaxsim: it does not tell the parts of {parts}"
-            ).format(path=folder / MANIFEST, parts=", ".join(untold))
+            ).format(path=path, parts=", ".join(untold))
         )
     try:
         settings_of(manifest)
     except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise RunError(
-            _("{path} is damaged: {error}").format(path=folder / MANIFEST, error=error)
-        ) from None
+        raise RunError(_("{path} is damaged: {error}").format(path=path, error=error)) from None
     return manifest
 
 

@@ -7,11 +7,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from sim.experiment.packing import TABLE_NAMES, Packed, frame_of, unpack
+from sim.experiment.packing import Packed, frame_of, unpack
 from sim.experiment.replications import Tables
-from sim.experiment.results import REPLICATIONS_PER_PART, Run, RunError, identity, scenario_data
+from sim.experiment.results import (
+    REPLICATIONS_PER_PART,
+    Run,
+    check_table,
+    identity,
+    scenario_data,
+)
 from sim.experiment.settings import RunSettings
-from sim.language import _
 from sim.scenario import Scenario
 
 
@@ -37,12 +42,7 @@ class RunInMemory(Run):
 
     def parts(self, name: str, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
         """A table part by part, each with all rows of at most 50 replications."""
-        if name not in TABLE_NAMES:
-            raise RunError(
-                _("there is no table {name!r}; a run has {tables}").format(
-                    name=name, tables=", ".join(TABLE_NAMES)
-                )
-            )
+        check_table(name)
         batch: Sequence[Tables | Packed] = self.__dict__["_batch"]
         for first in range(0, len(batch), REPLICATIONS_PER_PART):
             part = [_table(each, name) for each in batch[first : first + REPLICATIONS_PER_PART]]

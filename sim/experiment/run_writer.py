@@ -33,6 +33,7 @@ from sim.experiment.results import (
     Run,
     RunError,
     check_part,
+    differences,
     identity,
     json_text,
     open_run,
@@ -109,21 +110,10 @@ def _differences(
     found: Mapping[str, Any], wanted: Mapping[str, Any], fresh: bool
 ) -> dict[str, str]:
     """In words, what makes another run of it."""
-    differing = [key for key in wanted if found.get(key) != wanted[key]]
+    differing = differences(found, wanted, fresh)
     if wanted["precision"] and found.get("precision"):  # the number of replications is a result
-        differing = [key for key in differing if key != "replications"]
-    if fresh:
-        differing = [key for key in differing if key != "vaxsim"]
-    words = {}
-    for key in differing:
-        words[key] = _("{key} {found} and not {asked}").format(
-            key=key, found=found.get(key), asked=wanted[key]
-        )
-        if key == "scenario_sha256":
-            words[key] = _("another scenario")
-        if key == "precision":
-            words[key] = _("another --precision or --max-replications")
-    return words
+        differing.pop("replications", None)
+    return differing
 
 
 class RunWriter:

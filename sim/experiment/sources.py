@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from sim.experiment.packing import table_in
-from sim.experiment.results import RunError, check_part
+from sim.experiment.results import RunError, check_part, json_text
 from sim.language import _
 from sim.scenario import Scenario
 from sim.scenario_files import file_data, load_scenario, raw_scenario, scenario_from_data
@@ -71,6 +71,11 @@ def put(path: Path, content: bytes) -> None:
         raise RunError(
             _("{path} cannot be written: {reason}").format(path=path, reason=error.strerror)
         ) from None
+
+
+def put_json(path: Path, data: Mapping[str, Any]) -> None:
+    """Write a manifest, as `put` does."""
+    put(path, f"{json_text(data, indent=1)}\n".encode())
 
 
 def check_new_file(path: Path) -> None:

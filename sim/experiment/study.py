@@ -29,13 +29,15 @@ from sim.experiment.crews import OnCompiling, OnDays
 from sim.experiment.results import (
     STUDY_MANIFEST,
     RunError,
+    differences,
     json_text,
     other_format,
+    read_json,
     scenario_digest,
 )
 from sim.experiment.run_writer import environment, locked
 from sim.experiment.settings import RunSettings
-from sim.experiment.sources import Source, check_folder, put, put_table, read_table
+from sim.experiment.sources import Source, check_folder, put_json, put_table, read_table
 from sim.language import _
 from sim.scenario import Scenario
 from sim.scenario_files import scenario_from_data
@@ -97,20 +99,13 @@ class Study:
 def open_study(folder: str | Path) -> Study:
     """A study from its folder. Raises RunError where there is none."""
     path = Path(folder) / STUDY_MANIFEST
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not path.is_file():
         raise RunError(
             _("{folder} is no study: it has no {manifest}").format(
                 folder=folder, manifest=STUDY_MANIFEST
             )
-        ) from None
-    except OSError as error:
-        raise RunError(
-            _("{path} cannot be read: {reason}").format(path=path, reason=error.strerror)
-        ) from None
-    except ValueError:
-        raise RunError(_("{path} is damaged: it is not JSON").format(path=path)) from None
+        )
+    manifest = read_json(path)
     if not isinstance(manifest, dict) or not {"format", "kind", "answer"} <= set(manifest):
         raise RunError(_("{path} is not the manifest of a study").format(path=path))
     if manifest["format"] != FORMAT:
@@ -159,23 +154,11 @@ class StudyPlan:
             return None
         there = open_study(self.folder)
         asked = json.loads(json_text(self.identity))
-        differing = [key for key, value in asked.items() if there.manifest.get(key) != value]
-        if fresh:
-            differing = [key for key in differing if key != "vaxsim"]
+        differing = differences(there.manifest, asked, fresh)
         if differing:
-            words = {"scenario_sha256": _("another scenario"), "question": _("another question")}
-            what = "; ".join(
-                words.get(
-                    key,
-                    _("{key} {found} and not {asked}").format(
-                        key=key, found=there.manifest.get(key), asked=asked[key]
-                    ),
-                )
-                for key in differing
-            )
             raise RunError(
                 _("{folder} holds another study ({what}): name another folder with --out").format(
-                    folder=self.folder, what=what
+                    folder=self.folder, what="; ".join(differing.values())
                 )
             )
         return None if fresh else there
@@ -232,7 +215,7 @@ class StudyPlan:
             "answer": _without_nan(answer),
             "tables": {name: put_table(self.folder, name, table) for name, table in tables.items()},
         }
-        put(self.folder / STUDY_MANIFEST, (json_text(manifest, indent=1) + "\n").encode())
+        put_json(self.folder / STUDY_MANIFEST, manifest)
         return open_study(self.folder)
 
 

@@ -14,7 +14,6 @@ with the same command. All points have the same seed, so the same people with th
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,24 +24,25 @@ from typing import Any
 
 import pandas as pd
 
-from sim import __version__
 from sim.experiment.crews import OnCompiling, OnDays
 from sim.experiment.design import Design
 from sim.experiment.measures import estimate
 from sim.experiment.results import (
+    MANIFEST,
     SWEEP_MANIFEST,
     Run,
     RunError,
+    differences,
+    identity,
     json_text,
     open_run,
     other_format,
-    precision_identity,
     precision_of,
-    scenario_digest,
+    read_json,
 )
 from sim.experiment.runs import Order, carry_out_all
 from sim.experiment.settings import Precision, RunSettings, SettingsError
-from sim.experiment.sources import Source, check_folder, put, put_table, read_table
+from sim.experiment.sources import Source, check_folder, put_json, put_table, read_table
 from sim.language import _
 from sim.scenario import Scenario
 from sim.scenario_errors import ScenarioError, did_you_mean
@@ -171,14 +171,7 @@ def open_sweep(folder: str | Path) -> Sweep:
 def read_sweep(folder: Path) -> dict[str, Any]:
     """The manifest of a sweep, finished or not. Raises RunError if it cannot be read."""
     path = folder / SWEEP_MANIFEST
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RunError(
-            _("{path} cannot be read: {reason}").format(path=path, reason=error.strerror)
-        ) from None
-    except ValueError:
-        raise RunError(_("{path} is damaged: it is not JSON").format(path=path)) from None
+    manifest = read_json(path)
     if not isinstance(manifest, dict) or not {"format", "complete"} <= set(manifest):
         raise RunError(_("{path} is not the manifest of a sweep").format(path=path))
     if manifest["format"] != FORMAT:
@@ -225,9 +218,10 @@ class SweepPlan:
         """
         started = check_folder(self.folder, _OWN, SWEEP_MANIFEST)
         if started:
-            self._check_same(read_sweep(self.folder), fresh)
-            if not fresh and read_sweep(self.folder)["complete"]:
-                return open_sweep(self.folder), False
+            found = read_sweep(self.folder)
+            self._check_same(found, fresh)
+            if not fresh and found["complete"]:
+                return Sweep(self.folder, found), False
         manifest = {
             **self.identity,
             "complete": False,
@@ -235,11 +229,11 @@ class SweepPlan:
             "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "scenario": self.source.data,
         }
-        _write_manifest(self.folder, manifest)
+        put_json(self.folder / SWEEP_MANIFEST, manifest)
         try:
             made = carry_out_all(self.orders, fresh, on_days, on_compiling)
         except BaseException as error:
-            finished = sum((order.folder / "manifest.json").is_file() for order in self.orders)
+            finished = sum((order.folder / MANIFEST).is_file() for order in self.orders)
             if finished:
                 error.add_note(
                     _(
@@ -262,31 +256,15 @@ class SweepPlan:
                 if run.manifest["precision_reached_with"] is None
             ]
         manifest["complete"] = True
-        _write_manifest(self.folder, manifest)
+        put_json(self.folder / SWEEP_MANIFEST, manifest)
         return Sweep(self.folder, manifest), True
 
     def _check_same(self, found: Mapping[str, Any], fresh: bool) -> None:
-        differing = [key for key, value in self.identity.items() if found.get(key) != value]
-        if fresh:
-            differing = [key for key in differing if key != "vaxsim"]
+        differing = differences(found, self.identity, fresh)
         if differing:
-            words = {
-                "scenario_sha256": _("another scenario"),
-                "design": _("other points"),
-                "precision": _("another --precision or --max-replications"),
-            }
-            what = (
-                words.get(
-                    key,
-                    _("{key} {found} and not {asked}").format(
-                        key=key, found=found.get(key), asked=self.identity[key]
-                    ),
-                )
-                for key in differing
-            )
             raise RunError(
                 _("{folder} holds another sweep ({what}): name another folder with --out").format(
-                    folder=self.folder, what="; ".join(what)
+                    folder=self.folder, what="; ".join(differing.values())
                 )
             )
 
@@ -339,13 +317,8 @@ def plan_sweep(
 
 def _identity(scenario: Scenario, design: Design, settings: RunSettings) -> dict[str, Any]:
     return {
+        **identity(scenario, settings),
         "format": FORMAT,
-        "vaxsim": __version__,
-        "scenario_sha256": scenario_digest(scenario),
-        "seed": settings.seed,
-        **precision_identity(settings),
-        "engine": settings.engine,
-        "until": settings.until and settings.until.isoformat(),
         "design": {
             "kind": design.kind,
             "factors": [factor.path for factor in design.factors],
@@ -373,7 +346,3 @@ def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
         else json_text(value)
         for path, value in values.items()
     }
-
-
-def _write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
-    put(folder / SWEEP_MANIFEST, (json_text(manifest, indent=1) + "\n").encode())

@@ -129,7 +129,7 @@ def verify(
                     parts += 1
                     other_bytes += digest != run.manifest["parts"][name][index]["sha256"]
                 batch = []
-    then = _flat({**run.manifest, "vaxsim": run.manifest["vaxsim"]})
+    then = _flat(run.manifest)
     here = _flat({"vaxsim": __version__, **environment()})
     return Verification(compared, rows, difference, parts, other_bytes, then, here)
 
