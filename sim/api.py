@@ -40,6 +40,7 @@ from sim.experiment.settings import (
     Precision,
     RunSettings,
     SettingsError,
+    read_date,
 )
 from sim.experiment.sources import Source
 from sim.experiment.statistics import (
@@ -51,7 +52,7 @@ from sim.experiment.statistics import (
 )
 from sim.experiment.study import Study, open_study
 from sim.experiment.sweep import Sweep, open_sweep, plan_sweep
-from sim.language import _, told_of_year
+from sim.language import _
 from sim.scenario import Scenario
 from sim.scenario_files import load_scenario
 
@@ -437,15 +438,4 @@ def _folder(out: str | Path | None) -> Path | None:
 
 
 def _date(day: date | str | None, name: str = "until") -> date | None:
-    if not isinstance(day, str):
-        return day
-    if told := told_of_year(day):
-        raise SettingsError(f"{name} {day}: {told}")
-    try:
-        return date.fromisoformat(day)
-    except ValueError:
-        raise SettingsError(
-            _("{option} {text}: not a date; write it as YYYY-MM-DD, for example 2021-08-14").format(
-                option=name, text=day
-            )
-        ) from None
+    return read_date(name, day) if isinstance(day, str) else day

@@ -8,6 +8,7 @@ come first served throughout. Every function names the source of its formula.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -520,13 +521,8 @@ def smallest_number_of_servers(
         if holds >= highest:
             raise ValueError(f"the condition does not hold with {highest} servers either")
         fails, step = holds, 2 * step
-    while holds - fails > 1:
-        middle = (fails + holds) // 2
-        if condition(middle):
-            holds = middle
-        else:
-            fails = middle
-    return holds
+    between = range(fails + 1, holds)
+    return fails + 1 + bisect_left(between, True, key=condition)
 
 
 # ---------------------------------------------------------------------------------------- parts

@@ -51,8 +51,11 @@ NOT_SAID = Field(exclude_if=lambda value: value is None)
 """What a file leaves out is left out again where the scenario is written."""
 
 
-def _time_of_day(value: object) -> object:
-    """Minutes since midnight of "HH:MM" (or a TOML time); "24:00" is the end of the day."""
+def time_of_day(value: object) -> int:
+    """Minutes since midnight of "HH:MM" (or a TOML time); "24:00" is the end of the day.
+
+    Raises ValueError for anything else.
+    """
     if isinstance(value, time) and value.second == value.microsecond == 0:
         return value.hour * 60 + value.minute
     if isinstance(value, str) and re.fullmatch("[0-9]{1,2}:[0-5][0-9]", value):
@@ -62,10 +65,15 @@ def _time_of_day(value: object) -> object:
     raise ValueError(_('a time of day is written "HH:MM", from "00:00" to "24:00"'))
 
 
+def clock(minutes: int) -> str:
+    """A time of day, "HH:MM", from the minutes since midnight."""
+    return f"{minutes // 60:02d}:{minutes % 60:02d}"
+
+
 TimeOfDay = Annotated[
     int,
-    BeforeValidator(_time_of_day),
-    PlainSerializer(lambda minutes: _clock(minutes), return_type=str),
+    BeforeValidator(time_of_day),
+    PlainSerializer(clock, return_type=str),
     WithJsonSchema({"type": "string", "pattern": r"^([01]?\d|2[0-3]):[0-5]\d$|^24:00$"}),
 ]
 """Minutes since midnight; written "HH:MM"."""
@@ -473,7 +481,7 @@ class Opening(Part):
 
     def _contradictions(self) -> Iterator[tuple[str, str]]:
         if self.opens >= self.closes:
-            yield "opens", _("must be before closes, {time}").format(time=_clock(self.closes))
+            yield "opens", _("must be before closes, {time}").format(time=clock(self.closes))
 
     def is_open(self, day: date) -> bool:
         """Whether the calendar has it open on that date."""
@@ -497,7 +505,7 @@ class Shift(Part):
 
     def _contradictions(self) -> Iterator[tuple[str, str]]:
         if self.start >= self.end:
-            yield "start", _("must be before end, {time}").format(time=_clock(self.end))
+            yield "start", _("must be before end, {time}").format(time=clock(self.end))
 
 
 # The telephone ------------------------------------------------------------------------------
@@ -862,7 +870,7 @@ class UnitType(Opening):
                 yield (
                     f"stations.{name}.shifts",
                     _("nobody works between {opens} and {closes}").format(
-                        opens=_clock(self.opens), closes=_clock(self.closes)
+                        opens=clock(self.opens), closes=clock(self.closes)
                     ),
                 )
 
@@ -1184,10 +1192,6 @@ def _is_another_distribution(value: Mapping[str, Any], below: Mapping[str, Any])
         return False
     added = set(value) - {*below, *_AFTERWARDS}
     return value["distribution"] != below.get("distribution") or bool(added)
-
-
-def _clock(minutes: int) -> str:
-    return f"{minutes // 60:02d}:{minutes % 60:02d}"
 
 
 def _least(distribution: _Distribution) -> float:

@@ -18,7 +18,6 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -27,7 +26,7 @@ import typer
 
 from sim.cli.options import ExecutorName
 from sim.experiment.settings import Precision, RunSettings, SettingsError
-from sim.language import _, told_of_year
+from sim.language import _
 
 if TYPE_CHECKING:
     from sim.scenario import Scenario
@@ -107,20 +106,6 @@ def amount_of_work(settings: RunSettings, world: Scenario) -> tuple[str, int | N
         return _("{days} days until precise enough").format(days=days), None
     text = _("{n:,} x {days} days").format(n=settings.replications, days=days)
     return text, days * settings.replications
-
-
-def date_of(option: str, text: str | None) -> date | None:
-    """The date that an option gives; None if it is not given. Raises UserError."""
-    if told := told_of_year(text or ""):
-        raise UserError(f"{option} {text}: {told}")
-    try:
-        return None if text is None else date.fromisoformat(text)
-    except ValueError:
-        raise UserError(
-            _("{option} {text}: not a date; write it as YYYY-MM-DD, for example 2021-08-14").format(
-                option=option, text=text
-            )
-        ) from None
 
 
 def document_suffix(out: Path | None, *suffixes: str) -> str:

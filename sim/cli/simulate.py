@@ -11,7 +11,6 @@ import typer
 
 from sim.cli.console import (
     amount_of_work,
-    date_of,
     errors_reported,
     folder_of_run,
     print_json,
@@ -47,6 +46,7 @@ from sim.experiment.settings import (
     DEFAULT_REPLICATIONS,
     DEFAULT_SEED,
     RunSettings,
+    read_date,
 )
 from sim.experiment.worker_start import start_loading_workers
 from sim.language import _
@@ -106,7 +106,7 @@ def run(
             with_precision(base, replications, precision, max_replications),
             seed=base.seed if seed is None else seed,
             engine=base.engine if engine is None else engine.value,
-            until=base.until if until is None else date_of("--until", until),
+            until=base.until if until is None else read_date("--until", until),
             workers=workers,
             scheduler=scheduler_address(executor, scheduler),
         )
@@ -202,7 +202,7 @@ def sweep(
         from sim.presentation.figures import save_figures
 
         base = RunSettings(
-            seed, engine=engine.value, workers=workers, until=date_of("--until", until),
+            seed, engine=engine.value, workers=workers, until=read_date("--until", until),
             scheduler=scheduler_address(executor, scheduler),
         )  # fmt: skip
         settings = with_precision(base, replications, precision, max_replications)
@@ -284,7 +284,7 @@ def compare(
 
         sides = [side_of(path, overrides or []) for path in scenarios]
         settings = settings_for(
-            sides, seed, date_of("--until", until), engine.value, workers,
+            sides, seed, read_date("--until", until), engine.value, workers,
             scheduler_address(executor, scheduler),
         )  # fmt: skip
         plan = plan_comparison(sides, settings, replications, out)

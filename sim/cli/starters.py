@@ -12,7 +12,6 @@ import typer
 
 from sim.cli.console import (
     UserError,
-    date_of,
     document_suffix,
     errors_reported,
     folder_of_run,
@@ -23,6 +22,7 @@ from sim.cli.console import (
     say_compiling,
 )
 from sim.cli.options import EngineName, Json, Overrides
+from sim.experiment.settings import read_date
 from sim.language import N_, _
 
 
@@ -69,7 +69,7 @@ def trace(
         from sim.experiment.sources import check_new_file
         from sim.presentation.trace_view import trace_data, trace_text
 
-        date = date_of("--date", day)
+        date = read_date("--date", day)
         assert date is not None
         check_new_file(out)
         document_suffix(out, ".csv", ".parquet")

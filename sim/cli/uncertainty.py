@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sim.cli.answers import carry_out
-from sim.cli.console import date_of, errors_reported, scheduler_address
+from sim.cli.console import errors_reported, scheduler_address
 from sim.cli.options import (
     Engine,
     EngineName,
@@ -23,7 +23,7 @@ from sim.cli.options import (
     Until,
     Workers,
 )
-from sim.experiment.settings import DEFAULT_ENGINE, DEFAULT_SEED, RunSettings
+from sim.experiment.settings import DEFAULT_ENGINE, DEFAULT_SEED, RunSettings, read_date
 from sim.language import _
 
 
@@ -70,7 +70,7 @@ def sensitivity(
         world = source.scenario
         measures = chosen_measures(measure or DEFAULT_MEASURES, world)
         settings = RunSettings(
-            seed, 1, engine.value, workers, date_of("--until", until) or world.campaign.deadline,
+            seed, 1, engine.value, workers, read_date("--until", until) or world.campaign.deadline,
             scheduler=scheduler_address(executor, scheduler),
         )  # fmt: skip
         settings.check_against(world)

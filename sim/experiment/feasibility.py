@@ -628,7 +628,7 @@ def _best_by_day(limits: Limits, scope: Scope) -> Array:
 
 def ceiling_is_certain(scenario: Scenario) -> bool:
     """Whether the ceiling holds whatever the luck: chance brings no more doses or people."""
-    if deliveries_vary(scenario) or any(u.walk_ins_per_day for u in scenario.units.values()):
+    if not only_willingness_varies(scenario):
         return False
     if all(group.willing in (0, 1) for group in scenario.groups.values()):
         return True
@@ -637,6 +637,12 @@ def ceiling_is_certain(scenario: Scenario) -> bool:
         for name, group in scenario.groups.items()
     }
     return ceiling_of(scenario.model_copy(update={"groups": groups})) == ceiling_of(scenario)
+
+
+def only_willingness_varies(scenario: Scenario) -> bool:
+    """Whether luck moves nothing of what limits the ceiling but how many are willing."""
+    walk_ins = any(unit.walk_ins_per_day for unit in scenario.units.values())
+    return not walk_ins and not deliveries_vary(scenario)
 
 
 @dataclass(frozen=True)

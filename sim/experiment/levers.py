@@ -29,6 +29,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 
 from sim.experiment.goals import Goal
@@ -36,7 +37,17 @@ from sim.experiment.settings import SettingsError
 from sim.language import N_, _, days_of_week, named, ngettext
 from sim.model.capacity import station_capacity, unit_slots
 from sim.model.shifts import staff_steps
-from sim.scenario import WEEKDAYS, Scenario, Station, UnitType, merge
+from sim.scenario import (
+    WEEKDAYS,
+    CallCentre,
+    Pool,
+    Scenario,
+    Shift,
+    Station,
+    UnitType,
+    clock,
+    merge,
+)
 from sim.scenario_errors import did_you_mean
 from sim.scenario_files import file_data, leaf_values, scenario_from_data
 
@@ -318,9 +329,9 @@ def _earlier_deliveries(scenario: Scenario, goal: Goal, names: Sequence[str]) ->
         changes: Change = {}
         for name in names:
             there = world.deliveries[name]
-            changes[name] = {"arrives": _sooner(there.arrives, size, first)}
+            changes[name] = {"arrives": sooner(there.arrives, size, first)}
             if there.announced_arrival is not None:
-                changes[name]["announced_arrival"] = _sooner(there.announced_arrival, size, first)
+                changes[name]["announced_arrival"] = sooner(there.announced_arrival, size, first)
         return {"deliveries": changes}
 
     return _Made(
@@ -331,8 +342,11 @@ def _earlier_deliveries(scenario: Scenario, goal: Goal, names: Sequence[str]) ->
     )  # fmt: skip
 
 
-def _sooner(day: date, days: int, not_before: date) -> str:
-    return max(day - timedelta(days=days), min(day, not_before)).isoformat()
+def sooner(day: date, days: int | None, not_before: date) -> str:
+    """A date so many days earlier, but not before another (None: on that); never later."""
+    earliest = min(day, not_before)
+    moved = earliest if days is None else max(day - timedelta(days=days), earliest)
+    return moved.isoformat()
 
 
 def _days(scenario: Scenario, goal: Goal) -> int:
@@ -457,7 +471,7 @@ def _reinforced(place: UnitType, factor: float) -> Change:
     if not 0 < today < math.inf:
         return {}
     narrow = _most_staff(place.stations[name])
-    grows = math.ceil(narrow * factor - 1e-9) / narrow
+    grows = times(narrow, factor) / narrow
     changes: Change = {}
     for station_name, station in place.stations.items():
         spare = (
@@ -465,21 +479,31 @@ def _reinforced(place: UnitType, factor: float) -> Change:
         )
         needed = grows / spare
         if needed > 1 + 1e-9:
-            changes[station_name] = _more_staff(station, needed)
+            changes[station_name] = more_staff(
+                "staff", station.staff, station.shifts, partial(times, factor=needed)
+            )
     result: Change = {"stations": changes}
     if place.slots_per_day is not None:
         result["slots_per_day"] = math.floor(place.slots_per_day * grows + 1e-9)
     return result
 
 
-def _more_staff(station: Station, factor: float) -> Change:
-    def more(staff: int) -> int:
-        return math.ceil(staff * factor - 1e-9)
+def more_staff(
+    name: str, staff: int, shifts: Sequence[Shift], more: Callable[[int], int]
+) -> Change:
+    """More on duty, in each shift if there are shifts; `name` is what they are called."""
+    if not shifts:
+        return {name: more(staff)}
+    return {
+        "shifts": [
+            {**shift.model_dump(mode="json"), "staff": more(shift.staff)} for shift in shifts
+        ]
+    }
 
-    if station.shifts:
-        shifts = [shift.model_dump(mode="json") for shift in station.shifts]
-        return {"shifts": [{**shift, "staff": more(shift["staff"])} for shift in shifts]}
-    return {"staff": more(station.staff)}
+
+def times(number: int, factor: float) -> int:
+    """So many times as many, rounded up."""
+    return math.ceil(number * factor - 1e-9)
 
 
 def _staff_added(place: UnitType, factor: float) -> int:
@@ -538,7 +562,7 @@ def _hours(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made | None
 
 def _longer(place: UnitType, minutes: int) -> Change:
     """Closing later; whose shift lasts to closing stays."""
-    closes = _clock(place.closes + minutes)
+    closes = clock(place.closes + minutes)
     change: Change = {"closes": closes, "stations": {}}
     for name, station in place.stations.items():
         if station.shifts:
@@ -554,10 +578,6 @@ def _longer(place: UnitType, minutes: int) -> Change:
     return change
 
 
-def _clock(minutes: int) -> str:
-    return f"{minutes // 60:02d}:{minutes % 60:02d}"
-
-
 # People and intervals -------------------------------------------------------------------------
 
 
@@ -568,7 +588,7 @@ def _turns(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made | None
     def change(world: Scenario, size: int) -> Change:
         return {
             "groups": {
-                name: {"turn_from": _sooner(world.groups[name].turn_from, size, first)}
+                name: {"turn_from": sooner(world.groups[name].turn_from, size, first)}
                 for name in names
             }
         }
@@ -636,11 +656,8 @@ def _registration(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made
 
 def _agents(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made | None:
     centre = scenario.call_centre
-    on_duty = []
-    for name in names:
-        pool = centre.pools[name]
-        numbers = staff_steps(pool.agents, pool.shifts, pool.breaks, centre.opens, centre.closes)
-        on_duty.append(int(numbers[1].max(initial=0)))
+    on_duty = [_most_on_duty(centre.pools[name], centre) for name in names]
+    everyone = sum(_most_on_duty(pool, centre) for pool in centre.pools.values())
     total = sum(on_duty)
     if not total:
         return None
@@ -653,22 +670,11 @@ def _agents(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made | Non
             if not pool.shifts:
                 pools[name] = {"agents": pool.agents + more}
             elif number:
-                shifts = [shift.model_dump(mode="json") for shift in pool.shifts]
-                pools[name] = {
-                    "shifts": [
-                        {**shift, "staff": math.ceil(shift["staff"] * (1 + more / number) - 1e-9)}
-                        for shift in shifts
-                    ]
-                }
-        lines = math.ceil(world.call_centre.lines * (1 + size / everyone) - 1e-9)
+                in_proportion = partial(times, factor=1 + more / number)
+                pools[name] = more_staff("agents", pool.agents, pool.shifts, in_proportion)
+        lines = times(world.call_centre.lines, 1 + size / everyone)
         return {"call_centre": {"pools": pools, "lines": lines}}
 
-    everyone = sum(
-        int(
-            staff_steps(p.agents, p.shifts, p.breaks, centre.opens, centre.closes)[1].max(initial=0)
-        )
-        for p in centre.pools.values()
-    )
     return _Made(
         range(step, 9 * total + step, step), total, change,
         lambda n: ngettext(
@@ -678,6 +684,14 @@ def _agents(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made | Non
         ).format(n=f"{n:,}"),
         1,
     )  # fmt: skip
+
+
+def _most_on_duty(pool: Pool, centre: CallCentre) -> int:
+    """Agents of a pool when most of them are there."""
+    _times, numbers = staff_steps(
+        pool.agents, pool.shifts, pool.breaks, centre.opens, centre.closes
+    )
+    return int(numbers.max(initial=0))
 
 
 def _lines(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made | None:

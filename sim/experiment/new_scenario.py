@@ -20,7 +20,7 @@ from typing import Any
 from unicodedata import category
 
 from sim.language import N_, THAI_DIGITS, _, long_date, named, told_of_year
-from sim.scenario import WEEKDAYS
+from sim.scenario import WEEKDAYS, clock, time_of_day
 from sim.scenario_files import leaf_values
 
 Known = Mapping[str, Any]
@@ -169,19 +169,17 @@ def _days(text: str) -> list[str]:
 
 
 def _hours(text: str) -> tuple[str, str]:
-    found = re.fullmatch(r"([0-9]{1,2}):([0-5][0-9])\s*-\s*([0-9]{1,2}):([0-5][0-9])", text)
-    opens, closes = (
-        (60 * int(found[1]) + int(found[2]), 60 * int(found[3]) + int(found[4]))
-        if found
-        else (0, 0)
-    )
-    if not opens + 60 <= closes <= 24 * 60:
+    try:
+        opens, closes = (time_of_day(part.strip()) for part in text.split("-"))
+    except ValueError:
+        opens = closes = 0
+    if opens + 60 > closes:
         raise FactError(
             _("{text!r}: write opening and closing, an hour apart at least, as 08:00-16:00").format(
                 text=text
             )
         )
-    return tuple(f"{minutes // 60:02d}:{minutes % 60:02d}" for minutes in (opens, closes))  # type: ignore[return-value]
+    return clock(opens), clock(closes)
 
 
 def _call_hours(text: str, known: Known) -> tuple[str, str]:

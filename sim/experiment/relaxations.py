@@ -7,14 +7,14 @@ is, above all where people live and their luck.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from functools import partial
 
-from sim.experiment.levers import Change, pulled_by
+from sim.experiment.levers import Change, more_staff, pulled_by, sooner, times
 from sim.language import N_
 from sim.model.capacity import unit_slots
-from sim.scenario import WEEKDAYS, Scenario, Shift, Unit
+from sim.scenario import WEEKDAYS, Scenario, Unit
 
 _HALF_MORE, _TWICE, _TENFOLD = 1.5, 2.0, 10.0
 _MANY, _MANY_STAFF = 1_000_000_000, 100_000
@@ -36,26 +36,14 @@ class Relaxation:
 
 
 def _more(number: int, factor: float, most: int = _MANY) -> int:
-    return min(math.ceil(number * factor - 1e-9), most)
-
-
-def _more_staff(
-    name: str, staff: int, shifts: Sequence[Shift], factor: float, at_least: int = 0
-) -> Change:
-    """More on duty, in each shift if there are shifts; `name` is what they are called."""
-
-    def more(number: int) -> int:
-        return max(_more(number, factor, _MANY_STAFF), at_least)
-
-    if not shifts:
-        return {name: more(staff)}
-    return {"shifts": [{**s.model_dump(mode="json"), "staff": more(s.staff)} for s in shifts]}
+    return min(times(number, factor), most)
 
 
 def _stations(unit: Unit, factor: float) -> Change:
     """More staff at every station."""
+    more = partial(_more, factor=factor, most=_MANY_STAFF)
     return {
-        name: _more_staff("staff", station.staff, station.shifts, factor)
+        name: more_staff("staff", station.staff, station.shifts, more)
         for name, station in unit.stations.items()
     }
 
@@ -159,7 +147,7 @@ def _turns(days: int | None) -> Callable[[Scenario], Change]:
 
     def change(scenario: Scenario) -> Change:
         groups = {
-            name: {"turn_from": _earlier(group.turn_from, days, scenario)}
+            name: {"turn_from": sooner(group.turn_from, days, scenario.campaign.first_day)}
             for name, group in scenario.groups.items()
         }
         return {"groups": groups}
@@ -167,19 +155,16 @@ def _turns(days: int | None) -> Callable[[Scenario], Change]:
     return change
 
 
-def _earlier(day: date, days: int | None, scenario: Scenario) -> str:
-    first = scenario.campaign.first_day
-    moved = first if days is None else max(first, day - timedelta(days=days))
-    return min(day, moved).isoformat()
-
-
 def _telephone(factor: float, at_least: int = 0) -> Callable[[Scenario], Change]:
     """More lines and agents."""
+
+    def more(agents: int) -> int:
+        return max(_more(agents, factor, _MANY_STAFF), at_least)
 
     def change(scenario: Scenario) -> Change:
         centre = scenario.call_centre
         pools = {
-            name: _more_staff("agents", pool.agents, pool.shifts, factor, at_least)
+            name: more_staff("agents", pool.agents, pool.shifts, more)
             for name, pool in centre.pools.items()
         }
         lines = max(_more(centre.lines, factor), at_least)

@@ -8,8 +8,10 @@ a time (so one core works), and would bring plotly and scikit-learn.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,6 +87,7 @@ def passes_from(least: float, error: float, most: int, power: float = 0.9) -> fl
     found by bisection, the chance of coming there by following the number of failures trial by
     trial (the few tests that are given up on the way are not subtracted).
     """
+    from scipy.optimize import brentq
 
     def says_yes(trials: int, failures: int) -> bool:
         test = ProbabilityTest(least, error)
@@ -94,11 +97,9 @@ def passes_from(least: float, error: float, most: int, power: float = 0.9) -> fl
     forgiven = np.full(most + 1, -1)
     failures = 0
     while failures < most and says_yes(most, failures):
-        low, high = failures + 1, most
-        while low < high:
-            middle = (low + high) // 2
-            low, high = (low, middle) if says_yes(middle, failures) else (middle + 1, high)
-        forgiven[high:] = failures
+        trials = range(failures + 1, most)
+        enough = failures + 1 + bisect_left(trials, True, key=partial(says_yes, failures=failures))
+        forgiven[enough:] = failures
         failures += 1
 
     def chance(probability: float) -> float:
@@ -113,11 +114,9 @@ def passes_from(least: float, error: float, most: int, power: float = 0.9) -> fl
             going_on[: forgiven[n] + 1] = 0
         return yes
 
-    low_p, high_p = least, 1.0
-    while high_p - low_p > 1e-4:
-        middle_p = (low_p + high_p) / 2
-        low_p, high_p = (low_p, middle_p) if chance(middle_p) >= power else (middle_p, high_p)
-    return high_p
+    if chance(1.0) < power:
+        return 1.0
+    return float(brentq(lambda probability: chance(probability) - power, least, 1.0, xtol=1e-4))
 
 
 @dataclass(frozen=True)

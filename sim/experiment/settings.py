@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from sim.language import _
+from sim.language import _, told_of_year
 
 if TYPE_CHECKING:
     from sim.scenario import Scenario
@@ -29,6 +29,22 @@ DEFAULT_PRECISION_OF = ("first_doses_by_deadline", "fully_vaccinated_by_deadline
 
 class SettingsError(ValueError):
     """Settings that cannot be."""
+
+
+def read_date(option: str, text: str | None) -> date | None:
+    """The date that an option gives; None if it is not given. Raises SettingsError."""
+    if text is None:
+        return None
+    if told := told_of_year(text):
+        raise SettingsError(f"{option} {text}: {told}")
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise SettingsError(
+            _("{option} {text}: not a date; write it as YYYY-MM-DD, for example 2021-08-14").format(
+                option=option, text=text
+            )
+        ) from None
 
 
 @dataclass(frozen=True)

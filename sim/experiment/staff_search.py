@@ -160,14 +160,20 @@ def _lowest(memory: Memory, axis: Axis, staffing: Staffing) -> Staffing:
     """The axis as low as it goes, the others staying; the staffing is known to hold."""
     lower = [axis.put(staffing, k) for k in range(len(axis.steps))]
     lower = [less for less in lower if less != staffing and _at_most(less, staffing)]
-    low, high = -1, len(lower)
+    k = first_that_holds(memory, lower)
+    return staffing if k == len(lower) else lower[k]
+
+
+def first_that_holds(memory: Memory, ascending: Sequence[Staffing]) -> int:
+    """The place of the first staffing that holds, by bisection; behind the last if none does."""
+    low, high = -1, len(ascending)
     while high - low > 1:
         middle = (low + high) // 2
-        if memory.holds(lower[middle]):
+        if memory.holds(ascending[middle]):
             high = middle
         else:
             low = middle
-    return staffing if high == len(lower) else lower[high]
+    return high
 
 
 def exchange(memory: Memory, axes: Sequence[Axis], start: Staffing, cost: Cost) -> Staffing:

@@ -30,9 +30,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sim.experiment.feasibility import bindings, closed_form, limits_of, most_by
+from sim.experiment.feasibility import (
+    bindings,
+    closed_form,
+    limits_of,
+    most_by,
+    only_willingness_varies,
+)
 from sim.experiment.goals import Goal, read_goal
-from sim.experiment.plan_arithmetic import deliveries_vary, languages, people
+from sim.experiment.plan_arithmetic import languages, people
 from sim.experiment.selection import ProbabilityTest, select_best, tolerance_factor
 from sim.experiment.settings import RunSettings
 from sim.experiment.sources import Source
@@ -52,6 +58,7 @@ from sim.experiment.staff_search import (
     descend,
     equally_cheap,
     exchange,
+    first_that_holds,
     least_of_each,
 )
 from sim.experiment.statistics import CONFIDENCE, mean_interval, proportion_interval
@@ -228,7 +235,7 @@ class _Simulation:
 
     def possible(self, staffing: Staffing) -> bool:
         """False if doses, slots and turns are known to rule out that it is ever reached."""
-        if self.question.goal.scope is None or not _ceiling_is_sure(self.levers.scenario):
+        if self.question.goal.scope is None or not only_willingness_varies(self.levers.scenario):
             return True
         stations = (
             lever.now if lever.station is None else n
@@ -320,12 +327,6 @@ def _most_willing(scenario: Scenario) -> Scenario:
         willing = min(group.willing + 6 * spread, 1.0)
         groups[name] = group.model_copy(update={"willing": willing})
     return scenario.model_copy(update={"groups": groups})
-
-
-def _ceiling_is_sure(scenario: Scenario) -> bool:
-    """Whether no luck brings more than the ceiling of the most who may be willing."""
-    walk_ins = any(unit.walk_ins_per_day for unit in scenario.units.values())
-    return not walk_ins and not deliveries_vary(scenario)
 
 
 # First guess and range ------------------------------------------------------------------------
@@ -757,15 +758,9 @@ class _Search:
             without = axis.put(without, 0)
         best = start
         tried = 0
-        low, front = -1, self.range.stations
-        high = len(front)
-        while high - low > 1:
-            middle = (low + high) // 2
-            if memory.holds(self.range.with_stations(start, front[middle])):
-                high = middle
-            else:
-                low = middle
-        for stations in front[high:]:
+        front = self.range.stations
+        with_start = [self.range.with_stations(start, stations) for stations in front]
+        for stations in front[first_that_holds(memory, with_start) :]:
             if cost(self.range.with_stations(without, stations)) >= cost(best) or tried >= _TRIED:
                 break
             trial = self.range.with_stations(best, stations)
@@ -978,7 +973,7 @@ def _why_not(search: _Search) -> dict[str, Any]:
         why["needed"] = goal.persons_needed(scenario)
         luckiest = _most_willing(scenario)
         why["ceiling"] = most_by(luckiest, goal.scope, goal.by)
-        if why["ceiling"] < why["needed"] and _ceiling_is_sure(scenario):
+        if why["ceiling"] < why["needed"] and only_willingness_varies(scenario):
             with speaking("en"):  # results are in English; `presentation` translates
                 limits = bindings(luckiest, goal.scope, goal.by)
             why["limits"] = [limit.words for limit in limits if limit.worth > 0]

@@ -28,6 +28,7 @@ from sim.queueing_theory import (
     single_server_mean_wait,
     tandem,
 )
+from sim.scenario import clock
 
 CALL = 1440 / 200_000
 """Minutes between two calls or patients, on average."""
@@ -491,7 +492,7 @@ def _unit_cases() -> Iterator[Case]:
         "number in service (Eick, Massey and Whitt)", "walk_in_hours.toml", 2,
         tuple(
             Quantity(
-                f"mean number in service at {hour:02d}:00",
+                f"mean number in service at {clock(60 * hour)}",
                 _in_service_by(hour),
                 _seen("in_service", 60 * hour, 60 * hour + 1),
             )
@@ -510,7 +511,7 @@ def _unit_cases() -> Iterator[Case]:
         "number in service (Eick, Massey and Whitt)", "observation.toml", 2,
         tuple(
             Quantity(
-                f"mean number seated at {(480 + minute) // 60:02d}:{minute % 60:02d}",
+                f"mean number seated at {clock(480 + minute)}",
                 _seated(minute),
                 _seen("in_service", 480 + minute, 481 + minute, "observation"),
             )

@@ -10,8 +10,8 @@ import streamlit as st
 
 from sim.language import _, long_date, weekday
 from sim.presentation.page.desk import Desk
-from sim.presentation.page.levers import SECTIONS, Lever, clock
-from sim.scenario import WEEKDAYS
+from sim.presentation.page.levers import SECTIONS, Lever
+from sim.scenario import WEEKDAYS, clock
 
 _TIMES = [clock(minutes) for minutes in range(0, 24 * 60 + 1, 30)]
 _MOST_SHIFTS = 6

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from sim.experiment.design import toml
 from sim.language import N_, _, ngettext
 from sim.presentation.terminal import in_words
-from sim.scenario import Opening, Pool, Scenario
+from sim.scenario import Opening, Pool, Scenario, clock
 from sim.scenario_files import file_data, schema_at
 
 Kind = Literal["slider", "number", "share", "choice", "days", "hours", "date", "shifts"]
@@ -243,8 +243,3 @@ def _number(
 def _limits(path: str, data: Mapping[str, Any]) -> tuple[int, int]:
     node = schema_at(data, path, path)
     return int(node["minimum"]), int(node["maximum"])
-
-
-def clock(minutes: int) -> str:
-    """A time of day as scenarios write it."""
-    return f"{minutes // 60:02d}:{minutes % 60:02d}"
