@@ -192,8 +192,8 @@ def test_slots_and_doses_by_month_explain_what_is_missing_to_the_ceiling(
 
 
 def test_slots_of_a_walk_in_clinic_are_those_who_came(scenario_file: str, tmp_path: Path) -> None:
-    # 20 walk in a day and unit on average, a Poisson number: more than expected must not make less
-    # than no slot unused; without appointments, whoever came and had no dose is all that is unused
+    # 20 walk in a day and unit on average, a Poisson number: slots are for those who came, not for
+    # those expected; without appointments, whoever came and had no dose is all that is unused
     changes = (
         "unit_types.hall.slots_per_day=0",
         "unit_types.hall.walk_ins_per_day=20",
@@ -206,7 +206,6 @@ def test_slots_of_a_walk_in_clinic_are_those_who_came(scenario_file: str, tmp_pa
     came = daily["walk_ins"].sum() / 3
     assert june["slots"] == pytest.approx(came)
     assert june["unused"] == pytest.approx(came - june["given"])
-    assert june["unused"] >= 0
 
 
 def test_run_warns_of_callers_whom_nobody_understands(scenario_file: str) -> None:

@@ -223,8 +223,12 @@ def test_a_queue_from_empty_approaches_the_stationary_wait_from_below():
     stationary = markovian_queue(0.2, 0.1, 3).mean_wait
     waits = [mean_wait_from_empty(0.2, 0.1, 3, horizon) for horizon in (50, 500, 5000)]
     assert waits == sorted(waits)
-    assert waits[-1] == pytest.approx(stationary, rel=0.02)
     assert waits[-1] < stationary
+    # only the first arrivals wait less, so what the mean lacks falls like 1 / horizon
+    lacks = [
+        horizon * (stationary - wait) for horizon, wait in zip((500, 5000), waits[1:], strict=True)
+    ]
+    assert lacks[1] == pytest.approx(lacks[0], rel=1e-3)
 
 
 def test_the_first_arrivals_at_one_server_wait_for_the_one_before_them():
@@ -266,8 +270,8 @@ def test_the_fixed_point_of_redials_is_the_limit_of_long_delays():
         redial_chain(6, 1, 5, redials=0.5, abandonment_rate=1, mean_delay=delay).attempts
         for delay in (1, 30)
     )
-    assert abs(far - fluid.attempts) < abs(near - fluid.attempts)
-    assert far == pytest.approx(fluid.attempts, rel=2e-3)
+    # what is missing falls like 1 / delay: a 15th of it at 30 times the delay leaves room
+    assert abs(far - fluid.attempts) < abs(near - fluid.attempts) / 14
 
 
 def test_the_chain_with_redials_and_busy_signals_loses_nobody():
@@ -286,7 +290,8 @@ def test_nobody_can_be_served_by_too_few_if_all_redial_for_ever():
 
 
 def test_square_root_staffing_is_asymptotically_right():
-    # the exact probability of waiting approaches the target at a large load
+    # the exact probability of waiting approaches the target at a large load; whole servers leave a
+    # step, of 0.010 to 0.015 at this load (0.009 with abandonment)
     servers = square_root_staffing(2000, 0.3)
     assert erlang_c(2000, servers) == pytest.approx(0.3, abs=0.015)
     servers = square_root_staffing(2000, 0.3, patience=2)
