@@ -352,7 +352,7 @@ def staff(
 
     Raises as `run` does; SettingsError also for a goal or costs that cannot be.
     """
-    from sim.experiment.staffing import Question, find_staffing
+    from sim.experiment.staff_study import Question, find_staffing
 
     source = Source.of(scenario)
     costs = [_costs(cost)] if cost else []

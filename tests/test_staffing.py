@@ -35,7 +35,7 @@ from sim.experiment.staff_search import (
     equally_cheap,
     exchange,
 )
-from sim.experiment.staffing import Question, find_staffing
+from sim.experiment.staff_study import Question, find_staffing
 from sim.experiment.study import StudyPlan, open_study
 from sim.experiment.trials import Trials
 from sim.language import speaking

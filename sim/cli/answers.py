@@ -176,7 +176,7 @@ def staff(
     """
     with errors_reported():
         from sim.experiment.sources import Source
-        from sim.experiment.staffing import Question, find_staffing
+        from sim.experiment.staff_study import Question, find_staffing
 
         source = Source.of(scenario, overrides or ())
         question = Question.of(source.scenario, reach, probability, cost or (), most)

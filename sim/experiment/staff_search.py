@@ -61,7 +61,7 @@ class Memory:
 
     def __init__(self, ask: Callable[[Staffing], bool], most_looks: int = sys.maxsize) -> None:
         self._ask = ask
-        self.looks_left = most_looks
+        self.most_looks, self.looked_at = most_looks, 0
         self.answers: dict[Staffing, bool] = {}
         self.monotone = True
         """no answer so far says that more staff breaks the condition"""
@@ -84,9 +84,9 @@ class Memory:
 
     def look(self) -> None:
         """Count a staffing that is looked at. Raises SearchEndedError if it is one too many."""
-        if self.looks_left <= 0:
+        if self.looked_at >= self.most_looks:
             raise SearchEndedError
-        self.looks_left -= 1
+        self.looked_at += 1
 
     def answered(self, staffing: Staffing) -> bool:
         """The same without inference."""
