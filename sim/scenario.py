@@ -13,7 +13,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, time
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -510,6 +510,12 @@ class Shift(Part):
 
 # The telephone ------------------------------------------------------------------------------
 
+CALL_TIMES = ("patience_minutes", "booking_call_minutes", "inquiry_call_minutes")
+"""Keys of the call centre that a group may have of its own."""
+
+MOST_CALL_TYPES = 127
+"""Calls of different times that an engine can tell apart."""
+
 
 class Pool(Part):
     """Agents who speak the same languages."""
@@ -582,6 +588,17 @@ class CallCentre(Opening):
     def takes_calls(self, day: date) -> bool:
         """Whether the centre is open on that date."""
         return self.first_day <= day <= self.last_day and self.is_open(day)
+
+    def for_group(self, group: Group) -> CallCentre:
+        """As the callers of a group find it: with the times that the group has of its own."""
+        return self.model_copy(update=dict(group.own_call_times()))
+
+
+class CallType(NamedTuple):
+    """What tells calls apart."""
+
+    patience_minutes: _Distribution
+    call_minutes: _Distribution
 
 
 class OtherChannels(Part):
@@ -658,6 +675,12 @@ class Group(Part):
     """Share of the willing who book by telephone; the rest use other channels."""
     books_when_answered: Probability = 1.0
     """Probability that an answered booking call ends in a booking."""
+    patience_minutes: Annotated[Distribution | None, NOT_SAID] = None
+    """How long its callers wait in the queue; left out, as call_centre says."""
+    booking_call_minutes: Annotated[Distribution | None, NOT_SAID] = None
+    """Handle time of its booking calls; left out, as call_centre says."""
+    inquiry_call_minutes: Annotated[Distribution | None, NOT_SAID] = None
+    """Handle time of its calls that only ask; left out, as call_centre says."""
     first_calls: list[DemandWave] = []
     """When people first call (or come to another channel)."""
     already_vaccinated: list[AlreadyVaccinated] = []
@@ -677,6 +700,12 @@ class Group(Part):
                     before=before, people=self.people
                 ),
             )
+
+    def own_call_times(self) -> Iterator[tuple[str, _Distribution]]:
+        """Key and value of those CALL_TIMES that the group has of its own."""
+        for key in CALL_TIMES:
+            if (own := getattr(self, key)) is not None:
+                yield key, own
 
 
 # Doses --------------------------------------------------------------------------------------
@@ -1052,6 +1081,15 @@ class Scenario(Part):
         for name, unit in self.units.items():
             yield from must_be_one_of(f"units.{name}.type", unit.type, self.unit_types)
             yield from must_be_one_of(f"units.{name}.district", unit.district, self.districts)
+        types = len(self.call_types()[1])
+        if types > MOST_CALL_TYPES:
+            yield (
+                "groups",
+                _(
+                    "may have calls of {most} kinds at most, by patience and call length; they "
+                    "have {types}: give several groups the same"
+                ).format(most=MOST_CALL_TYPES, types=types),
+            )
         for path, distribution in self._durations():
             least = _least(distribution)
             if least < 0:
@@ -1109,6 +1147,8 @@ class Scenario(Part):
             )
             if getattr(centre, key) is not None
         ]
+        for name, group in self.groups.items():
+            durations += [(f"groups.{name}.{key}", own) for key, own in group.own_call_times()]
         durations.append(
             ("appointments.waiting_tolerance_minutes", self.appointments.waiting_tolerance_minutes)
         )
@@ -1127,6 +1167,17 @@ class Scenario(Part):
     def target(self) -> int:
         """People of all groups."""
         return sum(group.people for group in self.groups.values())
+
+    def call_types(self) -> tuple[list[int], list[CallType]]:
+        """The type of each group's booking calls, then of its inquiries; and what the types are."""
+        centres = [self.call_centre.for_group(group) for group in self.groups.values()]
+        calls = [CallType(each.patience_minutes, each.booking_call_minutes) for each in centres]
+        calls += [CallType(each.patience_minutes, each.inquiry_call_minutes) for each in centres]
+        types = []
+        for call in calls:
+            if call not in types:
+                types.append(call)
+        return [types.index(call) for call in calls], types
 
     @property
     def languages(self) -> list[str]:

@@ -422,4 +422,11 @@ def random_campaign(seed: int) -> Scenario:
     for station in stations.values():
         station["walk_minutes"] = one_of(station.get("walk_minutes", 0.0), minutes(1.0))
     data["call_centre"]["redial_after_busy_delay_minutes"] = one_of(None, minutes(15.0))
+    for group in groups.values():
+        for key, mean in (
+            ("patience_minutes", 3.0),
+            ("booking_call_minutes", 6.0),
+            ("inquiry_call_minutes", 1.0),
+        ):
+            group[key] = one_of(None, None, minutes(mean))
     return Scenario.model_validate(data)

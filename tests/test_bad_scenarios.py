@@ -292,6 +292,16 @@ CASES = [
         ("unit_types.estate.stations.registration.minutes", "-1.0", "must not be negative"),
     ),
     bad(
+        "negative duration of a group's own calls",
+        "[groups.migrant]\nbooking_call_minutes = -4.0 #1",
+        ("groups.migrant.booking_call_minutes", "-4.0", "must not be negative"),
+    ),
+    bad(
+        "a group's own value of what only the call centre has",
+        "[groups.migrant]\nredial_probability = 0.5 #1",
+        ("groups.migrant.redial_probability", "0.5", "no known key"),
+    ),
+    bad(
         "duration shifted below zero",
         "[call_centre.patience_minutes] #1\nshift = -2.0",
         ("call_centre.patience_minutes", None, "must not be negative, and this can be -2"),

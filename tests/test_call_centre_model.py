@@ -23,6 +23,8 @@ from campaigns import (
     unit,
 )
 
+from sim.experiment.plan_arithmetic import languages
+
 AT_HOUR_8 = [0.0] * 8 + [1.0] + [0.0] * 15
 PLENTY = {"deliveries": {"d": delivery(10_000)}, "units": {"hall": unit(1000)}}
 
@@ -214,6 +216,61 @@ def test_inquiries_are_extra_calls_that_book_nothing() -> None:
     assert by_day(tables, "bookings", "inquiry") == {}
     # 10 x 4 minutes for bookings, 10 x 2 for inquiries.
     assert tables["agents"][["busy", "overtime"]].sum().sum() == 60.0
+
+
+def two_languages(centre: dict[str, Any], **of_migrants: Any) -> Tables:
+    """10 Thai and 10 Burmese callers, agents for each of them, and what the latter have of their
+    own."""
+    migrants = calling_group(10, language="burmese", **of_migrants)
+    desk = {"languages": ["thai", "burmese"], "agents": 200}
+    return run(
+        campaign(
+            {"call_centre": {"lines": 1000, "pools": {"desk": desk}, **centre}},
+            groups={"thai": calling_group(10), "migrants": migrants},
+            **PLENTY,
+        )
+    )
+
+
+def test_a_group_may_have_calls_of_another_length() -> None:
+    # Bookings take 4 minutes, of migrants 7; inquiries 2, of migrants 3: 40 + 70 + 20 + 30.
+    tables = two_languages(
+        {"inquiries_per_person": 1.0}, booking_call_minutes=7.0, inquiry_call_minutes=3.0
+    )
+    assert attempts(tables)[:2] == (40, 40)
+    assert tables["agents"][["busy", "overtime"]].sum().sum() == 160.0
+
+
+def test_a_group_may_have_a_patience_of_its_own() -> None:
+    # Nobody answers: each waits as long as the patience is, 60 minutes or 5.
+    nobody = {"pools": {"desk": {"languages": ["thai", "burmese"], "agents": 0}}}
+    tables = two_languages(nobody, patience_minutes=5.0)
+    assert attempts(tables) == (20, 0, 20, 0, 0)
+    waits = tables["call_centre"].groupby("language")["wait_all"].sum()
+    assert waits.to_dict() == {"thai": 600.0, "burmese": 50.0}
+
+
+def test_a_group_that_says_what_the_call_centre_says_changes_nothing() -> None:
+    centre = {"inquiries_per_person": 1.0, "patience_minutes": 1.0, "lines": 3}
+    same = {"patience_minutes": 1.0, "booking_call_minutes": 4.0, "inquiry_call_minutes": 2.0}
+    plain, said = two_languages(centre), two_languages(centre, **same)
+    for name, table in plain.items():
+        pd.testing.assert_frame_equal(table, said[name])
+
+
+def test_the_load_of_the_plan_counts_a_groups_own_calls() -> None:
+    scenario = campaign(
+        {"call_centre": {"inquiries_per_person": 0.5}},
+        groups={
+            "thai": calling_group(60),
+            "migrants": calling_group(
+                60, language="burmese", booking_call_minutes=10.0, inquiry_call_minutes=1.0
+            ),
+        },
+    )
+    # 60 x 4 + 30 x 2 = 300 minutes, and 60 x 10 + 30 x 1 = 630.
+    hours = languages(scenario).set_index("language")["hours_needed"]
+    assert hours.to_dict() == pytest.approx({"thai": 5.0, "burmese": 10.5})
 
 
 def test_the_unwilling_do_not_call_at_all() -> None:

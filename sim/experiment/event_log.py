@@ -296,7 +296,7 @@ def _calls(scenario: Scenario, campaign: Campaign, engine: Engine) -> list[pd.Da
         )
     )  # fmt: skip
     languages = np.array(scenario.languages, dtype=object)[day.language]
-    pathways = np.array(PURPOSES, dtype=object)[day.call_type]
+    pathways = np.array(PURPOSES, dtype=object)[calls.purposes]
     return _with_people(
         scenario, campaign, [part for part in rows if len(part)], calls.people, pathways,
         language=languages,
@@ -327,7 +327,7 @@ def _agents_before(day: CallCentreDay) -> list[int]:
 def _outcomes(calls: Calls) -> NDArray[np.object_]:
     """What the day has brought each caller."""
     answered = calls.result.outcome == CallOutcome.ANSWERED
-    inquiry = calls.day.call_type == INQUIRY
+    inquiry = calls.purposes == INQUIRY
     booked = np.zeros(answered.size, dtype=np.bool_)
     booked[calls.booked] = True
     carried = np.isin(calls.row, calls.carried)

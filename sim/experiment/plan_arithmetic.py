@@ -157,10 +157,9 @@ def languages(scenario: Scenario) -> pd.DataFrame:
     table = people(scenario)
     willing = table["willing"] - table["already_vaccinated"]
     inquiries = willing * centre.inquiries_per_person
-    minutes = (
-        table["by_telephone"] * centre.booking_call_minutes.mean()
-        + inquiries * centre.inquiry_call_minutes.mean()
-    )
+    centres = [centre.for_group(group) for group in scenario.groups.values()]
+    minutes = table["by_telephone"] * np.array([c.booking_call_minutes.mean() for c in centres])
+    minutes += inquiries * np.array([c.inquiry_call_minutes.mean() for c in centres])
     spoken = np.array([group.language for group in scenario.groups.values()])
     days = _open_days(centre)
     rows = []

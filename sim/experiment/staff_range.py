@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property, lru_cache, partial
+from statistics import fmean
 
 import numpy as np
 
@@ -55,7 +56,6 @@ def _agents_by_language(scenario: Scenario, goal: Goal) -> dict[str, _Agents]:
     days = (min(centre.last_day, goal.by) - centre.first_day).days + 1
     open_days = sum(centre.takes_calls(centre.first_day + timedelta(d)) for d in range(days))
     hours = open_days * (centre.closes - centre.opens) / 60
-    patience = max(centre.patience_minutes.mean() / 60, 1e-3)
     share = _share_by_telephone(scenario, goal)
     found = {}
     for row in languages(scenario).to_dict("records"):
@@ -63,9 +63,15 @@ def _agents_by_language(scenario: Scenario, goal: Goal) -> dict[str, _Agents]:
             found[row["language"]] = _Agents(0, 0)
             continue
         service = row["hours_needed"] / row["calls"]
+        patience = _patience_hours(scenario, row["language"])
         arrivals = row["calls"] / hours
 
-        def enough(agents: int, arrivals: float = arrivals, service: float = service) -> bool:
+        def enough(
+            agents: int,
+            arrivals: float = arrivals,
+            service: float = service,
+            patience: float = patience,
+        ) -> bool:
             result = redial_fixed_point(
                 arrivals,
                 1 / service,
@@ -81,6 +87,16 @@ def _agents_by_language(scenario: Scenario, goal: Goal) -> dict[str, _Agents]:
         most = square_root_staffing(peak, 0.05, patience / service)
         found[row["language"]] = _Agents(guess, max(most, 2 * guess))
     return found
+
+
+def _patience_hours(scenario: Scenario, language: str) -> float:
+    """Mean patience of a language's callers, all its groups alike."""
+    centres = (
+        scenario.call_centre.for_group(group)
+        for group in scenario.groups.values()
+        if group.language == language
+    )
+    return max(fmean(centre.patience_minutes.mean() for centre in centres) / 60, 1e-3)
 
 
 def _share_by_telephone(scenario: Scenario, goal: Goal) -> float:

@@ -393,6 +393,15 @@ def _telephone_cases() -> Iterator[Case]:
          abandons(burmese.abandons, "burmese"),
          wait(burmese.mean_wait, call, "mean calls", "burmese")),
     )  # fmt: skip
+    slow = markovian_queue(4, 1, 3, abandonment_rate=2)
+    yield Case(
+        "languages_own_times",
+        "two languages, Burmese calls twice as long: M/M/9+M and M/M/3+M", "Erlang A for each",
+        "languages_own_times.toml", 60,
+        (abandons(thai.abandons, "thai"), wait(thai.mean_wait, call, "mean calls", "thai"),
+         abandons(slow.abandons, "burmese"),
+         wait(slow.mean_wait, 2 * call, "mean calls", "burmese")),
+    )  # fmt: skip
     shared = markovian_queue(12, 1, 12, abandonment_rate=1)
     yield Case(
         "languages_together", "two languages, all agents speak both: M/M/12+M",

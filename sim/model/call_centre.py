@@ -9,6 +9,7 @@ opening: on the same day). Such a person has "closed" calls counted apart from a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import IntEnum
@@ -38,6 +39,7 @@ from sim.model.population import (
 from sim.model.records import Diary, Recorder
 from sim.model.shifts import staff_steps, staff_time_us
 from sim.random_streams import (
+    HasQuantiles,
     RandomStreams,
     Stream,
     parts,
@@ -95,7 +97,7 @@ class Calls:
     row: Int64Array
     """place in `callers` of each row of the engine's day"""
     day: CallCentreDay
-    """what the engine was given; the type of a call is its place in PURPOSES"""
+    """what the engine was given; the types of calls are those of the scenario"""
     result: CallCentreDayResult
     booked: Int64Array
     """rows of the day whose answered call ended in a registration"""
@@ -106,6 +108,11 @@ class Calls:
     def people(self) -> Int64Array:
         """Who called, by row of the day."""
         return np.asarray(self.callers["person"][self.row], dtype=np.int64)
+
+    @property
+    def purposes(self) -> NDArray[np.int8]:
+        """What for, as places in PURPOSES, by row of the day."""
+        return np.asarray(self.callers["purpose"][self.row])
 
 
 class CallCentre:
@@ -241,7 +248,7 @@ class CallCentre:
             **self._template,
             fresh_us=fresh_us[order],
             language=self._language[cell],
-            call_type=self._purpose[cell],
+            call_type=self._call_type[cell],
             entity=entity[order],
             stream=self._call_streams[cell],
             attempts_before=attempts[order],
@@ -295,7 +302,8 @@ class CallCentre:
         groups = self._scenario.groups.values()
         # By cell:
         self._language = np.array([languages.index(g.language) for g in groups] * 2, dtype=np.int8)
-        self._purpose = np.repeat(np.array([BOOKING, INQUIRY], dtype=np.int8), len(groups))
+        kinds, types = self._scenario.call_types()
+        self._call_type = np.array(kinds, dtype=np.int8)
         steps = []
         self._on_duty_us = []
         opens_us, closes_us = centre.opens * MINUTE_US, centre.closes * MINUTE_US
@@ -307,7 +315,6 @@ class CallCentre:
             self._on_duty_us.append(staff_time_us(times, agents, opens_us, closes_us))
         steps.sort()
         columns = np.array(steps, dtype=np.int64).reshape(-1, 3)
-        patience = quantile_table(centre.patience_minutes, MINUTE_US)
         return {
             "opens_us": opens_us,
             "closes_us": closes_us,
@@ -328,18 +335,13 @@ class CallCentre:
             "reconnect_threshold": threshold(centre.reconnect_probability),
             "attempts_per_day": centre.attempts_per_day,
             "attempts_allowed": centre.attempts_in_all,
-            "patience": np.stack([patience, patience]),
+            "patience": _tables([each.patience_minutes for each in types]),
             "redial_delay": quantile_table(centre.redial_delay_minutes, MINUTE_US),
             "busy_redial_delay": quantile_table(
                 centre.redial_after_busy_delay_minutes or centre.redial_delay_minutes, MINUTE_US
             ),
             "reconnect_delay": quantile_table(centre.reconnect_delay_minutes, MINUTE_US),
-            "handle": np.stack(
-                [
-                    quantile_table(centre.booking_call_minutes, MINUTE_US),
-                    quantile_table(centre.inquiry_call_minutes, MINUTE_US),
-                ]
-            ),
+            "handle": _tables([each.call_minutes for each in types]),
             "target_us": round(centre.answer_target_seconds * 1_000_000),
             "interval_us": HOUR_US,
             "seed": self._streams.seed,
@@ -410,6 +412,15 @@ class CallCentre:
 def _words(streams: tuple[Stream, ...], groups: list[str]) -> NDArray[np.uint32]:
     """Stream words by (stream, group)."""
     return np.array([[stream_word(s, g) for g in groups] for s in streams], dtype=np.uint32)
+
+
+def _tables(durations: Sequence[HasQuantiles]) -> Int64Array:
+    """Quantile tables of durations in minutes, each made once."""
+    made: list[Int64Array] = []
+    for i, each in enumerate(durations):
+        first = durations.index(each)
+        made.append(made[first] if first < i else quantile_table(each, MINUTE_US))
+    return np.stack(made)
 
 
 @kernel

@@ -14,7 +14,7 @@ import pandas as pd
 
 from sim.experiment.answer import sum_over_replications
 from sim.experiment.binding import CONSTRAINTS
-from sim.experiment.plan_arithmetic import capacity
+from sim.experiment.plan_arithmetic import capacity, telephone_load
 from sim.experiment.results import Run, scenario_digest
 from sim.language import N_, _, language, month_and_year, named, weekday
 from sim.model.records import PROVINCE_STORE
@@ -211,10 +211,8 @@ def _busy(run: Run, hour: int, answered: float) -> str:
             pool.agents, pool.shifts, pool.breaks, centre.opens, centre.closes
         )
         on_duty += staff_time_us(times, staff, begin * MINUTE_US, end * MINUTE_US) / MINUTE_US
-    share = centre.inquiries_per_person / (1 + centre.inquiries_per_person)
-    mean = (1 - share) * centre.booking_call_minutes.mean() + (
-        share * centre.inquiry_call_minutes.mean()
-    )
+    load = telephone_load(run.scenario)
+    mean = 60 * load.hours_needed / load.calls if load.calls else 0.0
     return terminal.percent(min(answered * mean / on_duty, 1.0)) if on_duty > 0 else "–"
 
 
