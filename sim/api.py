@@ -370,6 +370,7 @@ def goal(
     probability: float = 0.95,
     over: str | Sequence[str] | None = None,
     cost: str | Mapping[str, float] | None = None,
+    max_replications: int | None = None,
     seed: int = DEFAULT_SEED,
     workers: int | None = None,
     out: str | Path | None = None,
@@ -395,7 +396,7 @@ def goal(
 
     levers = over if over is None or isinstance(over, str) else ",".join(over)
     question = GoalQuestion.of(
-        Source.of(scenario), reach, probability, levers, _costs(cost) or None
+        Source.of(scenario), reach, probability, levers, _costs(cost) or None, max_replications
     )
     plan = question.plan(RunSettings(seed, engine=engine, workers=workers), _folder(out))
     return plan.found(fresh) or plan.make(lambda trials: find(question, trials))

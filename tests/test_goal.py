@@ -31,6 +31,8 @@ from sim.scenario import Scenario
 
 PLAN = Path(__file__).parent.parent / "scenarios" / "plan.toml"
 ONE = RunSettings(workers=1)
+MANY = 10_000
+"""replications, more than any of these searches takes"""
 
 # 12 people whose turn is today and 8 whose turn is the deadline; 17 doses; 3 slots a day (of two
 # vaccinators) on ten days, the first of which nobody can book. Doses are too few, a turn too late.
@@ -45,7 +47,7 @@ EVERYONE = f"first_dose>=1 by {day(9)}"
 def search(scenario: Scenario, over: str, trials: Trials, reach: str = EVERYONE) -> Attainment:
     goal = read_goal(reach, scenario)
     levers = read_levers(over, scenario, goal)
-    return Attainment(scenario, goal, 0.95, levers, read_costs(None, levers), trials)
+    return Attainment(scenario, goal, 0.95, levers, read_costs(None, levers), trials, MANY)
 
 
 @pytest.fixture
@@ -244,6 +246,58 @@ def test_a_test_that_forgives_misses_passes_what_is_clearly_above() -> None:
     assert passes_from(0.95, 0.025, 90) == pytest.approx(0.9 ** (1 / 90), abs=2e-4)
 
 
+NEARLY = "first_dose>=0.7 by 2021-06-20"
+"""What the small campaign reaches in some 93 % of its replications."""
+
+
+def test_a_plan_that_keeps_the_promise_is_not_changed_because_a_first_look_missed_it() -> None:
+    # 93 % where 80 % are asked; with this seed, the second replication is one of the others
+    question = GoalQuestion.of(Source.of(small_scenario()), NEARLY, 0.8, "agents<=2", None)
+    with Trials(question.goal.settings(RunSettings(workers=1, seed=4))) as trials:
+        answer, tables = find(question, trials)
+        row = trials.measures(question.source.scenario, [1]).to_dict("records")[0]
+    assert row["first_doses_by_end"] < 700
+    assert answer["reached_already"]
+    assert not len(tables["changes"])
+
+
+def test_a_lever_that_hardly_helps_is_judged_by_what_the_plan_has_missed() -> None:
+    # more lines mend one in nine replications that the plan missed: only these are simulated
+    scenario = small_scenario()
+    reach = read_goal(NEARLY, scenario)
+    with Trials(reach.settings(ONE)) as trials:
+        found = search(scenario, "lines", trials, NEARLY)
+        plan = found.confirmation(found.nothing)
+        assert plan.decided
+        assert not plan.confirmed
+        before = trials.spent
+        judged = found.confirmation(found.widest)
+    assert judged.at_most
+    assert judged.decided
+    assert not judged.confirmed
+    assert judged.n == plan.n
+    assert judged.reached == plan.n - len(judged.failures)
+    assert set(judged.failures) < set(plan.failures)
+    assert trials.spent - before == len(plan.failures)
+
+
+def test_a_study_spends_no_more_than_it_may_and_says_that_it_was_not_finished(
+    tmp_path: Path,
+) -> None:
+    source = Source.of(small_scenario())
+    question = GoalQuestion.of(source, NEARLY, 0.95, "deliveries,agents<=4,lines", None, 100)
+    with Trials(question.goal.settings(ONE)) as trials:
+        answer, tables = find(question, trials)
+        assert trials.spent <= 100
+    assert not answer["finished"]
+    assert "unfinished" in set(tables["options"]["verdict"])
+    said = study_text(question.plan(ONE, tmp_path / "study").write(answer, tables))
+    assert said.startswith("Not found before the replications were used up (--replications allows")
+    assert "Not reachable" not in said
+    with pytest.raises(SettingsError, match="at least 100 are needed, not 99"):
+        GoalQuestion.of(source, NEARLY, 0.95, None, None, 99)
+
+
 def test_smaller_sizes_are_tried_in_finer_steps_until_one_is_not_enough(trials: Trials) -> None:
     # 20 people need 3 more doses, one a vial; from 6 down: 5, 4, 3 are enough, 2 is not
     scenario = campaign(
@@ -257,7 +311,7 @@ def test_smaller_sizes_are_tried_in_finer_steps_until_one_is_not_enough(trials: 
     end = found.descended(start, 10_000)
     assert end.point == (3,)
     assert end.steps == {0: 1}
-    assert found.descended(start, 0) == start  # nothing to spend
+    assert found.descended(start, trials.spent) == start  # nothing to spend
 
 
 TIGHT_QUESTION = GoalQuestion.of(Source.of(TIGHT), EVERYONE, 0.8, "deliveries,turns", None)
@@ -295,7 +349,7 @@ def test_costs_decide_which_way_is_cheapest(trials: Trials) -> None:
     levers = read_levers("deliveries,extra_doses", scenario, goal)
     for dear, cheap in (("deliveries", "extra_doses"), ("extra_doses", "deliveries")):
         costs = read_costs(f"{dear}=1000,{cheap}=1", levers)
-        found = Attainment(scenario, goal, 0.95, levers, costs, trials)
+        found = Attainment(scenario, goal, 0.95, levers, costs, trials, MANY)
         cheapest = found.on_the_ceiling[0]
         assert [x.name for x, n in zip(levers, cheapest, strict=True) if n] == [cheap]
 

@@ -46,6 +46,16 @@ Probability = Annotated[
     float, typer.Option(help="How likely it is to be reached, at least: between 0 and 1.")
 ]
 
+Most = Annotated[
+    int | None,
+    typer.Option(
+        "--replications",
+        min=100,
+        max=1_000_000,
+        help="Replications in all, at most (default: 600 to 3,000, fewer for more people).",
+    ),
+]
+
 
 def carry_out(
     plan: StudyPlan,
@@ -99,6 +109,7 @@ def goal(
         ),
     ] = None,
     overrides: Overrides = None,
+    most: Most = None,
     seed: Seed = DEFAULT_SEED,
     out: Out = None,
     engine: Engine = EngineName.compiled,
@@ -128,12 +139,13 @@ def goal(
             probability,
             None if over is None else ",".join(over),
             None if cost is None else ",".join(cost),
+            most,
         )
         plan = question.plan(settings, out)
         carry_out(
             plan,
             lambda trials: find(question, trials),
-            _("changes (how many it takes shows on the way)"),
+            _("changes, at most {n:,} replications").format(n=question.most),
             fresh,
             as_json,
         )
@@ -152,15 +164,7 @@ def staff(
         ),
     ] = None,
     overrides: Overrides = None,
-    most: Annotated[
-        int | None,
-        typer.Option(
-            "--replications",
-            min=100,
-            max=1_000_000,
-            help="Replications in all, at most (default: 600 to 3,000, fewer for more people).",
-        ),
-    ] = None,
+    most: Most = None,
     seed: Seed = DEFAULT_SEED,
     out: Out = None,
     engine: Engine = EngineName.compiled,

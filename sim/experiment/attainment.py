@@ -9,16 +9,18 @@ A point is a size for each lever. Two judges say whether a point will do:
 Both are taken to be monotone: a larger change never hurts. So the smallest size of one lever is
 found by bisection, and a combination by opening all levers wide and taking back what is not
 needed: none of its sizes can then be smaller. That is done again without each of the levers found,
-since other combinations may be cheaper; `MOST_COMBINATIONS` are looked at, in that order, and cost
-decides. The start is the cheapest point that the ceiling allows, enlarged in equal shares until the
-simulation agrees.
+since other combinations may be cheaper; `MOST_COMBINATIONS` are looked at, in that order (fewer
+where they take more than `MOST_FOR_COMBINATIONS` replications), and cost decides. The start is the
+cheapest point that the ceiling allows, enlarged in equal shares until the simulation agrees.
 
 What is found is then judged by replications that took no part in the search, with a sequential
 test (`selection.ProbabilityTest`) that may look after every one and forgives misses when there are
 enough successes: for a probability of 0.95, no miss in 90 replications, else a few in some
 hundreds. It ends without confirmation at `MOST_FRESH` replications (fewer for many people), or as
-soon as these cannot bring it any more. A point that fails is enlarged until at most half as many as
-allowed of the replications fail, and judged by fresh ones.
+soon as these will hardly bring it any more. Of a larger point than one that has failed so, those
+replications come first that the smaller one missed: if it does not help there, it fails, too. A
+point that fails is enlarged until at most half as many as allowed of the replications fail, and
+judged by fresh ones.
 
 Then smaller sizes are tried (`descended`), lever by lever, one after the other in finer steps and
 on the same replications, until one is not confirmed. Since a smaller change is no better, only the
@@ -26,6 +28,9 @@ first of such a row that is not enough can be confirmed wrongly by the test of t
 row of tests of an option (the point found with what is smaller in one lever; an enlargement;
 another lever) has the error 5 % / 2^k: so an option that does not reach the goal with the wanted
 probability is confirmed with a chance of at most 5 %.
+
+Once `most` replications are spent, no further one is asked for: what is not judged by then is said
+to be undecided.
 """
 
 from __future__ import annotations
@@ -63,14 +68,22 @@ MOST_FRESH = 600
 """Replications that judge a point, at most, and people in them (but twice as many as are needed if
 none misses the goal)."""
 MOST_PEOPLE_FRESH = 100_000_000
+GIVEN_UP_BELOW = 0.005
+"""A point is given up that misses the goal so often that one which is confirmed in nine cases of
+ten would do so with no more than this chance."""
+MOST_FAILURES = 16
+"""Replications that a point has missed and that the search looks at, at most."""
 MOST_SMALLER = 8
 """Smaller sizes of a lever that are tried, at most."""
 MOST_COMBINATIONS = 8
+MOST_FOR_COMBINATIONS = 400
+"""Replications after which no further combination is looked for."""
 MOST_ENLARGEMENTS = 4
 _FRONTIER_STEPS = 12
 _FRONTIER_POINTS = 400
 _LINE_STEPS = 16
 _BATCH = 8
+_SEARCHED_AT_ONCE = 4
 
 
 def read_probability(value: float) -> float:
@@ -121,6 +134,10 @@ def read_costs(text: str | None, levers: Sequence[Lever]) -> dict[str, float]:
     return costs
 
 
+class OutOfReplicationsError(Exception):
+    """All replications that a study may spend are spent."""
+
+
 @dataclass(frozen=True)
 class Confirmation:
     """What fresh replications say of a point."""
@@ -134,6 +151,8 @@ class Confirmation:
     """False: replications ran out first"""
     failures: tuple[int, ...]
     """numbers of the replications that did not reach it"""
+    at_most: bool = False
+    """whether only those were simulated that a smaller point missed: it reached no more of them"""
 
 
 @dataclass(frozen=True)
@@ -159,11 +178,17 @@ class Attainment:
     costs: Mapping[str, float]
     """of one unit of each lever"""
     trials: Trials
+    most: int
+    """replications spent by the trials after which no more are asked for"""
     searched: Sequence[int] = SEARCHED
     """replications that the search looks at"""
     forgiven: int = 0
     """how many of them may miss the goal, if more than their share"""
+    used_up: bool = False
+    """whether more replications were wanted than there were"""
     _ceilings: dict[Point, int] = field(default_factory=dict)
+    _refuted: dict[int, list[tuple[Point, Confirmation]]] = field(default_factory=dict)
+    """by row of tests: points that failed"""
 
     # Points -----------------------------------------------------------------------------------
 
@@ -221,7 +246,13 @@ class Attainment:
         return np.array([self.goal.value(_named(row), self.scenario) for row in rows])
 
     def misses(self, point: Point, replications: Sequence[int]) -> list[int]:
-        """Those of some replications of a point that do not reach the goal."""
+        """Those of some replications of a point that do not reach the goal.
+
+        Raises OutOfReplicationsError.
+        """
+        if self.trials.spent + len(replications) > self.most:
+            self.used_up = True
+            raise OutOfReplicationsError
         rows = self.trials.measures(self.at(point), replications).to_dict("records")
         return [
             number
@@ -233,8 +264,21 @@ class Attainment:
         """Whether the ceiling allows it, and the replications of the search reach the goal."""
         if self.ceiling_decides and not self.allowed(point):
             return False
-        missing = len(self.misses(point, self.searched))
-        return missing <= max(self.forgiven, self._share_of(len(self.searched)))
+        return self._misses_at_most(self._may_miss, point)
+
+    @property
+    def _may_miss(self) -> int:
+        return max(self.forgiven, self._share_of(len(self.searched)))
+
+    def _misses_at_most(self, number: int, point: Point) -> bool:
+        """Whether so few replications of the search miss the goal; it looks until that is sure."""
+        missed = 0
+        for begin in range(0, len(self.searched), _SEARCHED_AT_ONCE):
+            missed += len(self.misses(point, self.searched[begin : begin + _SEARCHED_AT_ONCE]))
+            left = len(self.searched) - begin - _SEARCHED_AT_ONCE
+            if missed > number or missed + left <= number:
+                break
+        return missed <= number
 
     def may_do(self, point: Point) -> bool:
         """Whether the ceiling allows it, and some replication of the search reaches the goal.
@@ -249,26 +293,36 @@ class Attainment:
         """Misses among so many replications that the wanted probability leaves."""
         return math.floor((1 - self.probability) * replications + 1e-9)
 
-    def forgive(self, judged: Confirmation) -> None:
-        """Let the search look at replications that missed the goal, too."""
-        self.searched = [*self.searched, *judged.failures]
-        self.forgiven = self._share_of(judged.n)
+    def look_at(self, judged: Confirmation) -> None:
+        """Let the search look at replications in which nothing done missed the goal, too.
+
+        Half of what the wanted probability leaves may still miss it: more would hardly be
+        confirmed.
+        """
+        failures, n = judged.failures, judged.n
+        if len(failures) > MOST_FAILURES:
+            failures = failures[:MOST_FAILURES]
+            n = failures[-1] + 1 - FRESH_FROM
+        self.searched = [*failures, *self.searched]
+        self.forgiven = self._share_of(n) // 2
 
     # Search -----------------------------------------------------------------------------------
 
     def smallest(self, point: Point, i: int) -> int:
-        """The smallest size of a lever with which a point that will do still does."""
+        """The smallest size of a lever with which a point that will do still does.
+
+        Of a point that misses the goal too often: with which it misses it no more often.
+        """
         sizes = [0, *(size for size in self.levers[i].sizes if size <= point[i])]
-        if self.will_do(_with(point, i, 0)):
+        may_miss = max(self._may_miss, len(self.misses(point, self.searched)))
+
+        def does(sized: Point) -> bool:
+            allowed = not self.ceiling_decides or self.allowed(sized)
+            return allowed and self._misses_at_most(may_miss, sized)
+
+        if does(_with(point, i, 0)):
             return 0
-        low, high = 1, len(sizes) - 1
-        while low < high:
-            middle = (low + high) // 2
-            if self.will_do(_with(point, i, sizes[middle])):
-                high = middle
-            else:
-                low = middle + 1
-        return sizes[high]
+        return _first([_with(point, i, size) for size in sizes[1:]], does)[i]
 
     def taken_back(self, point: Point) -> Point:
         """A point that will do, with every size as small as the others allow.
@@ -326,16 +380,20 @@ class Attainment:
 
     def combinations(self, most: int = MOST_COMBINATIONS) -> list[Point]:
         """Points of which nothing can be taken back, the cheapest first; see the module."""
+        end = self.trials.spent + MOST_FOR_COMBINATIONS
         found: list[Point] = []
         queue: list[frozenset[int]] = [frozenset()]
         seen = set(queue)
         for _round in range(most):
-            if not queue:
+            if not queue or self.trials.spent >= end:
                 break
             banned = queue.pop(0)
             if found and self._least_cost(banned) >= min(map(self.cost, found)):
                 continue
-            point = self.combination(banned)
+            try:
+                point = self.combination(banned)
+            except OutOfReplicationsError:
+                break
             if point is None:
                 continue
             if point not in found:
@@ -426,39 +484,79 @@ class Attainment:
     def most_fresh(self, row: int) -> int:
         """Replications that may be spent on judging a point in a row of tests."""
         affordable = MOST_PEOPLE_FRESH // max(self.scenario.target, 1)
-        return max(2 * _needed(self.probability, _error(row)), min(MOST_FRESH, affordable))
+        return max(2 * needed(self.probability, row), min(MOST_FRESH, affordable))
 
-    def confirmation(self, point: Point, row: int, most: int | None = None) -> Confirmation:
-        """What fresh replications say of a point; undecided after `most`, if that is named."""
+    def confirmation(self, point: Point, row: int = 0, end: int | None = None) -> Confirmation:
+        """What fresh replications say of a point; undecided after `end`, if that comes earlier."""
+        end = self.most if end is None else min(end, self.most)
+        failed = self.fails_as_smaller(point, row, end)
+        if failed is not None:
+            return failed
         test = ProbabilityTest(self.probability, _error(row))
         last = self.most_fresh(row)
         first = FRESH_FROM * (row + 1)
         failures: list[int] = []
-        hopeless = False
-        while test.decision is None and not hopeless and test.trials < (most or last):
+        while test.decision is None and not self._given_up(test, row):
             size = min(max(test.trials, 2), _BATCH, last - test.trials)
+            if self.trials.spent + size > end:
+                self.used_up |= end == self.most
+                return self._judged(test, row, failures, decided=False)
             batch = range(first + test.trials, first + test.trials + size)
             missed = set(self.misses(point, batch))
             for number in batch:
                 if test.decision is None:
                     test.add(number not in missed)
                     failures += [number] * (number in missed)
-            hopeless = not _can_succeed(test, last)
+        judged = self._judged(test, row, failures)
+        if not judged.confirmed:
+            self._refuted.setdefault(row, []).append((point, judged))
+        return judged
+
+    def fails_as_smaller(
+        self, point: Point, row: int = 0, end: int | None = None
+    ) -> Confirmation | None:
+        """How a point fails that does not mend enough of what a smaller one has missed.
+
+        None: it may do, or too few replications are left to say.
+        """
+        end = self.most if end is None else end
+        for smaller, refuted in self._refuted.get(row, []):
+            is_larger = all(a <= b for a, b in zip(smaller, point, strict=True))
+            if is_larger and self.trials.spent + len(refuted.failures) <= end:
+                failures = self.misses(point, refuted.failures)
+                test = ProbabilityTest(self.probability, _error(row))
+                test.successes, test.failures = refuted.n - len(failures), len(failures)
+                if test.decision is False or self._given_up(test, row):
+                    return replace(self._judged(test, row, failures), at_most=True)
+        return None
+
+    def _judged(
+        self, test: ProbabilityTest, row: int, failures: Sequence[int], decided: bool = True
+    ) -> Confirmation:
         low = proportion_interval(test.successes, test.trials).low or 0.0
         confirmed = test.decision is True
-        decided = test.decision is not None or hopeless
-        return Confirmation(
-            test.successes, test.trials, low, confirmed, decided, tuple(failures)
-        )  # fmt: skip
+        return Confirmation(test.successes, test.trials, low, confirmed, decided, tuple(failures))
+
+    def _given_up(self, test: ProbabilityTest, row: int) -> bool:
+        """Whether the replications to come cannot bring, or will hardly bring, a confirmation."""
+        from scipy.special import bdtrc
+
+        last = self.most_fresh(row)
+        passes = _passes_from(self.probability, _error(row), last)
+        as_many = float(bdtrc(test.failures - 1, test.trials, 1 - passes)) if test.failures else 1.0
+        return as_many < GIVEN_UP_BELOW or not _can_succeed(test, last)
 
     def confirmed(self, point: Point) -> Found:
         """The point, enlarged as often as fresh replications refute it."""
         most = _with_all(self.nothing, [i for i, size in enumerate(point) if size], self.widest)
         found = Found(point, self.confirmation(point, 0))
         for row in range(1, MOST_ENLARGEMENTS + 1):
-            if found.confirmation.confirmed:
+            if found.confirmation.confirmed or not found.confirmation.decided:
                 break
-            larger = self._enlarged(found, most)
+            try:
+                larger = self._enlarged(found, most)
+            except OutOfReplicationsError:
+                return replace(found, confirmation=replace(found.confirmation, decided=False))
             if larger is None:
                 break
             found = Found(larger, self.confirmation(larger, row), row)
@@ -486,29 +584,26 @@ class Attainment:
             sizes = [s for s in self.levers[i].sizes if s > size] if most[i] else []
             if sizes and mends(_with(found.point, i, most[i])):
                 choices.append(_first([_with(found.point, i, s) for s in sizes], mends))
-        if not choices and mends(most):
+        if not choices and most != found.point and mends(most):
             steps = range(1, _LINE_STEPS + 1)
             line = [self.along(found.point, most, step / _LINE_STEPS) for step in steps]
             choices.append(_first(line, mends))
         return min(choices, key=self.cost, default=None)
 
-    def descended(self, found: Found, most: int) -> Found:
+    def descended(self, found: Found, end: int) -> Found:
         """A confirmed point with sizes made smaller as long as fresh replications confirm it.
 
-        The levers that cost most come first. No more than `most` replications are spent.
+        The levers that cost most come first. It ends when so many replications are spent.
         """
         levers = sorted(
             (i for i, size in enumerate(found.point) if size),
             key=lambda i: -self._part(found.point, i),
         )
-        end = self.trials.spent + most
         for row, i in enumerate(levers, found.row):
             for size in self.levers[i].smaller(found.point[i])[:MOST_SMALLER]:
                 smaller = _with(found.point, i, size)
-                if self.trials.spent >= end:
-                    return found
                 if not self.ceiling_decides or self.allowed(smaller):
-                    judged = self.confirmation(smaller, row, end - self.trials.spent)
+                    judged = self.confirmation(smaller, row, end)
                     if not judged.decided:
                         return found
                     if judged.confirmed:
@@ -547,13 +642,16 @@ def _error(row: int) -> float:
 def passed_over_below(search: Attainment, found: Found) -> float | None:
     """A smaller change with a lower probability than this may not have been confirmed.
 
-    With a higher one it is confirmed in at least nine cases of ten, if it was tried. None: nothing
+    With a higher one it is confirmed in about nine cases of ten, if it was tried. None: nothing
     smaller was tried.
     """
     if not found.steps:
         return None
     row = found.row + len(found.steps) - 1
-    return passes_from(search.probability, _error(row), search.most_fresh(row))
+    return _passes_from(search.probability, _error(row), search.most_fresh(row))
+
+
+_passes_from = cache(passes_from)
 
 
 def _can_succeed(test: ProbabilityTest, most: int) -> bool:
@@ -564,11 +662,11 @@ def _can_succeed(test: ProbabilityTest, most: int) -> bool:
 
 
 @cache
-def _needed(probability: float, error: float) -> int:
+def needed(probability: float, row: int = 0) -> int:
     """Replications of which all must succeed to confirm the probability at once."""
 
     def enough(n: int) -> bool:
-        test = ProbabilityTest(probability, error)
+        test = ProbabilityTest(probability, _error(row))
         test.successes = n
         return test.decision is True
 

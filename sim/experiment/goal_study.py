@@ -7,6 +7,7 @@ what all levers together could do.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,7 +20,9 @@ from sim.experiment.attainment import (
     Attainment,
     Confirmation,
     Found,
+    OutOfReplicationsError,
     Point,
+    needed,
     passed_over_below,
     read_costs,
     read_probability,
@@ -27,11 +30,11 @@ from sim.experiment.attainment import (
 from sim.experiment.feasibility import bindings, not_yet, not_yet_words
 from sim.experiment.goals import Goal, read_goal
 from sim.experiment.levers import Lever, read_levers, settings_that_differ
-from sim.experiment.settings import RunSettings
+from sim.experiment.settings import RunSettings, SettingsError
 from sim.experiment.sources import Source
 from sim.experiment.study import StudyPlan
-from sim.experiment.trials import Trials
-from sim.language import speaking
+from sim.experiment.trials import Trials, default_most
+from sim.language import _, speaking
 
 Kind = Literal["plan", "alone", "together", "widest", "nearest", "all_widest", "further"]
 """As it is; one lever; several; all named, as far as they go; those for a coverage that is near;
@@ -41,12 +44,17 @@ SHOWN = range(4)
 """Replications of which values are shown: of every option the same."""
 ALTERNATIVES = 2
 """Combinations that are confirmed."""
+_OPTIONS_BESIDES = 6
+"""Options that are no lever alone, at most."""
 _LOOKED_AT_BESIDES = 3
 """Combinations looked at for a goal that nobody has asked for."""
 _POINTS_KEPT = 50
-MOST_SMALLER = 500
-"""Replications, and people in them, that are spent on trying smaller sizes, at most."""
-MOST_PEOPLE_SMALLER = 60_000_000
+SHARE_OF_SMALLER = 1 / 6
+"""Part of all replications that is for smaller sizes, in the end."""
+
+
+_TESTS = 3
+"""For so many confirmations without a miss there are always enough replications."""
 
 
 @dataclass(frozen=True)
@@ -60,17 +68,30 @@ class GoalQuestion:
     costs: Mapping[str, float]
     over: str | None
     """levers as the user named them; None: all"""
+    most: int
+    """replications in all"""
 
     @classmethod
     def of(
-        cls, source: Source, reach: str, probability: float, over: str | None, cost: str | None
+        cls,
+        source: Source,
+        reach: str,
+        probability: float,
+        over: str | None,
+        cost: str | None,
+        most: int | None = None,
     ) -> GoalQuestion:
         """From texts. Raises SettingsError for what cannot be."""
         scenario = source.scenario
         goal = read_goal(reach, scenario)
         levers = read_levers(over, scenario, goal)
         costs = read_costs(cost, levers)
-        return cls(source, goal, read_probability(probability), levers, costs, over)
+        probability = read_probability(probability)
+        if most is None:
+            most = max(default_most(scenario), _TESTS * needed(probability))
+        if most < 100:
+            raise SettingsError(_("replications: at least 100 are needed, not {n}").format(n=most))
+        return cls(source, goal, probability, levers, costs, over, most)
 
     def plan(self, settings: RunSettings, out: Path | None) -> StudyPlan:
         """The study to be made."""
@@ -79,6 +100,7 @@ class GoalQuestion:
             "probability": self.probability,
             "levers": {lever.name: lever.largest for lever in self.levers},
             "costs": dict(self.costs),
+            "most_replications": self.most,
         }
         return StudyPlan("goal", self.source, self.goal.settings(settings), asked, out)
 
@@ -90,7 +112,7 @@ class _Option:
     kind: Kind
     search: Attainment
     point: Point
-    verdict: Literal["enough", "ceiling", "simulation", "unconfirmed"]
+    verdict: Literal["enough", "ceiling", "simulation", "unconfirmed", "unfinished"]
     found: Found | None = None
     """None: it was not judged by fresh replications"""
 
@@ -99,11 +121,26 @@ class _Option:
         """What fresh replications said of it."""
         return None if self.found is None else self.found.confirmation
 
-    def smaller(self, most: int) -> _Option:
-        """The same with smaller sizes, if they will do; at most so many replications are spent."""
+    def judged(self, soon: bool = False) -> _Option:
+        """The same, perhaps with larger sizes, judged by fresh replications; only if that is soon.
+
+        Soon: if hardly a replication misses the goal.
+        """
+        if soon:
+            end = self.search.trials.spent + 2 * needed(self.search.probability)
+            if not self.search.confirmation(self.point, end=end).confirmed:
+                return self
+        found = self.search.confirmed(self.point)
+        verdict: Any = "enough" if found.confirmation.confirmed else "unconfirmed"
+        if not found.confirmation.decided:
+            verdict = "unfinished"
+        return replace(self, point=found.point, verdict=verdict, found=found)
+
+    def smaller(self, end: int) -> _Option:
+        """The same with smaller sizes, if they will do, until so many replications are spent."""
         if self.found is None or self.verdict != "enough":
             return self
-        found = self.search.descended(self.found, most)
+        found = self.search.descended(self.found, end)
         return replace(self, point=found.point, found=found)
 
 
@@ -112,74 +149,100 @@ class _Finder:
     question: GoalQuestion
     trials: Trials
     options: list[_Option] = field(default_factory=list)
+    searches: list[Attainment] = field(default_factory=list)
+
+    @property
+    def most(self) -> int:
+        """Replications that searches may spend; the others are for values to be shown."""
+        options = len(self.question.levers) + _OPTIONS_BESIDES
+        return self.question.most - len(SHOWN) * options
 
     def search(self, levers: Sequence[Lever], goal: Goal | None = None) -> Attainment:
-        costs = {**read_costs(None, levers), **self.question.costs}
+        """A search for the smallest changes."""
         question = self.question
-        return Attainment(
+        made = Attainment(
             question.source.scenario,
             goal or question.goal,
             question.probability,
             levers,
-            costs,
+            {**read_costs(None, levers), **question.costs},
             self.trials,
+            self.most,
         )
+        self.searches.append(made)
+        return made
 
-    def judged(self, kind: Kind, search: Attainment, point: Point) -> _Option:
-        """A point that the search found, judged by fresh replications, and noted."""
-        found = search.confirmed(point)
-        verdict: Any = "enough" if found.confirmation.confirmed else "unconfirmed"
-        option = _Option(kind, search, found.point, verdict, found)
-        self.options.append(option)
-        return option
+    @property
+    def finished(self) -> bool:
+        """Whether everything was looked at to the end."""
+        return not any(search.used_up for search in self.searches)
+
+    def note(self, kind: Kind, search: Attainment, point: Point, verdict: Any) -> None:
+        """Something that could be done."""
+        self.options.append(_Option(kind, search, point, verdict))
+
+    def judge(self) -> None:
+        """Judge what was found: what is soon judged, then the rest, the cheapest first.
+
+        Of the combinations, those are left out that cost more than another one and than something
+        that is enough.
+        """
+        for soon in (True, False):
+            for option in sorted(self.options, key=_cost):
+                if option.verdict == "unfinished":
+                    if option.kind == "together" and self._costs_more(option):
+                        self.options.remove(option)
+                    else:
+                        self.options[self.options.index(option)] = option.judged(soon)
+
+    def _costs_more(self, option: _Option) -> bool:
+        cheaper = [other for other in self.options if _cost(other) < _cost(option)]
+        return bool(_enough(cheaper)) and any(other.kind == "together" for other in cheaper)
 
     def as_it_is(self, search: Attainment) -> bool:
         """Whether the scenario reaches the goal already."""
-        if search.will_do(search.nothing):
-            first = self.judged("plan", search, search.nothing)
-            if first.verdict == "enough":
-                return True
-            if first.confirmation:
-                search.forgive(first.confirmation)
-        elif search.may_do(search.nothing):
-            return self.judged("plan", search, search.nothing).verdict == "enough"
-        else:
-            verdict = self._obstacle(search, search.nothing)
-            self.options.append(_Option("plan", search, search.nothing, verdict))
+        nothing = search.nothing
+        verdict = self._obstacle(search, nothing)
+        if verdict == "simulation" or not search.ceiling_decides:
+            judged = _Option("plan", search, nothing, verdict).judged()
+            if judged.confirmation is not None and judged.confirmation.reached:
+                self.options.append(judged)
+                search.look_at(judged.confirmation)
+                return judged.verdict == "enough"
+        self.note("plan", search, nothing, verdict)
         return False
 
     def alone(self, search: Attainment) -> None:
         """Each lever, at its smallest sufficient size or at its largest."""
         for i, lever in enumerate(search.levers):
             point = search.alone(i, lever.largest)
-            if search.will_do(point):
-                size = search.smallest(point, i)
-                self.judged("alone", search, search.alone(i, size))
-            elif search.may_do(point):
-                self.judged("alone", search, point)
-            else:
-                self.options.append(_Option("alone", search, point, self._obstacle(search, point)))
+            option = _Option("alone", search, point, "unfinished")
+            with contextlib.suppress(OutOfReplicationsError):
+                if not search.may_do(point):
+                    option = replace(option, verdict=self._obstacle(search, point))
+                elif failed := search.fails_as_smaller(point):
+                    option = replace(option, verdict="unconfirmed", found=Found(point, failed))
+                else:
+                    size = search.smallest(point, i)  # 0: no better than nothing, it seems
+                    option = replace(option, point=search.alone(i, size or lever.largest))
+            self.options.append(option)
 
     @staticmethod
     def _obstacle(search: Attainment, point: Point) -> Literal["ceiling", "simulation"]:
         return "simulation" if search.allowed(point) else "ceiling"
 
-    def together(self, search: Attainment) -> list[_Option]:
-        """The cheapest combinations that fresh replications confirm."""
-        found: list[_Option] = []
-        for point in search.combinations():
-            several = sum(size > 0 for size in point) > 1  # one lever: judged alone
-            if several and len(found) < ALTERNATIVES:
-                found.append(self.judged("together", search, point))
-        return found
+    def together(self, search: Attainment) -> None:
+        """The cheapest combinations."""
+        several = [p for p in search.combinations() if sum(size > 0 for size in p) > 1]
+        for point in several[:ALTERNATIVES]:
+            self.note("together", search, point, "unfinished")
 
     def smaller(self) -> None:
         """Smaller sizes for what is enough, the cheapest first, while replications last."""
-        people = max(self.question.source.scenario.target, 1)
-        end = self.trials.spent + min(MOST_SMALLER, MOST_PEOPLE_SMALLER // people)
+        end = min(self.trials.spent + round(SHARE_OF_SMALLER * self.question.most), self.most)
         for n in sorted(range(len(self.options)), key=lambda n: _cost(self.options[n])):
             if self.trials.spent < end:
-                self.options[n] = self.options[n].smaller(end - self.trials.spent)
+                self.options[n] = self.options[n].smaller(end)
 
     def not_enough(self, search: Attainment) -> None:
         """How far the levers reach, and what would be enough."""
@@ -195,14 +258,15 @@ class _Finder:
         wider = self.search([*search.levers, *more])
         points = wider.combinations(_LOOKED_AT_BESIDES)
         if points:
-            self.judged("further", wider, points[0])
+            self.note("further", wider, points[0], "unfinished")
         else:
             self._besides("all_widest", "further", wider)
+        self.judge()
 
     def _besides(self, widest: Kind, near: Kind, search: Attainment) -> None:
         """All levers as far as they go; and the cheapest way to a coverage that is near that."""
         point = search.widest
-        self.options.append(_Option(widest, search, point, self._obstacle(search, point)))
+        self.note(widest, search, point, self._obstacle(search, point))
         goal = search.goal
         if goal.scope is None:
             return
@@ -210,9 +274,10 @@ class _Finder:
         if not 0 < share < goal.amount:
             return
         nearer = self.search(search.levers, replace(goal, amount=share))
-        if not nearer.will_do(nearer.nothing):
-            for point in nearer.combinations(_LOOKED_AT_BESIDES)[:1]:
-                self.judged(near, nearer, point)
+        with contextlib.suppress(OutOfReplicationsError):
+            if not nearer.will_do(nearer.nothing):
+                for point in nearer.combinations(_LOOKED_AT_BESIDES)[:1]:
+                    self.note(near, nearer, point, "unfinished")
 
 
 def round_down(share: float) -> float:
@@ -228,11 +293,16 @@ def find(question: GoalQuestion, trials: Trials) -> tuple[dict[str, Any], dict[s
     """
     finder = _Finder(question, trials)
     search = finder.search(question.levers)
+    search.most = round((1 - SHARE_OF_SMALLER) * finder.most)
     already = finder.as_it_is(search)
     if not already:
         finder.alone(search)
-        if finder.together(search) or _enough(finder.options):
+        finder.together(search)
+        finder.judge()
+        search.most, search.used_up = finder.most, False
+        if _enough(finder.options):
             finder.smaller()
+            finder.judge()  # what was left, if replications are
         else:
             finder.not_enough(search)
     with speaking("en"):  # results are in English whoever makes them; `presentation` translates
@@ -263,6 +333,7 @@ def _answer(finder: _Finder, search: Attainment, already: bool) -> dict[str, Any
         "alone_enough": [i for i in within if finder.options[i].kind == "alone"],
         "persons_needed": None if goal.scope is None else goal.persons_needed(search.scenario),
         "ceiling_is_certain": search.ceiling_decides,
+        "finished": finder.finished,
         "replications": finder.trials.spent,
     }
 
@@ -318,6 +389,7 @@ def _option_row(option: _Option) -> dict[str, Any]:
         "greatest": float(values.max()),
         "fresh_replications": confirmation.n if confirmation else 0,
         "fresh_reached": confirmation.reached if confirmation else 0,
+        "reached_at_most": bool(confirmation and confirmation.at_most),
         "probability_low": confirmation.low if confirmation else float("nan"),
     }
 

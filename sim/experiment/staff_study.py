@@ -29,7 +29,7 @@ from sim.experiment.staff_simulation import Floats, StaffSimulation, most_willin
 from sim.experiment.staffing import ERROR, Judged, StaffingSearch
 from sim.experiment.statistics import CONFIDENCE, mean_interval, proportion_interval
 from sim.experiment.study import StudyPlan
-from sim.experiment.trials import Trials
+from sim.experiment.trials import Trials, default_most
 from sim.language import _, speaking
 from sim.scenario import Scenario
 
@@ -94,11 +94,6 @@ class Question:
             "costs": dict(sorted(self.costs.items())),
             "most_replications": self.most,
         }
-
-
-def default_most(scenario: Scenario) -> int:
-    """Replications in all, unless a number is asked for: fewer for more people."""
-    return int(min(max(3.4e8 // scenario.target, 600), 3000))
 
 
 # The answer -----------------------------------------------------------------------------------

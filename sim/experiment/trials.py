@@ -36,6 +36,14 @@ class _Trial(Task):
     key: tuple[str, int]
 
 
+def default_most(scenario: Scenario) -> int:
+    """Replications that a search may spend in all, unless a number is asked for.
+
+    Fewer for more people: for the plan's people a few minutes on two cores.
+    """
+    return int(min(max(3.4e8 // max(scenario.target, 1), 600), 3000))
+
+
 class Trials:
     """Replications of scenarios with one seed, engine and last day; a context manager.
 

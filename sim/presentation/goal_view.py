@@ -63,6 +63,18 @@ _KINDS = {
 }  # fmt: skip
 
 
+_JUDGED = {
+    "enough": (N_("enough: {times} of {n}"), N_("enough for {goal}: {times} of {n}")),
+    "unconfirmed": (
+        N_("not confirmed: {times} of {n}"), N_("not confirmed for {goal}: {times} of {n}")
+    ),
+    "unfinished": (
+        N_("not finished: {times} of {n}"), N_("not finished for {goal}: {times} of {n}")
+    ),
+}  # fmt: skip
+"""What fresh replications say, by verdict: of the goal asked for, and of another."""
+
+
 class _View:
     """A study, and how its numbers are said."""
 
@@ -128,9 +140,15 @@ class _View:
         return " ".join(parts)
 
     def _not_reachable(self) -> Iterator[str]:
-        yield _(
+        text = _(
             "Not reachable with these levers: {goal} with a probability of at least {probability}."
-        ).format(goal=clause(self.goal), probability=share(self.answer["probability"]))
+        )
+        if not self.answer["finished"]:
+            text = _(
+                "Not found before the replications were used up (--replications allows more): "
+                "{goal} with a probability of at least {probability}."
+            )
+        yield text.format(goal=clause(self.goal), probability=share(self.answer["probability"]))
         for kind, text in (
             ("widest", _("Even with all of them as far as they go it is {value}: {why}.")),
             (
@@ -238,13 +256,11 @@ class _View:
             row: Any = self.options.loc[n]
             ceiling = "" if pd.isna(row["ceiling"]) else self._ceiling(row)
             words = self._in_the_way(n, reasons=1)
-            if row["verdict"] in ("enough", "unconfirmed"):
-                sure = row["verdict"] == "enough"
-                words = _("enough: {times} of {n}") if sure else _("not confirmed: {times} of {n}")
-                if row["goal"] != str(self.goal):
-                    words = _("not confirmed for {goal}: {times} of {n}")
-                    if sure:
-                        words = _("enough for {goal}: {times} of {n}")
+            if row["verdict"] in _JUDGED:
+                own, of_another = _JUDGED[row["verdict"]]
+                words = _(own if row["goal"] == str(self.goal) else of_another)
+                if row["reached_at_most"]:
+                    words = _("not confirmed: at most {times} of {n}")
                 words = words.format(
                     goal=self._thing(n), times=row["fresh_reached"], n=row["fresh_replications"]
                 )
@@ -325,6 +341,7 @@ class _View:
                 "* The mean, and in brackets the least and the greatest value, of {n} replications."
             ).format(n=self.answer["shown_replications"]),
             *self._steps(),
+            *self._unfinished(),
         ]
         if self.goal.scope is not None and not self.answer["ceiling_is_certain"]:
             lines.append(
@@ -352,6 +369,16 @@ class _View:
                 "reaches the goal\nwith a probability of less than {probability} may have been "
                 "passed over."
             ).format(less=less, probability=share(self.answer["passed_over_below"]))
+        ]
+
+    def _unfinished(self) -> list[str]:
+        if self.answer["finished"]:
+            return []
+        return [
+            _(
+                "The search was not finished when its replications were used up (--replications "
+                "allows more):\nsomething cheaper may be enough."
+            )
         ]
 
     # Picture ----------------------------------------------------------------------------------
