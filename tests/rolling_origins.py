@@ -19,8 +19,16 @@ import numpy as np
 import pandas as pd
 from scipy.stats import qmc
 
-from sim.experiment import backtest
-from sim.experiment.backtest import FORECASTERS, Question, Window
+from sim.experiment.backtest import FORECASTERS, errors_of
+from sim.experiment.backtest_deliveries import later_deliveries
+from sim.experiment.backtest_forecast import (
+    Experiment,
+    Point,
+    continued_by,
+    plausible,
+    that_matter,
+)
+from sim.experiment.backtest_question import Question, Window
 from sim.experiment.observed import Observed, read_observed
 from sim.experiment.settings import RunSettings
 from sim.experiment.sources import Source
@@ -66,37 +74,43 @@ def rolling_origins(
     wanted = list(windows(observed, origins))
     last = max(predict.last for _, predict in wanted)
     first = Question.of(source, observed, *wanted[0], replications=replications)
-    experiment = backtest._Experiment(first, trials)
-    shares = qmc.Sobol(len(first.patterns), rng=1).random(points)
-    known = experiment.curves(first.data, shares, replications, last)
+    experiment = Experiment(first, trials)
+    longest = replace(first, calibrate=Window(wanted[0][0].first, wanted[-1][0].last))
+    places = that_matter(Experiment(longest, trials))
+    unit = qmc.Sobol(len(first.patterns), rng=1).random(points)
+    shares = [tuple(map(float, row)) for row in unit]
+    numbers = range(replications)
+    known = experiment.curves(first.data, [(each, numbers) for each in shares], last)
     rows = []
     for calibrate, predict in wanted:
         question = replace(first, calibrate=calibrate, predict=predict)
-        experiment = backtest._Experiment(question, trials)
-        errors = np.sqrt((experiment.misses(known) ** 2).mean(axis=1))
-        order = np.argsort(errors, kind="stable")
-        looked_at = [backtest._Point(tuple(map(float, shares[i])), float(errors[i])) for i in order]
-        plausible = backtest._plausible(looked_at)
-        data, words = backtest._deliveries(experiment)
+        experiment = Experiment(question, trials)
+        looked_at = sorted(
+            (
+                Point(each, experiment.error(curves, experiment.window), curves, spread=True)
+                for each, curves in zip(shares, known, strict=True)
+            ),
+            key=lambda point: point.error,
+        )
+        used = plausible(looked_at)
+        data, words = later_deliveries(question)
         days = (predict.last - experiment.first_day).days + 1
-        if data["deliveries"] == question.data["deliveries"]:
-            curves = known[order[: len(plausible)], ..., :days]
-        else:
-            curves = experiment.curves(
-                data, [each.shares for each in plausible], replications, predict.last
-            )
-        forecast = backtest._continued_by(experiment, curves, looked_at, words)
+        found = [point.curves[..., :days] for point in used]
+        if data["deliveries"] != question.data["deliveries"]:
+            again = [(point.shares, numbers) for point in used]
+            found = experiment.curves(data, again, predict.last)
+        forecast = continued_by(experiment, np.concatenate(found), looked_at, places, words)
         truth = observed.between(predict.first, predict.last)
-        for curve, found in backtest._errors(forecast, truth).groupby("curve", sort=False):
+        for curve, found_errors in errors_of(forecast, truth).groupby("curve", sort=False):
             rows.append(
                 {
                     "origin": calibrate.last,
                     "weeks_fitted": ((calibrate.last - calibrate.first).days + 1) // 7,
                     "days_predicted": (predict.last - calibrate.last).days,
                     "curve": curve,
-                    **{name: found[name].abs().mean() for name in FORECASTERS},
-                    "days": len(found),
-                    "inside": found["inside"].sum(),
+                    **{name: found_errors[name].abs().mean() for name in FORECASTERS},
+                    "days": len(found_errors),
+                    "inside": found_errors["inside"].sum(),
                 }
             )
     return pd.DataFrame(rows)

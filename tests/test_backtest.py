@@ -16,16 +16,21 @@ from typer.testing import CliRunner
 
 from sim.cli import app
 from sim.engine import get_engine
-from sim.experiment import backtest
-from sim.experiment.backtest import (
-    Question,
+from sim.experiment import backtest_forecast
+from sim.experiment.backtest import find
+from sim.experiment.backtest_deliveries import as_allocated, continued
+from sim.experiment.backtest_forecast import (
+    Earlier,
+    Experiment,
     _band,
-    _continued,
+    _earlier,
     _growth,
+    _step_of_earlier,
+    _weight,
     doses_given,
-    find,
-    read_window,
+    fitted,
 )
+from sim.experiment.backtest_question import Question, read_window
 from sim.experiment.observed import Observed, ObservedError, read_observed
 from sim.experiment.settings import RunSettings, SettingsError
 from sim.experiment.sources import Source
@@ -47,9 +52,10 @@ needs_real = pytest.mark.skipif(
 @pytest.fixture(autouse=True)
 def few_points(monkeypatch: pytest.MonkeyPatch) -> None:
     """A coarser search, for speed: 16 points and not 64."""
-    monkeypatch.setattr(backtest, "ROUNDS", 2)
-    monkeypatch.setattr(backtest, "POINTS", 8)
-    monkeypatch.setattr(backtest, "_FIT_REPLICATIONS", 1)
+    monkeypatch.setattr(backtest_forecast, "SPREAD", 8)
+    monkeypatch.setattr(backtest_forecast, "ROUNDS", 1)
+    monkeypatch.setattr(backtest_forecast, "POINTS", 8)
+    monkeypatch.setattr(backtest_forecast, "FIT_REPLICATIONS", 1)
 
 
 FIRST, END = date(2021, 6, 1), date(2021, 6, 30)
@@ -155,6 +161,89 @@ def test_growth_of_a_linear_error_is_by_hand() -> None:
     assert _growth(np.array([[0.0, 1.0, 3.0]]), days) == pytest.approx(14 / 6)
 
 
+def test_a_number_that_changes_nothing_yet_is_drawn_from_its_range() -> None:
+    # how many doses come on 20 June cannot be seen by the 15th: 0 to 900 are as likely, and with
+    # none the 900 of June's first day are all
+    late = {"vaccine": "az", "arrives": "2021-06-20", "doses": 450}
+    ranges = {
+        **small().model_dump(mode="json", exclude_unset=True)["ranges"],
+        "deliveries.late.doses": {"low": 0, "high": 900, "fitted": True, "source": "a test"},
+    }
+    deliveries = {"second": {"doses": 1}, "late": late}
+    answer, tables = answered(
+        small(22, deliveries=deliveries, ranges=ranges), history(small(22), 0), replications=2
+    )
+    assert list(answer["fitted"]) == ["units.*.slots_per_day"]
+    assert any("deliveries.late.doses changes nothing" in said for said in answer["supposed"])
+    assert tables["points"]["deliveries.late.doses"].nunique() == 1  # not sought
+    last = tables["forecast"].query("curve == 'first'").iloc[-1]
+    _, known = answered(small(22, deliveries=deliveries), history(small(22), 0), replications=2)
+    certain = known["forecast"].query("curve == 'first'").iloc[-1]
+    assert last["high"] - last["low"] > certain["high"] - certain["low"]
+
+
+# Earlier forecasts ----------------------------------------------------------------------------
+
+
+def earlier(model: float, last_week: float, observed: float, days: int) -> Earlier:
+    """Doses a day by the simulation, by last week's rate, and as observed, on some days."""
+    since = np.arange(1.0, days + 1)
+    return Earlier(
+        since, *(rate * np.array([since, since]) for rate in (model, last_week, observed))
+    )
+
+
+@pytest.mark.parametrize(
+    ("observed", "learnt"), [(10.0, 1.0), (4.0, 0.0), (7.0, 0.5), (40.0, 1.0), (1.0, 0.0)]
+)
+def test_weight_is_that_of_least_squares_drawn_towards_the_simulation(
+    observed: float, learnt: float
+) -> None:
+    # 10 a day by the simulation, 4 by last week's rate; a horizon of 10 days fits twice into the
+    # days from the 21st to the 41st, and once counts that the simulation is right
+    seen = Observed("made up", "0", (FIRST, FIRST + timedelta(days=41)), np.zeros((2, 2)), {})
+    forecasts = [earlier(10.0, 4.0, observed, days) for days in (5, 9)]
+    for curve in (0, 1):
+        assert _weight(forecasts, curve, seen, 10) == pytest.approx((1 + 2 * learnt) / 3)
+
+
+def test_without_earlier_forecasts_the_simulation_is_alone() -> None:
+    seen = Observed("made up", "0", (FIRST, FIRST + timedelta(days=41)), np.zeros((2, 2)), {})
+    assert _weight([], 0, seen, 10) == 1.0
+    assert _step_of_earlier([], 0, 1.0, 10) == 0.0
+
+
+def test_errors_of_earlier_forecasts_by_hand() -> None:
+    # a day wrong by 2, after h days by 2 h: 4 h² / (h (1 + h / 7)) is 4 / (1/h + 1/7), up to 5 days
+    forecasts = [earlier(10.0, 4.0, 8.0, 9)]
+    expected = np.mean([4 / (1 / h + 1 / 7) for h in range(1, 6)])
+    assert _step_of_earlier(forecasts, 0, 1.0, 5) == pytest.approx(expected)
+
+
+def test_an_earlier_forecast_does_not_look_at_the_days_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(backtest_forecast, "_DAYS_BEFORE", 7)
+    observed = history(small(22), 0)
+    last = sum(day <= CALIBRATE.last for day in observed.days) - 1
+    doses = observed.doses.copy()
+    doses[:, last] += 500
+    found = []
+    for each in (observed, Observed("made up", "other", observed.days, doses, {})):
+        question = Question.of(Source.of(small()), each, CALIBRATE, PREDICT, replications=1)
+        with Trials(RunSettings(workers=1, until=PREDICT.last)) as trials:
+            experiment = Experiment(question, trials)
+            found.append(list(_earlier(experiment, fitted(experiment, 1)[0])))
+    assert len(found[0]) == len(found[1]) == 2  # from the 11th and the 13th
+    for right, other in zip(*found, strict=True):
+        assert np.array_equal(right.model, other.model)
+        assert np.array_equal(right.last_week, other.last_week)
+        assert not np.array_equal(right.observed, other.observed)
+
+
+# Band and deliveries --------------------------------------------------------------------------
+
+
 def test_error_of_the_last_fitted_day_stays() -> None:
     # the file lacks 15 doses of the last day of the window: nothing else changes in the forecast
     observed = history(small(22), 0)
@@ -183,7 +272,7 @@ def test_rate_known_goes_on_where_the_scenario_says_no_more() -> None:
     # 280 doses allocated in 28 days: 70 a week, from the day after the window on
     question = Question.of(Source.of(small()), history(small(), 0), CALIBRATE, PREDICT)
     known = {date(2021, 5, 18): 0, date(2021, 6, 15): 280}
-    more, words = _continued(question.source.scenario, "az", known, question)
+    more, words = continued(question.source.scenario, "az", known, question)
     assert [(d["arrives"], d["doses"]) for d in more.values()] == [
         ("2021-06-16", 70), ("2021-06-23", 70), ("2021-06-30", 70),
     ]  # fmt: skip
@@ -191,7 +280,7 @@ def test_rate_known_goes_on_where_the_scenario_says_no_more() -> None:
     # without allocations, or with those of ten days only, which one big delivery may fill: 900 +
     # 900 of the four weeks before, and a week after the last delivery
     for short in ({}, {date(2021, 6, 5): 0, date(2021, 6, 15): 5_000}):
-        more, _ = _continued(question.source.scenario, "az", short, question)
+        more, _ = continued(question.source.scenario, "az", short, question)
         assert [(d["arrives"], d["doses"]) for d in more.values()] == [
             ("2021-06-19", 450), ("2021-06-26", 450),
         ]  # fmt: skip
@@ -273,7 +362,7 @@ def test_days_after_the_end_of_the_file_are_predicted_and_told_as_not_judged() -
     answer, tables = answered(small(), observed, replications=1)
     assert tables["forecast"]["date"].max() == pd.Timestamp(PREDICT.last)
     assert answer["remarks"] == [
-        "some ends on 2021-06-21: the days after it are predicted, and not judged."
+        "some ends on 21 June 2021: the days after it are predicted, and not judged."
     ]
 
 
@@ -323,7 +412,8 @@ def test_another_series_may_count_less(tmp_path: Path) -> None:
         (f"{HEADER}\n2021-06-01,108,843,93,137\n", "line 2: 5 values for 3 columns"),
         (f"{HEADER},dose1_cum\n2021-06-01,3,1,4\n", "more than one column dose1_cum"),
         ("date;dose1_cum;dose2_cum\n2021-06-01;108.843;3\n", "dose1_cum is '108.843'"),
-        ("Date,dose1_cum,dose2_cum\n2021-06-01,3,1\n", "no column date; .* did you mean Date"),
+        ("day,dose1_cum,dose2_cum\n2021-06-01,3,1\n", "no column date; it has day, dose1_cum"),
+        ("date,dose1_cum,second\n2021-06-01,3,1\n", r"no column dose2_cum; [^;]*second$"),
         ("\x00\x01", "no column|not a CSV|no observed day"),
         (HEADER + "\n" + "2021-06-01,3,1\n" * 400_000, "more than 5 MB"),
     ],
@@ -351,6 +441,8 @@ def test_rows_as_programs_write_them_are_read(tmp_path: Path) -> None:
         "\ufeffdate,dose1_cum,dose2_cum\r\n2021-06-01,108843,5\r\n2021-06-03,110000,6\r\n",
         'date;dose1_cum;dose2_cum\n2021-06-01;"108,843";5\n\n2021-06-03;110,000;6\n;;\n',
         "date\tdose1_cum\tdose2_cum\n2021-06-01\t108843.0\t5\n2021-06-03\t110000\t6\n",
+        "sep=;\ndate;dose1_cum;dose2_cum\n2021-06-01 00:00:00;108843;5\n2021-06-03;110000;6\n",
+        "Date,Dose1_cum,DOSE2_CUM\n2021-06-01T00:00,108843,5\n2021-06-03T00:00,110000,6\n",
         '\ndate, dose1_cum, dose2_cum,\n๒๐๒๑-06-01, "108,843", 5,\n2021-06-03, 110000, 6,\n',
     ],
 )
@@ -452,7 +544,7 @@ def test_a_vaccine_that_appears_later_comes_as_it_was_allocated(tmp_path: Path) 
         Source.of(small(22, vaccines=vaccines)), read_observed(as_file(tmp_path, observed, known)),
         CALIBRATE, PREDICT, deliveries="observed",
     )  # fmt: skip
-    _, came = backtest._as_allocated(question)
+    _, came = as_allocated(question)
     assert [(each["arrives"], each["doses"]) for each in came.values()] == [
         (observed.days[5].isoformat(), 200),
         (observed.days[9].isoformat(), 300),
@@ -466,7 +558,12 @@ def test_july_and_august_can_be_asked_for_with_the_scenario_of_2021() -> None:
     doses = np.array([180_000 + 3_000.0 * number, 112_000 + 1_000.0 * number])
     windows = read_window("c", "2021-07-01:2021-07-31"), read_window("p", "2021-08-01:2021-08-31")
     question = Question.of(Source.of(SCENARIO), Observed("made up", "0", days, doses, {}), *windows)
-    assert question.patterns == ("units.*.slots_per_day", "deliveries.sinovac_*_*.doses")
+    assert question.patterns == (
+        "units.*.slots_per_day",
+        "deliveries.sinovac_*_*.doses",
+        "deliveries.astrazeneca_later_*.doses",
+        "regimens.az_twice.target_days",
+    )
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from rolling_origins import rolling_origins, summary, windows
 from small_campaign import SMALL
 
 from sim.engine import get_engine
-from sim.experiment.backtest import FORECASTERS, doses_given
+from sim.experiment.backtest import FORECASTERS
+from sim.experiment.backtest_forecast import doses_given
 from sim.experiment.observed import Observed, read_observed
 from sim.experiment.settings import RunSettings
 from sim.experiment.sources import Source

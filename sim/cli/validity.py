@@ -159,7 +159,9 @@ def backtest(
 ) -> None:
     """Fit a scenario to observed days, predict later ones, and compare with naive forecasts."""
     with errors_reported():
-        from sim.experiment.backtest import Question, find, read_window
+        from sim.experiment.backtest import find
+        from sim.experiment.backtest_forecast import most_days
+        from sim.experiment.backtest_question import Question, read_window
         from sim.experiment.observed import read_observed
         from sim.experiment.sources import Source
         from sim.experiment.study import StudyPlan
@@ -181,7 +183,7 @@ def backtest(
             _("fits and forecasts"),
             fresh,
             as_json,
-            question.most_days,
+            most_days(question),
         )
 
 

@@ -7,7 +7,8 @@ twice with the same numbers, or with an allocation and no doses. A number may fa
 series: it is a correction, and all numbers are used as they were reported.
 
 Files are read as spreadsheets save them: separated by commas, semicolons or tabulators, with or
-without byte order mark, whole numbers as 108843, 108843.0 or "108,843", digits Thai or not.
+without byte order mark or a first line such as `sep=;`, whole numbers as 108843, 108843.0 or
+"108,843", digits Thai or not, names of columns in capitals or not, days with the hour 00:00.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from sim.language import _, told_of_year
 from sim.scenario_errors import did_you_mean
 
 DOSES = ("dose1_cum", "dose2_cum")
+REQUIRED = ("date", *DOSES)
 _LARGEST_CORRECTION = 0.02
 _LARGEST_MB = 5
 _MOST_SHOWN = 10
@@ -96,14 +98,14 @@ def read_observed(path: Path) -> Observed:
         ) from None
     if not rows:
         raise ObservedError(_("{path} holds no observed day").format(path=path))
-    missing = [name for name in ("date", *DOSES) if name not in columns]
+    missing = [name for name in REQUIRED if name not in columns]
     if missing:
         raise ObservedError(
             _("{path} has no column {missing}; it has {columns}{suggestion}").format(
                 path=path,
                 missing=_(" and no ").join(missing),
                 columns=", ".join(filter(None, columns)),
-                suggestion=did_you_mean(missing[0], columns),
+                suggestion=did_you_mean(missing[0], [c for c in columns if c not in REQUIRED]),
             )
         )
     twice = [name for name in columns if name and columns.count(name) > 1]
@@ -181,6 +183,8 @@ def read_observed(path: Path) -> Observed:
 def _table(text: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """Names of the columns; numbers and values of the lines below that are not empty."""
     lines = text.splitlines()
+    if lines and re.fullmatch(r"sep=.\s*", lines[0]):  # for spreadsheets: the separator
+        lines[0] = ""
     heading = next((line for line in lines if line.strip()), "")
     separator = max(",;\t", key=heading.count)
     reader = csv.reader(lines, delimiter=separator, skipinitialspace=True)
@@ -188,13 +192,13 @@ def _table(text: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
         (reader.line_num, [value.strip().translate(_TO_ASCII) for value in row]) for row in reader
     ]
     full = [(line, values) for line, values in rows if any(values)]
-    return (full[0][1], full[1:]) if full else ([], [])
+    return ([name.lower() for name in full[0][1]], full[1:]) if full else ([], [])
 
 
 def _day(text: str, line: int, problems: list[str]) -> date | None:
     told = told_of_year(text)
     try:
-        day = date.fromisoformat(text)
+        day = date.fromisoformat(re.sub("[T ]00:00(:00)?$", "", text))
     except ValueError:
         told = told or _("date {text!r} is none; write it as 2021-07-01").format(text=text)
     else:

@@ -15,7 +15,7 @@ from sim.language import N_, _, named, short_date
 from sim.presentation import style
 from sim.presentation.document import Table
 from sim.presentation.figures import date_axis, drawing, new_figure, thousands, x_of
-from sim.presentation.terminal import Part, on
+from sim.presentation.terminal import Part, on, percent
 
 _NAMES = {"model": N_("model"), "last_week": N_("last week's rate"), "line": N_("straight line")}
 _DOSES = {"first": N_("first doses"), "second": N_("second doses")}
@@ -27,7 +27,7 @@ def sections(study: Study) -> list[list[Part]]:
         [_verdict(study)],
         [*_why(study), *study.answer.get("remarks", ())],
         [_fit(study)],
-        [_forecast(study)],
+        [*_weights(study), _forecast(study)],
         _errors(study),
         [*study.answer["supposed"]],
     ]
@@ -154,6 +154,24 @@ def _fit(study: Study) -> Table:
         rows,
         "<>>",
     )
+
+
+def _weights(study: Study) -> list[str]:
+    """How much of the prediction is the simulation and how much last week's rate, and why."""
+    answer = study.answer
+    if not answer.get("earlier_forecasts"):
+        return []
+    shares = [
+        _("{doses}, simulation {share}, last week's rate {rest}").format(
+            doses=_(_DOSES[curve]), share=percent(weight), rest=percent(1 - weight)
+        )
+        for curve, weight in answer["weights"].items()
+    ]
+    return [
+        _("Weights, learnt from {n} forecasts from earlier days: {shares}.").format(
+            n=answer["earlier_forecasts"], shares="; ".join(shares)
+        )
+    ]
 
 
 def _number(value: float) -> str:

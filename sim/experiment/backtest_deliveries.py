@@ -1,0 +1,125 @@
+"""Deliveries after the first window of a backtest: the scenario's, continued, or the file's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from itertools import pairwise
+from typing import Any
+
+from sim.experiment.backtest_question import Question
+from sim.language import _, long_date
+from sim.scenario import Scenario, merge
+
+_RATE_DAYS, _LEAST_RATE_DAYS = 28, 7
+"""Days over which the rate of deliveries is taken (fewer hold one big delivery or none), and at
+least if the scenario has no delivery to go by."""
+
+
+def later_deliveries(question: Question) -> tuple[dict[str, Any], list[str]]:
+    """The data with what is to come after the first window, and what was supposed, in words.
+
+    Looks at the file's allocations after the window only if they are asked for.
+    """
+    seen = question.seen
+    data: dict[str, Any] = dict(question.data)
+    scenario = question.source.scenario
+    known = {vaccine: days for vaccine, days in seen.allocated.items() if days}
+    known = {vaccine: days for vaccine, days in known.items() if vaccine in scenario.vaccines}
+    words = [
+        _("A correction, used as reported: {said}.").format(said=said)
+        for said in seen.corrections.values()
+    ]
+    words += [
+        _("allocated_{vaccine}_cum is of no vaccine of the scenario: not looked at.").format(
+            vaccine=vaccine
+        )
+        for vaccine, days in seen.allocated.items()
+        if days and vaccine not in scenario.vaccines
+    ]
+    added: dict[str, Any] = {}
+    if question.deliveries == "observed":
+        data["deliveries"], came = as_allocated(question)
+        added |= came
+        words.append(
+            _(
+                "Deliveries from the first allocation in the file on are the file's, also in the "
+                "predicted days."
+            )
+        )
+    if question.deliveries == "scenario":
+        for vaccine in scenario.vaccines:
+            more, said = continued(scenario, vaccine, known.get(vaccine, {}), question)
+            added |= more
+            words += said
+    return merge(data, {"deliveries": added}), words
+
+
+def as_allocated(question: Question) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The scenario's deliveries before the first allocation known, and the file's after it."""
+    kept = dict(question.data.get("deliveries", {}))
+    came: dict[str, Any] = {}
+    for vaccine, known in question.observed.allocated.items():
+        first = question.source.scenario.campaign.first_day
+        days = sorted(day for day in known if first <= day <= question.predict.last)
+        if not days:
+            continue
+        kept = {
+            name: delivery
+            for name, delivery in kept.items()
+            if delivery["vaccine"] != vaccine or delivery["arrives"] <= days[0].isoformat()
+        }
+        if not any(delivery["vaccine"] == vaccine for delivery in kept.values()):
+            came[f"allocated_{vaccine}_{days[0]:%m_%d}"] = _delivery(
+                vaccine, days[0], known[days[0]]
+            )  # the scenario knows of none before
+        for before, day in pairwise(days):
+            if known[day] > known[before]:
+                came[f"allocated_{vaccine}_{day:%m_%d}"] = _delivery(
+                    vaccine, day, known[day] - known[before]
+                )
+    return kept, came
+
+
+def _delivery(vaccine: str, arrives: date, doses: float) -> dict[str, Any]:
+    return {"vaccine": vaccine, "arrives": arrives.isoformat(), "doses": max(round(doses), 0)}
+
+
+def continued(
+    scenario: Scenario, vaccine: str, known: Mapping[date, int], question: Question
+) -> tuple[dict[str, Any], list[str]]:
+    """Weekly deliveries of a vaccine at the rate known, where the scenario says no more."""
+    end, last = question.calibrate.last, question.predict.last
+    own = sorted(
+        (delivery.arrives, name, delivery.doses)
+        for name, delivery in scenario.deliveries.items()
+        if delivery.vaccine == vaccine
+    )
+    if any(arrives > end for arrives, _name, _doses in own):
+        return {}, []
+    days = sorted(known)
+    start = end + timedelta(days=1)
+    if days and (days[-1] - days[0]).days >= (_RATE_DAYS if own else _LEAST_RATE_DAYS):
+        weekly = (known[days[-1]] - known[days[0]]) / (days[-1] - days[0]).days * 7
+        name, whence = f"known_{vaccine}", _("as allocated from {first} to {last}")
+        whence = whence.format(first=long_date(days[0]), last=long_date(days[-1]))
+    elif own:
+        since = own[-1][0] - timedelta(days=_RATE_DAYS - 1)
+        weekly = sum(doses for arrives, _name, doses in own if arrives >= since) / (_RATE_DAYS / 7)
+        name, whence = f"{own[-1][1]}_more", _("the scenario's of the four weeks before")
+        start = max(start, own[-1][0] + timedelta(days=7))
+    else:
+        return {}, []
+    weeks = range(max((last - start).days // 7 + 1, 0))
+    if not weekly or not weeks:
+        return {}, []
+    more = {
+        f"{name}_{week + 1}": _delivery(vaccine, start + timedelta(days=7 * week), weekly)
+        for week in weeks
+    }
+    return more, [
+        _(
+            "The scenario has no {vaccine} after {day}: {weekly:,.0f} doses a week are supposed "
+            "({whence}; fitted where the scenario's are)."
+        ).format(vaccine=vaccine, day=long_date(end), weekly=weekly, whence=whence)
+    ]
