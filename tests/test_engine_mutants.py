@@ -8,6 +8,7 @@ going round forever or by an exception count as noticed too.
 from __future__ import annotations
 
 import dataclasses
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -24,7 +25,7 @@ from engine_days import random_call_day, random_session
 from sim.engine import compiled, reference
 
 SOURCE = Path(compiled.__file__).read_text(encoding="utf-8")
-DECORATOR = "@kernel\n"
+DECORATOR = re.compile(r"^@(allocating_)?kernel\n", re.M)
 
 DAYS = 1500
 """Random days after which a mutant counts as unnoticed. The equality tests run more."""
@@ -236,8 +237,8 @@ SESSION_MUTANTS = {
 def mutant(old: str, new: str) -> ModuleType:
     """The compiled engine with one change, as plain Python."""
     assert SOURCE.count(old) == 1, f"the change must apply in one place: {old}"
-    text = SOURCE.replace(old, new).replace(DECORATOR, "")
-    assert "@kernel" not in text
+    text = DECORATOR.sub("", SOURCE.replace(old, new))
+    assert "kernel\ndef" not in text
     module = ModuleType("mutant")
     sys.modules["mutant"] = module
     exec(compile(text, "mutant", "exec"), module.__dict__)

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.compilation import kernel
+from sim.compilation import allocating_kernel, kernel
 from sim.engine.contract import (
     AttemptOutcome,
     BoolArray,
@@ -809,7 +809,7 @@ def unit_session(session: UnitSession) -> UnitSessionResult:
     )
 
 
-@kernel
+@allocating_kernel
 def _unit_session(
     closes_us: int,
     vaccines: Records,
@@ -896,7 +896,7 @@ def _unit_session(
             patience_ends = join + tolerance_us[patient]
             in_time = now < late and now <= patience_ends
             if in_time and kind[s] == StationKind.VACCINATION:
-                vaccine[patient] = _choose(preference[patient], vaccines, now)
+                vaccine[patient] = _choose(preference, patient, vaccines, now)
             if not in_time and late <= patience_ends:
                 outcome[patient] = PatientOutcome.LATE
                 left_queue_us[place] = end = late
@@ -986,9 +986,10 @@ def _add_end(service_ends: Int64Array, size: int, end: int) -> None:
 
 
 @kernel
-def _choose(preference: Int8Array, vaccines: Records, now: int) -> int:
+def _choose(preference: Int8Array, patient: int, vaccines: Records, now: int) -> int:
     """Take a dose of the first vaccine, in the patient's order, that has one left; -1: none has."""
-    for v in preference:
+    for choice in range(preference.shape[1]):
+        v = preference[patient, choice]
         if v == -1:
             break
         if _take_dose(vaccines[v], now):
@@ -1020,7 +1021,7 @@ def _discard(vaccine: Record) -> None:
     vaccine.doses_left = 0
 
 
-@kernel
+@allocating_kernel
 def _most_and_time(begins: Int64Array, ends: Int64Array) -> tuple[int, int]:
     """Largest number of intervals begin <= t < end that hold one t; that number integrated over t.
 

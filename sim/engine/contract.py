@@ -144,7 +144,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.compilation import kernel
+from sim.compilation import allocating_kernel
 
 Int64Array = NDArray[np.int64]
 Int8Array = NDArray[np.int8]
@@ -410,7 +410,7 @@ class UnitSession:
         _require(not rule, rule)
 
 
-@kernel
+@allocating_kernel
 def _broken_session_rule(
     kind: Int8Array,
     step_first: Int64Array,

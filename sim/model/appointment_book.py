@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.compilation import inlined_kernel, kernel
+from sim.compilation import allocating_kernel, inlined_kernel, kernel
 from sim.model.order import Agenda
 from sim.model.population import HeldBy
 from sim.scenario import Scenario
@@ -153,7 +153,7 @@ def _member_with_slot(free, members, pointers, ledger, place, day):  # type: ign
     return members[place, pointers[ledger, place, day]]
 
 
-@kernel
+@allocating_kernel
 def _book(  # type: ignore[no-untyped-def]
     homes,
     earliest,

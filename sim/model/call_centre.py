@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.compilation import kernel
+from sim.compilation import allocating_kernel, kernel
 from sim.engine.contract import (
     CallCentreDay,
     CallCentreDayResult,
@@ -435,7 +435,7 @@ def _enter_callers(callers, purpose, person, first_call_us, group, entity, group
         caller.cell = purpose * groups + group[person[i]]
 
 
-@kernel
+@allocating_kernel
 def _pick_up_the_telephone(  # type: ignore[no-untyped-def]
     due,
     callers,
@@ -502,7 +502,7 @@ def _pick_up_the_telephone(  # type: ignore[no-untyped-def]
     )
 
 
-@kernel
+@allocating_kernel
 def _hang_up(  # type: ignore[no-untyped-def]
     calling,
     cells,

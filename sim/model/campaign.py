@@ -24,7 +24,7 @@ import pandas as pd
 import simpy
 from numpy.typing import NDArray
 
-from sim.compilation import kernel
+from sim.compilation import allocating_kernel
 from sim.engine.contract import Engine
 from sim.model.appointment_book import AppointmentBook
 from sim.model.call_centre import CallCentre
@@ -357,7 +357,7 @@ _INTERVAL, _COMPLETE = int(Status.INTERVAL), int(Status.COMPLETE)
 _NO_SETBACK, _NOTHING = int(Setback.NONE), int(HeldBy.NOTHING)
 
 
-@kernel
+@allocating_kernel
 def _note_doses(  # type: ignore[no-untyped-def]
     today,
     who,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.compilation import kernel
+from sim.compilation import allocating_kernel
 
 Int64Array = NDArray[np.int64]
 
@@ -65,7 +65,7 @@ class Agenda:
         return np.concatenate([np.empty(0, dtype=np.int64), *due])
 
 
-@kernel
+@allocating_kernel
 def _by_day(who, days, number):  # type: ignore[no-untyped-def]
     """Those due on days 0 ... number - 1 in order of the day, at equal days in their order; and
     where each of these days begins (number + 1 places)."""

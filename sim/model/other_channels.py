@@ -7,7 +7,7 @@ from datetime import timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.compilation import kernel
+from sim.compilation import allocating_kernel
 from sim.model.order import order_by_place
 from sim.model.population import NEVER, Population, Status
 from sim.scenario import Scenario
@@ -56,7 +56,7 @@ class OtherChannels:
         return self._queue[places], came_us
 
 
-@kernel
+@allocating_kernel
 def _first_unregistered(queue, place, status, most):  # type: ignore[no-untyped-def]
     """Places of the first in the queue, from a place on, who are not registered, `most` at most;
     with the place after them: all before it are registered then, or no longer in need."""

@@ -13,7 +13,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.compilation import inlined_kernel, kernel
+from sim.compilation import allocating_kernel, inlined_kernel, kernel
 from sim.model.order import order_of
 from sim.random_streams import (
     RandomStreams,
@@ -288,7 +288,7 @@ def _first_calls(
     return day, time_us
 
 
-@kernel
+@allocating_kernel
 def _first_by_day(day):  # type: ignore[no-untyped-def]
     """Where those of each day (0 ... NEVER) begin when all are in order of their days."""
     first = np.zeros(int(NEVER) + 2, dtype=np.int64)

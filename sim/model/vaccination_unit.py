@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.compilation import kernel
+from sim.compilation import allocating_kernel, kernel
 from sim.engine.contract import Engine, PatientOutcome, StationKind, UnitSession, UnitSessionResult
 from sim.model.audit import SessionAudit
 from sim.model.capacity import open_by_day, slots_by_day
@@ -776,7 +776,7 @@ def _fill_preference(visitors, walk_in, choices, appointment_vaccine, doses, out
                     place += 1
 
 
-@kernel
+@allocating_kernel
 def _visit_numbers(who, tries, doses):  # type: ignore[no-untyped-def]
     """Numbers of the present visits of these people, for random streams."""
     numbers = np.empty(who.size, dtype=np.uint32)
@@ -785,7 +785,7 @@ def _visit_numbers(who, tries, doses):  # type: ignore[no-untyped-def]
     return numbers
 
 
-@kernel
+@allocating_kernel
 def _fill_visit_words(  # type: ignore[no-untyped-def]
     who, group, entity, tries, doses, streams, replication, seed_low, seed_high, out
 ):
@@ -793,7 +793,7 @@ def _fill_visit_words(  # type: ignore[no-untyped-def]
     fill_blocks(entity[who], numbers, streams[group[who]], replication, seed_low, seed_high, out)
 
 
-@kernel
+@allocating_kernel
 def _fill_stations(  # type: ignore[no-untyped-def]
     who,
     group,
@@ -875,7 +875,7 @@ def _count_daily(  # type: ignore[no-untyped-def]
         out[cell, _DailyCount.DROPPED_OUT] += 1
 
 
-@kernel
+@allocating_kernel
 def _first_walk_ins(order, status, group, turn_day, today, wanted):  # type: ignore[no-untyped-def]
     """The first so many in the order who are not registered and whose turn has come.
 

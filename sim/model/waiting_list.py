@@ -18,7 +18,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.compilation import kernel
+from sim.compilation import allocating_kernel, kernel
 from sim.model.appointment_book import UNLIMITED, AppointmentBook
 from sim.model.dose_supply import DoseSupply
 from sim.model.order import Agenda
@@ -276,7 +276,7 @@ def _join(joining, joined, doses, group, start, waiting, person, place, status):
         status[who] = _WAITING
 
 
-@kernel
+@allocating_kernel
 def _wishes(  # type: ignore[no-untyped-def]
     asked,
     start,
@@ -355,7 +355,7 @@ def _whose_turn(next_place):  # type: ignore[no-untyped-def]
     return chosen, second
 
 
-@kernel
+@allocating_kernel
 def _note_appointments(  # type: ignore[no-untyped-def]
     candidates,
     day,
@@ -389,7 +389,7 @@ def _note_appointments(  # type: ignore[no-untyped-def]
     return booked[:number], days[:number]
 
 
-@kernel
+@allocating_kernel
 def _strike_off(asked, start, status, person, place, waiting):  # type: ignore[no-untyped-def]
     """Take those who no longer wait off the lists `asked`."""
     doses_had, groups = np.nonzero(asked)
