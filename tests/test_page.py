@@ -407,9 +407,24 @@ def test_a_curve_lies_where_its_values_are() -> None:
         [date(2021, 6, 1), date(2021, 6, 2)],
         [charts.Curve("all", charts.array([0.0, 1.0]), "#000000")],
         charts.NARROW,
+        "of all",
     )
-    bottom = 280 + 18 - 40  # height, one row of legend, room for dates
-    assert f'd="M46.0 {bottom:.1f}L{charts.NARROW - 14:.1f} 32.0"' in svg
+    bottom = 280 + 18 + 18 - 40  # height, a row of legend and one of titles, room for dates
+    assert f'd="M46.0 {bottom:.1f}L{charts.NARROW - 14:.1f} 50.0"' in svg
+
+
+def test_the_right_axis_turns_shares_of_all_into_shares_of_the_target() -> None:
+    # 2,000 inhabitants, 600 vaccinated before, a target of 1,000: its 0 % is at 600 / 2,000 = 30 %
+    # of the left axis, its 100 % at 1,600 / 2,000 = 80 %
+    scenario = small_scenario({"campaign": {"population": 2000, "vaccinated_before": 600}})
+    html = headline.coverage(answered("small", scenario, 1))
+    wide = b64decode(re.findall('base64,([^"]*)', html)[0]).decode()
+    number = r'<text x="[^"]*" y="([^"]*)" text-anchor="(\w+)"[^>]*>(\d+) %</text>'
+    places = {(anchor, int(share)): float(y) for y, anchor, share in re.findall(number, wide)}
+    percent = (places["end", 0] - places["end", 20]) / 20  # pixels
+    assert places["start", 0] == pytest.approx(places["end", 0] - 30 * percent, abs=0.2)
+    assert places["start", 100] == pytest.approx(places["end", 0] - 80 * percent, abs=0.2)
+    assert "At the right: share of the target of 1,000 people" in wide
 
 
 def test_the_coverage_curve_says_of_whom_its_shares_are() -> None:
@@ -420,10 +435,10 @@ def test_the_coverage_curve_says_of_whom_its_shares_are() -> None:
         re.findall("<text[^>]*>([^<]*)</text>", b64decode(picture).decode())
         for picture in re.findall('base64,([^"]*)', html)
     )
-    of_whom = "Share of all 2,000 inhabitants, with the 100 vaccinated before the campaign"
+    of_whom = "Share of all 2,000 inhabitants, 100 of them vaccinated before"
     assert of_whom in wide
     assert of_whom in " ".join(narrow)  # in two lines
-    assert "goal 70.0 % of all inhabitants" in wide
+    assert "goal 70 %" in wide
 
 
 # What is taken away ---------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 from sim.language import days_of_week, speaking
 from sim.presentation.data_words import tables_of_values
 from sim.presentation.document import Table, pieces
-from sim.presentation.parameters import Parameter, parameters
+from sim.presentation.parameters import Parameter, parameters, value_in_words
 from sim.scenario_files import file_data, load_scenario, raw_scenario, scenario_from_data
 
 SCENARIOS = sorted((Path(__file__).parent.parent / "scenarios").glob("*.toml"))
@@ -123,3 +123,22 @@ def test_no_english_stands_in_thai_tables_of_values(path: Path) -> None:
     }
     assert left == set()
     assert not re.search(r"\b20\d\d-\d\d-\d\d\b", str([words_of(each) for each in tables.values()]))
+
+
+@pytest.mark.parametrize(
+    ("toml", "english", "thai"),
+    [
+        ("", "(nothing)", "(ไม่มี)"),
+        ('["mon", "tue", "wed"]', "Monday – Wednesday", "วันจันทร์ – วันพุธ"),
+        ("2021-06-01", "1 Jun 2021", "1 มิ.ย. 2564"),
+        ("07:30:00", "07:30:00", "07:30:00"),
+        ("120000", "120,000", "120,000"),
+        ('{distribution = "exponential", mean = 4.0}', "exponential: mean 4", None),
+        ("[{day = 2021-06-01, doses = 3}]", "day 1 Jun 2021, doses 3", None),
+    ],
+)
+def test_values_of_files_are_told_in_words(toml: str, english: str, thai: str | None) -> None:
+    """As a comparison has them: no lists in brackets, no days of the week in code."""
+    for code, expected in (("en", english), ("th", thai)):
+        with speaking(code):
+            assert expected in (None, value_in_words(toml))

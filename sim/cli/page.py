@@ -171,17 +171,12 @@ def _open_when_ready(url: str, address: str, port: int) -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-_COLOURS = {
-    "theme.light": "#0072B2",  # 5.2 : 1 on white, 4.9 : 1 in the side bar
-    "theme.dark": "#56B4E9",
-}
-"""Of what can be moved: readable upon a light and a dark screen."""
-
-
 def _run_server(script: Path, address: str, port: int) -> None:
     """Serve until Ctrl-C or SIGTERM."""
     from streamlit import config, net_util
     from streamlit.web import bootstrap
+
+    from sim.presentation.style import CONTROLS
 
     # To judge whether a foreign page may connect, Streamlit would ask a server outside for this
     # machine's address: nothing is asked of the outside here
@@ -204,7 +199,7 @@ def _run_server(script: Path, address: str, port: int) -> None:
     }
     flags = {name.replace(".", "_"): value for name, value in options.items()}
     bootstrap.load_config_options(flag_options=flags)
-    for section, colour in _COLOURS.items():  # where this Streamlit tells the two apart
-        if "primaryColor" in config.get_options_for_section(section):
-            config.set_option(f"{section}.primaryColor", colour)
+    for screen, colour in CONTROLS.items():  # where this Streamlit tells the two apart
+        if "primaryColor" in config.get_options_for_section(f"theme.{screen}"):
+            config.set_option(f"theme.{screen}.primaryColor", colour)
     bootstrap.run(str(script), False, [], flags)

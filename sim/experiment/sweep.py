@@ -43,7 +43,7 @@ from sim.experiment.results import (
 from sim.experiment.runs import Order, carry_out_all
 from sim.experiment.settings import Precision, RunSettings, SettingsError
 from sim.experiment.sources import Source, check_folder, put_json, put_table, read_table
-from sim.language import _
+from sim.language import _, ngettext
 from sim.scenario import Scenario
 from sim.scenario_errors import ScenarioError, did_you_mean
 from sim.scenario_files import file_data, scenario_from_data
@@ -302,11 +302,11 @@ def plan_sweep(
                 + f"\n{error}".replace("\n", "\n  ")
             )
     if problems:
-        more = len(problems) - _PROBLEMS_SHOWN
-        raise SettingsError(
-            "\n".join(problems[:_PROBLEMS_SHOWN])
-            + ("\n" + _("and {more:,} more points").format(more=more) if more > 0 else "")
-        )
+        told, more = problems[:_PROBLEMS_SHOWN], len(problems) - _PROBLEMS_SHOWN
+        if more > 0:
+            words = ngettext("and {more:,} more point", "and {more:,} more points", more)
+            told.append(words.format(more=more))
+        raise SettingsError("\n".join(told))
     folder = out or _default_folder(source, design, settings)
     orders = tuple(
         Order(scenario, settings, _point_folder(folder, point), file_data(scenario))

@@ -291,15 +291,15 @@ def _curve(axes: Axes, study: Study, curve: str) -> None:
     fit, forecast, errors = of("fit"), of("forecast"), of("errors")
     x = places(forecast)
     axes.fill_between(
-        x, forecast["low"], forecast["high"], color=style.SKY_BLUE, alpha=0.3, lw=0,
+        x, forecast["low"], forecast["high"], color=style.SERIES[0], alpha=0.3, lw=0,
         label=_("{level} % band").format(level=f"{100 * study.answer['level']:.0f}"),
     )  # fmt: skip
-    axes.plot(x, forecast["model"], color=style.BLUE, lw=1.8, label=_("predicted"))
-    axes.plot(places(fit), fit["fitted"], color=style.BLUE, lw=1.2, ls="--", label=_("fitted"))
-    axes.plot(x, forecast["last_week"], color=style.ORANGE, lw=1.1, ls="-.",
+    axes.plot(x, forecast["model"], color=style.SERIES[0], lw=1.8, label=_("predicted"))
+    axes.plot(places(fit), fit["fitted"], color=style.SERIES[0], lw=1.2, ls="--", label=_("fitted"))
+    axes.plot(x, forecast["last_week"], color=style.SERIES[1], lw=1.1, ls="-.",
               label=_("last week's rate"))  # fmt: skip
-    axes.plot(x, forecast["line"], color=style.GREY, lw=1.1, ls=":", label=_("straight line"))
-    axes.plot(places(fit), fit["observed"], "o", color=style.BLACK, ms=3, label=_("observed"))
-    axes.plot(places(errors), errors["observed"], "o", color=style.BLACK, ms=3, mfc="white")
+    axes.plot(x, forecast["line"], color=style.SOFT, lw=1.1, ls=":", label=_("straight line"))
+    axes.plot(places(fit), fit["observed"], "o", color=style.INK, ms=3, label=_("observed"))
+    axes.plot(places(errors), errors["observed"], "o", color=style.INK, ms=3, mfc=style.PAPER)
     axes.set_ylabel(_(_DOSES[curve]))
     axes.yaxis.set_major_formatter(thousands)

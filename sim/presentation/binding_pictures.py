@@ -107,14 +107,14 @@ def _sheet(
         if day in decides:
             _cell(axes, column, row + 0.56, 0.44, decides[day])
         axes.text(
-            column + 0.06, row + 0.1, str(day.day), fontsize=7, va="top", color="#404040",
+            column + 0.06, row + 0.1, str(day.day), fontsize=7, va="top", color=_ink(today[day]),
             bbox=_ground(today[day]),
         )  # fmt: skip
         last = day == found.deadline
         axes.add_patch(
             Rectangle(
                 (column, row), 1, 1, fill=False, lw=1.8 if last else 0.6, zorder=4 if last else 3,
-                edgecolor=style.DEADLINE if last else "white",
+                edgecolor=style.DEADLINE if last else style.PAPER,
             )
         )  # fmt: skip
 
@@ -127,21 +127,26 @@ def _cell(axes: Axes, x: float, y: float, height: float, constraint: str) -> Non
 def _look(constraint: str) -> dict[str, Any]:
     """Colour and hatching of a patch."""
     _letter_of_it, colour, hatch = style.CONSTRAINTS[constraint]
-    return {"facecolor": colour, "hatch": hatch, "edgecolor": "#B0B0B0", "lw": 0}
+    return {"facecolor": colour, "hatch": hatch, "edgecolor": style.SOFT, "lw": 0}
 
 
 def _letter(axes: Axes, x: float, y: float, constraint: str) -> None:
-    letter, colour, hatch = style.CONSTRAINTS[constraint]
-    ink = "white" if colour in style.DARK and not hatch else "black"
     axes.text(
-        x, y, letter, ha="center", va="center", fontsize=7, color=ink, bbox=_ground(constraint)
-    )
+        x, y, style.CONSTRAINTS[constraint][0], ha="center", va="center", fontsize=7,
+        color=_ink(constraint), bbox=_ground(constraint),
+    )  # fmt: skip
+
+
+def _ink(constraint: str) -> str:
+    """The colour of what is written upon it."""
+    _letter_of_it, colour, hatch = style.CONSTRAINTS[constraint]
+    return style.INK if hatch or colour == style.PAPER else style.upon(colour)
 
 
 def _ground(constraint: str) -> dict[str, Any] | None:
     """What is written over hatching has white behind it."""
     hatched = style.CONSTRAINTS[constraint][2]
-    white = {"boxstyle": "round,pad=0.12", "facecolor": "white", "edgecolor": "none"}
+    white = {"boxstyle": "round,pad=0.12", "facecolor": style.PAPER, "edgecolor": "none"}
     return white if hatched else None
 
 
@@ -172,7 +177,8 @@ def units(run: Run, found: Binding) -> Figure:
             _letter(axes, x + width / 2, row, one["constraint"])
     axes.set_xlim(x_of(rows["date"].min()), x_of(rows["date"].max() + timedelta(days=1)))
     axes.set_ylim(len(names) - 0.4, -0.6)
-    axes.set_yticks(range(len(names)), names, fontsize=7)
+    titles = [named(unit.title or name) for name, unit in run.scenario.units.items()]
+    axes.set_yticks(range(len(titles)), titles, fontsize=7)
     axes.grid(axis="y", visible=False)
     date_axis(axes)
     deadline_line(axes, found.deadline + timedelta(days=1), label=False)
@@ -182,9 +188,9 @@ def units(run: Run, found: Binding) -> Figure:
 
 
 _GAIN = {
-    "binding": (style.BLUE, N_("more people for sure")),
-    "partly": (style.GREY, N_("not sure, or not in all sizes")),
-    "harmful": (style.VERMILLION, N_("fewer people for sure")),
+    "binding": (style.REACHED, N_("more people for sure")),
+    "partly": (style.SOFT, N_("not sure, or not in all sizes")),
+    "harmful": (style.FAILED, N_("fewer people for sure")),
 }
 """What a bar's colour says."""
 
@@ -212,13 +218,13 @@ def gained(run: Run, gains: Gains, scope: Scope) -> Figure:
         shown.add(kind)
         axes.barh(row, mean.mean or 0, color=_GAIN[kind][0])
         if mean.low is not None and mean.high is not None:
-            axes.plot([mean.low, mean.high], [row, row], color="black", lw=1.0)
+            axes.plot([mean.low, mean.high], [row, row], color=style.INK, lw=1.0)
     axes.set_yticks(
         range(len(bars)), [f"{short_name(b.constraint)}: {_(b.words)}" for b in bars], fontsize=8
     )
     axes.set_ylim(len(bars) - 0.4, -0.6)
     axes.grid(axis="y", visible=False)
-    axes.axvline(0, color="black", lw=0.8)
+    axes.axvline(0, color=style.INK, lw=0.8)
     axes.xaxis.set_major_formatter(thousands)
     axes.locator_params(axis="x", nbins=5)
     axes.set_xlabel(_("persons gained (line: 95 % interval)"))

@@ -21,6 +21,7 @@ from sim.model.records import REASONS
 from sim.presentation import style
 from sim.presentation.document import Code, Table, Text
 from sim.presentation.figures import date_axis, deadline_line, drawing, new_figure
+from sim.presentation.parameters import value_in_words
 from sim.presentation.terminal import (
     FEW,
     SHOWN,
@@ -99,9 +100,8 @@ def _changes(comparison: Comparison, name: str) -> list[Part]:
     if changes.empty:
         same = _("{base} and {other} are the same scenario")
         return [same.format(base=comparison.base, other=name)]
-    nothing = _("(nothing)")
     rows = [
-        (Code(row["path"]), row["base"] or nothing, "->", row["value"] or nothing)
+        (Code(row["path"]), value_in_words(row["base"]), "->", value_in_words(row["value"]))
         for row in changes.head(_CHANGES_SHOWN).to_dict("records")
     ]
     more = len(changes) - len(rows)
@@ -383,9 +383,9 @@ def reasons(comparison: Comparison) -> Figure:
         for reason in REASONS:
             width = means.loc[names, reason]
             if width.max() > 0:
-                handles[reason] = axes.barh(
-                    names, width, left=left, color=style.REASONS[reason], height=0.7
-                )
+                words = _SCOPE_NAMES[scope] if reason == "vaccinated" else REASONS[reason]
+                colour = style.reason(reason, scope)
+                handles[words] = axes.barh(names, width, left=left, color=colour, height=0.7)
             left += width
         axes.set_title(_(_SCOPE_NAMES[scope]))
         axes.set_xlim(0, largest * 1.02)
@@ -394,12 +394,8 @@ def reasons(comparison: Comparison) -> Figure:
         axes.set_xlabel(_("thousand people") if scale == 1000 else _("people"))
         axes.grid(axis="y", visible=False)
     panels[0].invert_yaxis()
-    shown = [reason for reason in REASONS if reason in handles]
     figure.legend(
-        [handles[reason] for reason in shown],
-        [_(REASONS[reason]) for reason in shown],
-        loc="outside lower center",
-        ncols=2,
+        list(handles.values()), list(map(_, handles)), loc="outside lower center", ncols=2
     )
     return figure
 
@@ -410,4 +406,4 @@ def _subtitle(comparison: Comparison) -> str:
 
 
 def _colours(comparison: Comparison) -> dict[str, str]:
-    return dict(zip(comparison.runs, itertools.cycle(style.SCENARIOS), strict=False))
+    return dict(zip(comparison.runs, itertools.cycle(style.SERIES), strict=False))

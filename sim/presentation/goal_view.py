@@ -399,15 +399,15 @@ class _View:
         axes = figure.subplots()
         for n, y in zip(self.options.index, places, strict=True):
             row: Any = self.options.loc[n]
-            colour = style.GREEN if row["verdict"] == "enough" else style.BLUE
+            colour = style.REACHED if row["verdict"] == "enough" else style.SERIES[0]
             ceiling = row["ceiling"]
             if not pd.isna(ceiling):
                 ceiling /= self.scenario.target
-                axes.plot([row["mean"], ceiling], [y, y], color=style.LIGHT_GREY, lw=1, zorder=1)
-                axes.plot(ceiling, y, "D", mfc="white", mec=style.GREY, ms=5)
+                axes.plot([row["mean"], ceiling], [y, y], color=style.GRID, lw=1, zorder=1)
+                axes.plot(ceiling, y, "D", mfc=style.PAPER, mec=style.SOFT, ms=5)
             axes.plot([row["least"], row["greatest"]], [y, y], color=colour, lw=3, zorder=2)
             axes.plot(row["mean"], y, "o", color=colour, ms=5)
-        axes.axvline(self.goal.amount, color=style.DEADLINE, ls=":", lw=1.2)
+        axes.axvline(self.goal.amount, color=style.GOAL, ls="--", lw=1.2)
         axes.set_yticks(places, labels)
         axes.set_ylim(top, 0)
         axes.grid(visible=False, axis="y")
@@ -418,14 +418,14 @@ class _View:
         if self.goal.of_population:
             what = _("of all inhabitants")
         axes.set_xlabel(
-            _("{what} by {day}; dotted: the goal").format(what=what, day=on(self.goal.by))
+            _("{what} by {day}; dashed: the goal").format(what=what, day=on(self.goal.by))
         )
         handles = [
-            mpl.lines.Line2D([], [], color=style.BLUE, marker="o", ms=5, lw=3,
+            mpl.lines.Line2D([], [], color=style.SERIES[0], marker="o", ms=5, lw=3,
                              label=_("simulated: mean, least and greatest of {n}").format(
                                  n=self.answer["shown_replications"])),
             mpl.lines.Line2D(
-                [], [], color=style.GREEN, marker="o", ms=5, lw=3,
+                [], [], color=style.REACHED, marker="o", ms=5, lw=3,
                 label=_("confirmed with {probability} probability").format(
                     probability=share(self.answer["probability"])
                 ),
@@ -434,7 +434,7 @@ class _View:
         if self.goal.scope is not None:
             handles.append(
                 mpl.lines.Line2D(
-                    [], [], mfc="white", mec=style.GREY, marker="D", ms=5, lw=0,
+                    [], [], mfc=style.PAPER, mec=style.SOFT, marker="D", ms=5, lw=0,
                     label=_("ceiling: most that is possible"),
                 )
             )  # fmt: skip

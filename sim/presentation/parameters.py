@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -239,6 +240,11 @@ def _is_off(value: Any) -> bool:
     return not value or value == 1
 
 
+def value_in_words(toml: str) -> str:
+    """A value of a scenario file, as TOML writes it ("" for none), as people read it."""
+    return _in_words(tomllib.loads(f"value = {toml}")["value"]) if toml else _("(nothing)")
+
+
 def _in_words(value: Any) -> str:
     """A value as people read it, with the file's own word where that is another."""
     if isinstance(value, Mapping):
@@ -247,9 +253,10 @@ def _in_words(value: Any) -> str:
             for key, below in value.items()
             if key != "distribution" and (below or key not in ("shift", "weights"))
         ]
-        if value["distribution"] == "constant" and len(numbers) == 1:
+        kind = value.get("distribution")
+        if kind == "constant" and len(numbers) == 1:
             return _in_words(value["value"])
-        return f"{_(value['distribution'])}: {', '.join(numbers)}"
+        return f"{_(kind)}: {', '.join(numbers)}" if kind else ", ".join(numbers)
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if value is None:

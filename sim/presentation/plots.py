@@ -40,7 +40,6 @@ from sim.presentation.terminal import count, in_words, on, replications
 
 _BAND = (0.05, 0.5, 0.95)
 _SCOPE_NAMES = {"first": N_("first dose"), "full": N_("fully vaccinated")}
-_SCOPE_COLOURS = {"first": style.FIRST_DOSE, "full": style.FULLY_VACCINATED}
 
 
 def pictures(run: Run, unit: str | None = None) -> Iterator[tuple[str, Figure]]:
@@ -79,7 +78,7 @@ def coverage(run: Run) -> Figure:
         curve = run.coverage(scope)
         persons = curve.pivot_table(index="replication", columns="date", values="persons")
         low, median, high = quantile_band(persons.to_numpy(), _BAND)
-        days, colour = persons.columns, _SCOPE_COLOURS[scope]
+        days, colour = persons.columns, style.SCOPES[scope]
         most = ceiling_by_day(run.scenario, scope).reindex(days).to_numpy()
         for axes, whole, before in (
             (left, campaign.population, campaign.vaccinated_before),
@@ -137,10 +136,10 @@ def doses(run: Run) -> Figure:
         4.8,
     )
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-    _stack(above, given, style.CATEGORIES, {str(name): in_words(str(name)) for name in given})
+    _stack(above, given, style.SERIES, {str(name): in_words(str(name)) for name in given})
     slots = int(capacity(scenario).groupby("unit")["slots_per_day"].first().sum())
     above.axhline(
-        slots, color=style.BLACK, lw=1.0, ls="--", label=_("{n} slots a day").format(n=count(slots))
+        slots, color=style.INK, lw=1.0, ls="--", label=_("{n} slots a day").format(n=count(slots))
     )
     above.set_ylim(0, 1.08 * max(slots, given.sum(axis=1).max() if len(given) else 0, 1))
     above.set_ylabel(_("doses a day"))
@@ -150,7 +149,7 @@ def doses(run: Run) -> Figure:
     if visible:
         below.stackplot(
             on_hand.index, *(on_hand[place] for place in visible),
-            colors=[{"store": style.STOCK, "units": style.LIGHT_GREY}[place] for place in visible],
+            colors=[style.STOCK[place] for place in visible],
             labels=[places[place] for place in visible],
         )  # fmt: skip
         below.legend(loc="upper right")
@@ -161,7 +160,7 @@ def doses(run: Run) -> Figure:
     for day, number, top in zip(arriving.index, arriving, tops, strict=True):
         below.annotate(
             f"+{number:,.0f}", (x_of(day), top), xytext=(3, 3),
-            textcoords="offset points", fontsize=8, bbox={"color": "white", "pad": 0.5},
+            textcoords="offset points", fontsize=8, bbox={"color": style.PAPER, "pad": 0.5},
         )  # fmt: skip
     below.margins(y=0.25)
     below.set_ylim(bottom=0)
@@ -182,7 +181,6 @@ def call_centre(run: Run) -> Figure:
         "blocked": _("busy signal"),
         "cut_off": _("cut off at closing"),
     }
-    colours = (style.ANSWERED, style.ABANDONED, style.BLOCKED, style.CUT_OFF)
     calls = sum_over_replications(run, "call_centre", ["date"], list(outcomes))
     calls = calls.set_index("date") / n
     people = sum_over_replications(run, "callers", ["date"], ["attempts", "callers", "answered"])
@@ -200,13 +198,13 @@ def call_centre(run: Run) -> Figure:
     if calls.empty:
         say(above, _("nobody called"))
     shown = calls.loc[:, (calls > 0).any() | (calls.columns != "cut_off")]
-    _stack(above, shown, colours, outcomes)
+    _stack(above, shown, [style.CALLS[str(name)] for name in shown], outcomes)
     above.set_ylabel(_("calls a day"))
     above.legend(loc="upper right", reverse=True)
     for column, label, colour, line in (
-        ("attempts", _("calls"), style.BLACK, "-"),
-        ("callers", _("people calling"), style.ORANGE, "-"),
-        ("answered", _("people who got through"), style.ANSWERED, "-"),
+        ("attempts", _("calls"), style.INK, "-"),
+        ("callers", _("people calling"), style.TELEPHONE, "-"),
+        ("answered", _("people who got through"), style.CALLS["answered"], "-"),
     ):
         below.plot(people.index, people[column], line, color=colour, label=label, marker=".", ms=3)
     below.set_ylabel(_("a day"))
@@ -239,12 +237,12 @@ def reasons(run: Run) -> Figure:
         right = float(target)
         for row, name in enumerate(rows):
             if name == "target":
-                start, width, colour = 0.0, right, style.GREY
+                start, width, colour = 0.0, right, style.INK
             elif name == "vaccinated":
-                start, width, colour = 0.0, float(means[scope][name]), style.REASONS[name]
+                start, width, colour = 0.0, float(means[scope][name]), style.reason(name, scope)
             else:
                 width = float(means[scope][name])
-                start, colour = right - width, style.REASONS[name]
+                start, colour = right - width, style.reason(name, scope)
                 right = start
             axes.barh(row, width, left=start, color=colour, height=0.72)
             _number_at_bar(axes, row, start, width, target, colour)
@@ -293,8 +291,9 @@ def unit_day(run: Run, unit: str | None = None) -> Figure:
             rows["waiting"],
             step="post",
             color=style.WAITING,
+            edgecolor=style.SOFT,
             label=_("waiting"),
-            lw=0,
+            lw=0.4,
         )
         axes.step(rows["minute"], rows["in_service"], where="post", color=style.IN_SERVICE,
                   lw=1.2, label=_("being served (or seated)"))  # fmt: skip
@@ -340,16 +339,12 @@ def _number_at_bar(
     """The number of a bar: in a long one, else beside it, where there is room."""
     gap = 0.015 * whole
     if width > 0.3 * whole:
-        x, side, ink = start + width / 2, "center", "white" if _dark(colour) else "black"
+        x, side, ink = start + width / 2, "center", style.upon(colour)
     elif start + width < 0.7 * whole:
-        x, side, ink = start + width + gap, "left", "black"
+        x, side, ink = start + width + gap, "left", style.INK
     else:
-        x, side, ink = start - gap, "right", "black"
+        x, side, ink = start - gap, "right", style.INK
     axes.text(x, row, f"{width:,.0f}", va="center", ha=side, color=ink, fontsize=8)
-
-
-def _dark(colour: str) -> bool:
-    return colour in style.DARK
 
 
 def _check_unit(run: Run, unit: str) -> None:

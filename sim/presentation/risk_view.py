@@ -22,7 +22,7 @@ from sim.presentation.figures import date_axis, deadline_line, drawing, new_figu
 from sim.presentation.goal_words import reached, statement, thing
 from sim.presentation.terminal import Part, count, on, percent, replications
 
-_MET, _LOST = style.BLUE, style.VERMILLION
+_MET, _LOST = style.REACHED, style.FAILED
 
 
 def sections(study: Study) -> list[list[Part]]:
@@ -253,20 +253,16 @@ def _doses_picture(study: Study) -> Figure:
     found = study.table("warnings")
     if warning is not None:
         places = [x_of(day.date()) for day in found["date"]]
-        axes.plot(places, found["fewer_than"], "--", color=style.BLACK, lw=1, marker=".", ms=5)
+        axes.plot(places, found["fewer_than"], "--", color=style.INK, lw=1, marker=".", ms=5)
         day = date.fromisoformat(warning["date"])
-        axes.plot(
-            x_of(day), warning["fewer_than"], "o", color=style.BLACK, ms=7, mfc="none", mew=1.6
-        )
+        axes.plot(x_of(day), warning["fewer_than"], "o", color=style.INK, ms=7, mfc="none", mew=1.6)
         axes.annotate(
             _("fewer than {n:,}\nby {day}").format(n=warning["fewer_than"], day=short_date(day)),
             (x_of(day), warning["fewer_than"]), (-10, 26), textcoords="offset points",
-            ha="right", fontsize=8, bbox={"fc": "white", "ec": "none", "alpha": 0.8, "pad": 1},
+            ha="right", fontsize=8, bbox={"fc": style.PAPER, "ec": "none", "alpha": 0.8, "pad": 1},
         )  # fmt: skip
         handles.append(
-            Line2D(
-                [], [], color=style.BLACK, ls="--", marker=".", label=_("warning: below the line")
-            )
+            Line2D([], [], color=style.INK, ls="--", marker=".", label=_("warning: below the line"))
         )
     _goal_line(axes, goal)
     axes.set_xlim(x_of(begin), x_of(end))
@@ -297,7 +293,7 @@ def _day_picture(study: Study) -> Figure:
     known = np.sort(reached.dropna().to_numpy(dtype="datetime64[ns]"))
     shares = np.searchsorted(known, days.to_numpy(dtype="datetime64[ns]"), "right") / len(reached)
     places = [x_of(day.date()) for day in days]
-    axes.step(places, shares, where="post", color=style.BLUE)
+    axes.step(places, shares, where="post", color=style.SERIES[0])
     quantiles = study.table("days")
     for row in quantiles.to_dict("records"):
         if not pd.isna(row["day"]):
@@ -308,7 +304,7 @@ def _day_picture(study: Study) -> Figure:
             )
             axes.errorbar(
                 x, row["probability"], xerr=[[x - low], [high - x]], fmt="o", ms=5, capsize=3,
-                color=style.BLACK, lw=1.2,
+                color=style.INK, lw=1.2,
             )  # fmt: skip
     _goal_line(axes, goal)
     axes.set_ylim(0, 1.02)

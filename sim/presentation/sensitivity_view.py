@@ -247,8 +247,8 @@ def _index_picture(study: Study, name: str) -> Figure:
     axes = figure.subplots()
     places = np.arange(len(here))
     for key, label, colour, shift in (
-        ("first", N_("alone"), style.BLUE, 0.14),
-        ("total", N_("with its interactions"), style.ORANGE, -0.14),
+        ("first", N_("alone"), style.SERIES[0], 0.14),
+        ("total", N_("with its interactions"), style.SERIES[1], -0.14),
     ):
         values = here[key].clip(0, 1)
         below = values - here[f"{key}_low"].clip(0, 1)
@@ -274,7 +274,7 @@ def _tornado_picture(study: Study, name: str) -> Figure:
         named(study.scenario.title), 1.7 + 0.36 * len(here),
     )  # fmt: skip
     axes = figure.subplots()
-    colours = {"at_low": style.SKY_BLUE, "at_high": style.BLUE}
+    colours = {"at_low": style.SERIES[1], "at_high": style.SERIES[0]}
     for place, row in enumerate(here.to_dict("records")):
         far, near = sorted(colours, key=lambda end: -abs(row[end] - base))
         for end in (far, near):  # the shorter bar lies upon the longer one
@@ -284,7 +284,7 @@ def _tornado_picture(study: Study, name: str) -> Figure:
                 text, (x, place), (4 if right else -4, 0), textcoords="offset points",
                 ha="left" if right else "right", va="center", fontsize=7,
             )  # fmt: skip
-    axes.axvline(base, color=style.BLACK, lw=1)
+    axes.axvline(base, color=style.INK, lw=1)
     _named(axes, list(map(_factor, here["factor"])))
     axes.margins(x=0.12)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: amount(x, unit)))

@@ -359,8 +359,8 @@ def cost_and_probability(study: Study) -> Figure:
     axes = figure.subplots()
     frame = study.table("curve")
     for proposed, colour, label in (
-        (False, style.BLUE, N_("of what was tried, the farthest at its cost")),
-        (True, style.VERMILLION, N_("proposed (replications of its own)")),
+        (False, style.SERIES[0], N_("of what was tried, the farthest at its cost")),
+        (True, style.REACHED, N_("proposed (replications of its own)")),
     ):
         part = frame[frame["proposed"] == proposed]
         if part.empty:
@@ -401,8 +401,8 @@ def tried(study: Study) -> Figure:
     stations = frame["cost"] - frame["cost_of_agents"]
     meets = frame["reached"] >= promised * frame["replications"] - 1e-9
     for chosen, marker, colour, label in (
-        (~meets, "x", style.GREY, _("does not reach it")),
-        (meets, "o", style.GOAL, _("reaches it")),
+        (~meets, "x", style.FAILED, _("does not reach it")),
+        (meets, "o", style.REACHED, _("reaches it")),
     ):
         if chosen.any():
             axes.scatter(
@@ -416,7 +416,7 @@ def tried(study: Study) -> Figure:
         agents = float(cost[own["who"] == "agent"].sum())
         axes.scatter(
             [agents], [answer["cost"] - agents],
-            marker="*", s=170, color=style.VERMILLION, zorder=4, label=_("proposed"),
+            marker="*", s=170, color=style.INK, zorder=4, label=_("proposed"),
         )  # fmt: skip
         _equal_costs(axes, answer["cost"])
     axes.set_xlabel(_("cost of agents"))
@@ -430,6 +430,6 @@ def tried(study: Study) -> Figure:
 def _equal_costs(axes: Any, cost: float) -> None:
     """The line of the proposed cost, within what is shown."""
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
-    axes.plot([left, right], [cost - left, cost - right], color=style.VERMILLION, lw=0.9, ls=":")
+    axes.plot([left, right], [cost - left, cost - right], color=style.INK, lw=0.9, ls=":")
     axes.set_xlim(left, right)
     axes.set_ylim(bottom, top)

@@ -316,7 +316,7 @@ def _errors(axes: Axes, x: Any, frame: pd.DataFrame, form: str) -> None:
     below, above = frame["mean"] - frame["low"], frame["high"] - frame["mean"]
     axes.errorbar(
         x, frame["mean"], yerr=[below.fillna(0), above.fillna(0)],
-        fmt=form, ms=4, capsize=3, lw=1.2, color=style.BLUE,
+        fmt=form, ms=4, capsize=3, lw=1.2, color=style.SERIES[0],
     )  # fmt: skip
 
 
@@ -413,7 +413,7 @@ def _heat_map(axes: Axes, crossed: pd.DataFrame, scale: Normalize, name: str) ->
         return
     for (row, column), value in np.ndenumerate(values):
         text = "–" if np.isnan(value) else _short(value, measure(name).unit)
-        ink = "black" if np.isnan(value) or scale(value) > 0.5 else "white"
+        ink = style.BLACK if np.isnan(value) or scale(value) > 0.5 else style.WHITE
         axes.text(column, row, text, ha="center", va="center", color=ink, fontsize=7)
 
 

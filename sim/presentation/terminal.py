@@ -159,7 +159,11 @@ def width_of(text: str) -> int:
 
 
 def warnings(scenario: Scenario) -> list[str]:
-    """What is possible in a scenario and may be a mistake: callers whom nobody understands."""
+    """What is possible in a scenario and may be a mistake, in words."""
+    return [*_nobody_understands(scenario), *_nobody_walks_in(scenario)]
+
+
+def _nobody_understands(scenario: Scenario) -> list[str]:
     table = languages(scenario)
     spoken = list(table.loc[table["hours_available"] > 0, "language"])
     return [
@@ -169,6 +173,19 @@ def warnings(scenario: Scenario) -> list[str]:
         + did_you_mean(row["language"], spoken)
         for row in table.to_dict("records")
         if row["calls"] >= 0.5 and row["language"] not in spoken
+    ]
+
+
+def _nobody_walks_in(scenario: Scenario) -> list[str]:
+    awaited = sum(unit.walk_ins_per_day for unit in scenario.units.values())
+    if not awaited or not all(group.booked_in_advance for group in scenario.groups.values()):
+        return []
+    return [
+        _(
+            "{n} walk-ins a day are awaited, but nobody will walk in: only people who have not "
+            "booked do, and every group is booked in advance; give the walk-ins a group of their "
+            "own (booked_in_advance = false)"
+        ).format(n=count(awaited))
     ]
 
 

@@ -1,7 +1,8 @@
 """Light pictures: SVG written line by line, in a millisecond, for a page that redraws often.
 
-Each is drawn twice, wide and for a telephone; text stays text, and colours follow the reader's
-light or dark screen. What they show is told in words beside them and in their alternative text.
+Each is drawn twice, wide and for a telephone; text stays text, and ink and ground follow the
+reader's light or dark screen. What they show is told in words beside them and in their
+alternative text.
 """
 
 from __future__ import annotations
@@ -30,12 +31,12 @@ _CHARACTER = 0.56 * _SIZE
 _LINE = 18
 """pixels from one line of text to the next"""
 _STYLE = f"""<style>
-text{{font:{_SIZE}px system-ui,'Noto Sans Thai','Sarabun',sans-serif;fill:#262730}}
-.soft{{fill:#5b5d68}}.grid{{stroke:#dddfe4;stroke-width:1}}.axis{{stroke:#8c8c8c;stroke-width:1}}
-.halo{{paint-order:stroke;stroke:#fff;stroke-width:4px}}
-@media (prefers-color-scheme:dark){{text{{fill:#fafafa}}.soft{{fill:#b4b7c0}}
-.grid{{stroke:#3a3d46}}.halo{{stroke:#0e1117}}}}
-</style>"""
+text{{font:{_SIZE}px system-ui,'Noto Sans Thai','Sarabun',sans-serif}}
+.halo{{paint-order:stroke;stroke-width:4px}}
+{style.on_dark_screens('[{name}="{colour}"]')}</style>"""
+
+
+_AXIS = f'stroke="{style.SOFT}"'
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,15 @@ class Curve:
     """text at the marked day, "" for none"""
 
 
+@dataclass(frozen=True)
+class Part:
+    """A part of the whole, whose shares stand at the right: from `begin`, `size` of the whole."""
+
+    title: str
+    begin: float
+    size: float
+
+
 @dataclass
 class _Canvas:
     width: int
@@ -67,13 +77,16 @@ class _Canvas:
         self.parts.extend(parts)
 
     def text(
-        self, x: float, y: float, text: str, anchor: str = "start", kind: str = "", size: int = 0
-    ) -> None:
-        kinds = f' class="{kind}"' if kind else ""
-        sizes = f' style="font-size:{size}px"' if size else ""
+        self, x: float, y: float, text: str, anchor: str = "start", *,
+        upon_lines: bool = False, of_axis: bool = False,
+    ) -> None:  # fmt: skip
+        look = f'fill="{style.SOFT if of_axis else style.INK}"'
+        if upon_lines:
+            look += f' class="halo" stroke="{style.PAPER}"'
+        if of_axis:
+            look += ' style="font-size:12px"'
         self.add(
-            f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{kinds}{sizes}>{escape(text)}'
-            "</text>"
+            f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" {look}>{escape(text)}</text>'
         )
 
     def line(self, x1: float, y1: float, x2: float, y2: float, look: str) -> None:
@@ -90,26 +103,26 @@ def curves_over_days(
     days: Sequence[date],
     curves: Sequence[Curve],
     width: int,
+    title: str,
     *,
+    part: Part | None = None,
     goal: tuple[float, str] | None = None,
     marked_day: tuple[date, str] | None = None,
-    share: bool = True,
-    axis: str = "",
 ) -> str:
-    """Lines over days from 0 to the greatest value; shares (0 ... 1) in percent.
+    """Shares (0 ... 1) of a whole over days, in percent from 0 to the greatest.
 
-    `axis`: what the values are, above their axis.
+    `title`: of what, above the left axis; at the right one stand the shares of a `part` of it.
     """
     narrow = width < WIDE
     rows = _legend_rows(curves, width)
-    title = wrap(axis, int((width - 16) / _CHARACTER), break_long_words=False)
-    below_title = 12 + 20 * rows + _LINE * len(title)
-    height = (280 if narrow else 350) + 18 * rows + _LINE * len(title)
-    canvas = _Canvas(width, height, 46, width - 14, below_title, 0)
+    titles = _axis_titles(title, part.title if part else "", width)
+    below_titles = 12 + 20 * rows + _LINE * len(titles)
+    height = (280 if narrow else 350) + 18 * rows + _LINE * len(titles)
+    canvas = _Canvas(width, height, 46, width - (46 if part else 14), below_titles, 0)
     canvas.bottom = canvas.height - 40
     highest = max([goal[0] if goal else 0.0, *(float(c.values.max(initial=0)) for c in curves)])
     ticks = _ticks(highest * 1.04 if highest else 1.0)
-    top = min(max(ticks[-1], highest * 1.04), 1.0) if share else ticks[-1]
+    top = min(max(ticks[-1], highest * 1.04), 1.0)
     ticks = [tick for tick in ticks if tick <= top + 1e-9]
 
     def y(value: float) -> float:
@@ -119,12 +132,17 @@ def curves_over_days(
         return canvas.left + (canvas.right - canvas.left) * place / max(len(days) - 1, 1)
 
     _legend(canvas, curves)
-    for i, line in enumerate(title):
-        canvas.text(8, 14 + 20 * rows + _LINE * i, line)
+    for i, (line, anchor) in enumerate(titles):
+        edge = 8 if anchor == "start" else width - 8
+        canvas.text(edge, 14 + 20 * rows + _LINE * i, line, anchor)
     for tick in ticks:
-        canvas.line(canvas.left, y(tick), canvas.right, y(tick), 'class="grid"')
-        shown = f"{100 * tick:g} %" if share else f"{tick:,.0f}"
-        canvas.text(canvas.left - 6, y(tick) + 4, shown, "end", "soft", 12)
+        canvas.line(canvas.left, y(tick), canvas.right, y(tick), f'stroke="{style.GRID}"')
+        canvas.text(canvas.left - 6, y(tick) + 4, f"{100 * tick:g} %", "end", of_axis=True)
+    if part is not None:
+        for tick in _ticks(1.0):
+            if (level := part.begin + part.size * tick) <= top + 1e-9:
+                canvas.line(canvas.right, y(level), canvas.right + 4, y(level), _AXIS)
+                canvas.text(canvas.right + 7, y(level) + 4, f"{100 * tick:g} %", of_axis=True)
     _date_ticks(canvas, days, x, every=2 if narrow and len(days) > 100 else 1)
     for curve in curves:
         if curve.band is not None:
@@ -135,12 +153,10 @@ def curves_over_days(
                 f'<path d="{_path([*there, *back])}Z" fill="{curve.colour}" opacity="0.28"/>'
             )
     if goal is not None:
-        level, text = goal
         canvas.line(
-            canvas.left, y(level), canvas.right, y(level),
+            canvas.left, y(goal[0]), canvas.right, y(goal[0]),
             f'stroke="{style.GOAL}" stroke-width="1.6" stroke-dasharray="7 4"',
         )  # fmt: skip
-        canvas.text(canvas.left + 6, y(level) - 6, text, kind="halo")
     if marked_day is not None and days[0] <= marked_day[0] <= days[-1]:
         place = x((marked_day[0] - days[0]).days)
         canvas.line(
@@ -150,8 +166,10 @@ def curves_over_days(
         late = place > canvas.left + 0.62 * (canvas.right - canvas.left)
         canvas.text(
             place + (-6 if late else 6), canvas.top + 12, marked_day[1],
-            "end" if late else "start", "halo",
+            "end" if late else "start", upon_lines=True,
         )  # fmt: skip
+    if goal is not None:
+        canvas.text(canvas.left + 6, y(goal[0]) - 6, goal[1], upon_lines=True)
     for curve in curves:
         points = [(x(i), y(v)) for i, v in enumerate(curve.values) if not math.isnan(v)]
         if curve.steps:
@@ -175,8 +193,15 @@ def curves_over_days(
                 canvas.add(
                     f'<circle cx="{x(number):.1f}" cy="{at:.1f}" r="4.5" fill="{curve.colour}"/>'
                 )
-                canvas.text(x(number) - 8, label, curve.marked, "end", "halo")
+                canvas.text(x(number) - 8, label, curve.marked, "end", upon_lines=True)
     return canvas.svg()
+
+
+def _axis_titles(left: str, right: str, width: int) -> list[tuple[str, str]]:
+    """Lines above the axes, each with its anchor; what the right axis shows is at the right."""
+    letters = int((width - 16) / _CHARACTER)
+    lines = [(line, "start") for line in wrap(left, letters, break_long_words=False)]
+    return lines + [(line, "end") for line in wrap(right, letters, break_long_words=False)]
 
 
 def _legend_rows(curves: Sequence[Curve], width: int) -> int:
@@ -220,14 +245,14 @@ def _date_ticks(
         shown = months[:: every * max(1, len(months) // 9)]
     for day in shown:
         place = x((day - days[0]).days)
-        canvas.line(place, canvas.bottom, place, canvas.bottom + 5, 'class="axis"')
+        canvas.line(place, canvas.bottom, place, canvas.bottom + 5, _AXIS)
         anchor = "end" if place > canvas.right - 12 else "middle"
-        canvas.text(place, canvas.bottom + 18, short_date(day), anchor, "soft", 12)
-    canvas.line(canvas.left, canvas.bottom, canvas.right, canvas.bottom, 'class="axis"')
+        canvas.text(place, canvas.bottom + 18, short_date(day), anchor, of_axis=True)
+    canvas.line(canvas.left, canvas.bottom, canvas.right, canvas.bottom, _AXIS)
     year = month_and_year(days[0]).split()[-1]
     last = month_and_year(days[-1]).split()[-1]
     text = year if year == last else f"{year} – {last}"
-    canvas.text((canvas.left + canvas.right) / 2, canvas.height - 6, text, "middle", "soft", 12)
+    canvas.text((canvas.left + canvas.right) / 2, canvas.height - 6, text, "middle", of_axis=True)
 
 
 def _ticks(highest: float) -> list[float]:
@@ -272,17 +297,17 @@ def image(svg: str | bytes, words: str) -> str:
     )
 
 
-def spark(values: Array, highest: float) -> str:
+def spark(values: Array, highest: float, colour: str) -> str:
     """A small curve of a day's values, 0 to `highest`; days without one are gaps."""
     width, height = 170, 56
     canvas = _Canvas(width, height, 1, width - 1, 4, height - 2)
-    canvas.line(1, canvas.bottom, width - 1, canvas.bottom, 'class="axis"')
+    canvas.line(1, canvas.bottom, width - 1, canvas.bottom, _AXIS)
     step = (width - 2) / max(len(values), 1)
     for i, value in enumerate(values):
         if value > 0:
             top = canvas.bottom - (canvas.bottom - canvas.top) * min(value / highest, 1.0)
             canvas.add(
                 f'<rect x="{1 + i * step:.1f}" y="{top:.1f}" width="{max(step - 0.3, 0.5):.2f}" '
-                f'height="{canvas.bottom - top:.1f}" fill="{style.BLUE}"/>'
+                f'height="{canvas.bottom - top:.1f}" fill="{colour}"/>'
             )
     return canvas.svg()

@@ -12,13 +12,13 @@ from sim.experiment.statistics import quantile_band
 from sim.language import N_, _, language, named
 from sim.model.records import REASONS
 from sim.presentation import binding_view, style, terminal
+from sim.presentation.goal_words import share
 from sim.presentation.page import charts, markup
 from sim.presentation.page.answers import Answered, whatever_the_telephones
-from sim.presentation.page.charts import Array, Curve
+from sim.presentation.page.charts import Array, Curve, Part
 from sim.scenario import Scenario
 
 SCOPES: dict[Scope, str] = {"first": N_("first dose"), "full": N_("fully vaccinated")}
-COLOURS: dict[Scope, str] = {"first": style.FIRST_DOSE, "full": style.FULLY_VACCINATED}
 
 
 def verdict(found: Answered, about: str) -> str:
@@ -66,7 +66,7 @@ def coverage(found: Answered, pinned: Answered | None = None) -> str:
     curves = [*_curves(found), *_ceilings(found)]
     if pinned is not None:
         curves += _of_pinned(found, pinned)
-    picture = _picture(found.run.scenario, curves, _words(found))
+    picture = _picture(found.run.scenario, curves, _words(found), _of_target(found, pinned))
     return markup.block(
         markup.heading(2, _("Coverage over time")),
         picture,
@@ -85,25 +85,23 @@ def band(scenario: Scenario, persons: dict[Scope, Array], words: str) -> str:
             Curve(
                 _(text),
                 median,
-                COLOURS[scope],
+                style.SCOPES[scope],
                 band=(low, high),
                 marked=terminal.percent(float(median[number])),
             )
         )
-    return _picture(scenario, curves, words)
+    return _picture(scenario, curves, words, _target(scenario))
 
 
-def _picture(scenario: Scenario, curves: Sequence[Curve], words: str) -> str:
+def _picture(scenario: Scenario, curves: Sequence[Curve], words: str, target: Part | None) -> str:
     campaign = scenario.campaign
     days = charts.days_between(campaign.first_day, campaign.horizon)
-    goal = _("goal {share} of all inhabitants").format(
-        share=terminal.percent(campaign.coverage_goal)
-    )
+    goal = _("goal {share}").format(share=share(campaign.coverage_goal))
     deadline = _("deadline {day}").format(day=terminal.on(campaign.deadline))
     return charts.picture(
         lambda width: charts.curves_over_days(
-            days, curves, width, goal=(campaign.coverage_goal, goal),
-            marked_day=(campaign.deadline, deadline), axis=_of_whom(scenario),
+            days, curves, width, _of_whom(scenario), part=target,
+            goal=(campaign.coverage_goal, goal), marked_day=(campaign.deadline, deadline),
         ),
         words,
     )  # fmt: skip
@@ -114,14 +112,29 @@ def _of_whom(scenario: Scenario) -> str:
     campaign = scenario.campaign
     text = _("Share of all {population} inhabitants")
     if campaign.vaccinated_before:
-        text = _(
-            "Share of all {population} inhabitants, with the {before} vaccinated before the "
-            "campaign"
-        )
+        text = _("Share of all {population} inhabitants, {before} of them vaccinated before")
     return text.format(
         population=terminal.count(campaign.population),
         before=terminal.count(campaign.vaccinated_before),
     )
+
+
+def _target(scenario: Scenario) -> Part:
+    """The target within all inhabitants: upon those vaccinated before the campaign."""
+    campaign = scenario.campaign
+    return Part(
+        _("At the right: share of the target of {n} people").format(
+            n=terminal.count(scenario.target)
+        ),
+        campaign.vaccinated_before / campaign.population,
+        scenario.target / campaign.population,
+    )
+
+
+def _of_target(found: Answered, pinned: Answered | None) -> Part | None:
+    """The same; None where curves of two scenarios with different targets are shown."""
+    target = _target(found.run.scenario)
+    return target if pinned is None or _target(pinned.run.scenario) == target else None
 
 
 def _share(scenario: Scenario, persons: ArrayLike) -> Array:
@@ -141,7 +154,7 @@ def _curves(found: Answered) -> list[Curve]:
     for scope, text in SCOPES.items():
         values = _share(scenario, found.run.coverage(scope)["persons"])
         marked = terminal.percent(float(values[_deadline(scenario)]))
-        curves.append(Curve(_(text), values, COLOURS[scope], marked=marked))
+        curves.append(Curve(_(text), values, style.SCOPES[scope], marked=marked))
     return curves
 
 
@@ -150,7 +163,7 @@ def _ceilings(found: Answered) -> list[Curve]:
         Curve(
             _("the most possible, {scope}").format(scope=_(text)),
             _share(found.run.scenario, found.ceilings[scope]),
-            COLOURS[scope],
+            style.SCOPES[scope],
             "5 4",
             1.4,
             steps=True,
@@ -168,7 +181,7 @@ def _of_pinned(found: Answered, pinned: Answered) -> list[Curve]:
         persons = pinned.run.coverage(scope).set_index("date")["persons"]
         there = persons.reindex(days).ffill()
         label = _("pinned: {scope}").format(scope=_(text))
-        curves.append(Curve(label, _share(scenario, there), style.ORANGE, _DASHES[scope], 2.4))
+        curves.append(Curve(label, _share(scenario, there), style.PINNED, _DASHES[scope], 2.0))
     return curves
 
 
@@ -193,7 +206,7 @@ def _words(found: Answered) -> str:
         full=full,
         most_first=most_first,
         most_full=most_full,
-        goal=terminal.percent(campaign.coverage_goal),
+        goal=share(campaign.coverage_goal),
     )
 
 
@@ -204,8 +217,11 @@ def reasons(found: Answered) -> str:
     for name, meaning in REASONS.items():
         persons = [answer.reasons[scope][name].mean or 0.0 for scope in SCOPES]
         if any(persons):
-            cells = [(terminal.count(n), n / answer.target) for n in persons]
-            rows.append((_(meaning), style.REASONS[name], cells))
+            cells = [
+                (terminal.count(n), n / answer.target, style.reason(name, scope))
+                for scope, n in zip(SCOPES, persons, strict=True)
+            ]
+            rows.append((_(meaning), cells))
     caption = terminal.who_and_why(answer).caption
     heading = [_(text) for text in SCOPES.values()]
     return markup.block(

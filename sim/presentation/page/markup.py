@@ -23,7 +23,8 @@ STYLE = """<style>
   text-align:left;vertical-align:top;font-weight:400}
 .vx thead th{font-weight:600;border-bottom:2px solid rgba(128,128,128,.6)}
 .vx .scroll{overflow-x:auto;max-width:100%}
-.vx .alert{padding:.6rem .9rem;border-left:.5rem solid #D55E00;background:rgba(213,94,0,.12);
+.vx .alert{padding:.6rem .9rem;border-left:.5rem solid @FAILED;
+  background:color-mix(in srgb,@FAILED 12%,transparent);
   white-space:pre-wrap;overflow-wrap:anywhere;font-family:monospace;font-size:.9rem}
 .vx .sheets{display:flex;flex-wrap:wrap;gap:1rem}
 .vx table.sheet{width:auto;font-size:.75rem}.vx table.sheet th,.vx table.sheet td{padding:.1rem;
@@ -47,7 +48,9 @@ STYLE = """<style>
 @media (max-width:640px){.stMainBlockContainer{padding:3.2rem 1rem 3rem}
   .picture.wide{display:none}.picture.narrow{display:block}
   .vx .verdict{font-size:1.1rem}}
-</style>"""
+[role="option"],[role="option"] div{height:auto;white-space:normal;overflow:visible}
+[role="option"]{padding-top:.35rem;padding-bottom:.35rem}
+</style>""".replace("@FAILED", style.FAILED)
 """Of all that follows; once a page."""
 
 
@@ -112,20 +115,20 @@ def folded(title: str, content: str) -> str:
 def bars(
     caption: str,
     columns: Sequence[str],
-    rows: Iterable[tuple[str, str, Sequence[tuple[str, float]]]],
+    rows: Iterable[tuple[str, Sequence[tuple[str, float, str]]]],
 ) -> str:
     """A part of the page: a table with a bar below each number.
 
-    `rows`: (name, colour, (text, share 0 ... 1) ...); `columns`: headings of the numbers.
+    `rows`: (name, (text, share 0 ... 1, colour) ...); `columns`: headings of the numbers.
     """
     head = "<td></td>" + "".join(f'<th scope="col">{escape(text)}</th>' for text in columns)
     lines = []
-    for name, colour, cells in rows:
+    for name, cells in rows:
         numbers = "".join(
             f'<td>{escape(text)}<br><span class="bar" aria-hidden="true" '
             f'style="width:{100 * share:.2f}%;background:{colour};'
             f'outline:1px solid rgba(128,128,128,.5)"></span></td>'
-            for text, share in cells
+            for text, share, colour in cells
         )
         lines.append(f'<tr><th scope="row" style="width:46%">{escape(name)}</th>{numbers}</tr>')
     return (
@@ -137,5 +140,5 @@ def bars(
 def colour_of(successes: int, replications: int) -> str:
     """Of a verdict: no, yes, or in between."""
     if successes == 0:
-        return style.DEADLINE
-    return style.GOAL if successes == replications else style.ORANGE
+        return style.FAILED
+    return style.REACHED if successes == replications else "currentColor"

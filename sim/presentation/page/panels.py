@@ -65,8 +65,14 @@ def drawn(run: Run, name: str, draw: Callable[[Run], Figure]) -> bytes:
         content = io.BytesIO()
         with _pencil, drawing():
             draw(run).savefig(content, format="svg", metadata={"Date": None})
-        found = _pictures.put(key, content.getvalue())
+        found = _pictures.put(key, _on_any_screen(content.getvalue()))
     return found
+
+
+def _on_any_screen(svg: bytes) -> bytes:
+    """The picture with ink and ground that follow a dark screen."""
+    rules = style.on_dark_screens('[style*="{name}: {colour}" i]')
+    return svg.replace(b"<defs>", f"<style>{rules}</style><defs>".encode(), 1)
 
 
 def _on_paper(run: Run, name: str, draw: Callable[[Run], Figure], words: str) -> str:
@@ -130,7 +136,7 @@ def _sheet(
             told += "; " + _("decides: {constraint}").format(
                 constraint=_(CONSTRAINTS[decides[day]])
             )
-        frame = ' style="outline:3px solid #D55E00"' if day == deadline else ""
+        frame = ' style="outline:3px solid currentColor"' if day == deadline else ""
         marks = _mark(today[day]) + (_mark(decides[day]) if day in decides else "")
         cells.append(
             f'<td class="day"{frame} title="{escape(told, quote=True)}">{number}<br>{marks}</td>'
@@ -146,7 +152,7 @@ def _sheet(
 def _mark(constraint: str) -> str:
     """The letter of a constraint upon its colour."""
     letter, colour, _hatching = style.CONSTRAINTS[constraint]
-    ink = "#fff" if colour in (style.BLUE, style.BLACK) else "#000"
+    ink = style.upon(colour)
     return f'<span class="mark" style="background:{colour};color:{ink}">{letter}</span>'
 
 
@@ -301,7 +307,8 @@ def _small_multiples(run: Run, shown: str) -> str:
         words = _("{unit}, up to the deadline: {measure}; at most {greatest}").format(
             unit=title, measure=_(UNIT_MEASURES[shown]), greatest=terminal.amount(greatest, unit)
         )
-        picture = charts.image(charts.spark(column, highest), words)
+        colour = style.DOSES if shown == "stock" else style.SOFT
+        picture = charts.image(charts.spark(column, highest, colour), words)
         tiles.append(
             f"<figure><figcaption>{escape(title)}<br><b>"
             f"{escape(terminal.amount(greatest, unit))}</b></figcaption>{picture}</figure>"

@@ -20,6 +20,7 @@ from sim.presentation.page.ensemble import FEWEST, MOST, Ensemble, ensemble_key
 from sim.presentation.page.levers import names_of
 from sim.presentation.page.panels import block
 from sim.presentation.page.state import IMPORTED, luck
+from sim.presentation.parameters import value_in_words
 from sim.presentation.report import blocks_of
 from sim.scenario import Scenario
 
@@ -41,7 +42,7 @@ def _compared(both: Comparison) -> str:
     """What differs, the measures that matter, then everything as `vaxsim compare` tells it."""
     names = names_of(next(iter(both.runs.values())).scenario)
     changes: list[Sequence[Text]] = [
-        [[names.get(path, ""), " ", Code(path)], base, value]
+        [[names.get(path, ""), " ", Code(path)], value_in_words(base), value_in_words(value)]
         for _name, path, base, value in both.changes.to_numpy()
     ]
     blocks: list[Block] = []
@@ -113,9 +114,11 @@ def ensemble(desk: Desk, found: Answered, pinned: Answered | None) -> None:
     ))))  # fmt: skip
     number = st.slider(_("Replications"), FEWEST, MOST, 20, 5, key="replications")
     running = desk.ensemble is not None and not desk.ensemble.ended
-    if st.button(_("Simulate them"), disabled=running, type="primary"):
-        desk.ensemble = Ensemble(scenarios, desk.state.seed, int(number))
-        st.rerun()
+    place, label = st.empty(), _("Simulate them")
+    if not running and place.button(label, type="primary", key="simulate"):
+        desk.ensemble, running = Ensemble(scenarios, desk.state.seed, int(number)), True
+    if running:
+        place.button(label, type="primary", key="simulating", disabled=True)
     if desk.ensemble is None:
         return
     if running:

@@ -109,6 +109,10 @@ def _write_address(desk: Desk) -> None:
 # The side bar ---------------------------------------------------------------------------------
 
 
+_BOX = 26
+"""letters of a scenario's title that its box shows; the rest would be cut off"""
+
+
 def _choose(desk: Desk) -> None:
     """Language, scenario, levers."""
     state = desk.state
@@ -124,6 +128,8 @@ def _choose(desk: Desk) -> None:
         _("Scenario"), offered, offered.index(state.choice.scenario),
         format_func=lambda name: _title(desk, name), key=f"{desk.generation}/scenario",
     )  # fmt: skip
+    if len(_title(desk, name)) > _BOX:
+        st.html(panels.block(markup.paragraph(_title(desk, name), "note")))
     if name != state.choice.scenario:
         desk.take(replace(state, choice=Choice(name)))
         st.rerun()
