@@ -197,3 +197,14 @@ def test_every_value_of_our_scenarios_has_a_source(path: Path) -> None:
     page = checked(path=path)
     assert "no source given" not in page
     assert "Changed without a source" not in page
+
+
+def test_walk_ins_where_everybody_has_booked_are_warned_of() -> None:
+    # 5 a day in each of the 15 hospitals; with one group that has not booked somebody can walk in
+    walk_ins = "unit_types.hospital.walk_ins_per_day=5"
+    booked = [f"groups.{name}.booked_in_advance=true" for name in ("thai", "migrant")]
+    told = warnings(load_scenario(PLAN, [walk_ins, *booked]))
+    assert len(told) == 1
+    assert told[0].startswith("75 walk-ins a day are awaited, but nobody will walk in")
+    assert not warnings(load_scenario(PLAN, [walk_ins, booked[0]]))
+    assert not warnings(load_scenario(PLAN, booked))

@@ -626,6 +626,10 @@ def _services() -> Iterator[Case]:
         # observed 0, 1, 1 and 3 halves: pieces 0-1, 1-1, 1-3, with mean 7/6 and second moment 17/9
         ("empirical",
          f"{{distribution='empirical', values=[{3 * s!r}, 0.0, {s!r}, {s!r}], shift=0.0}}", None),
+        # 1/2 three times as often as 5/2, and nothing between: mean 1, second moment 7/4
+        ("weighted empirical",
+         f"{{distribution='empirical', values=[{0.5 * s!r}, {2.5 * s!r}], weights=[3.0, 1.0]}}",
+         math.sqrt(0.75)),
     ):  # fmt: skip
         mean = 1.0 if cv is not None else (0.5 + 1.0 + 2.0) / 3
         square = 1 + cv**2 if cv is not None else (1 / 3 + 1.0 + 13 / 3) / 3
