@@ -16,10 +16,11 @@ from typer.testing import CliRunner
 
 from sim.cli import app
 from sim.experiment.binding import Binding, binding_of
-from sim.experiment.feasibility import bindings, most_by
+from sim.experiment.feasibility import most_by
 from sim.experiment.gains import gains_of
 from sim.experiment.runs import carry_out
 from sim.experiment.settings import RunSettings
+from sim.experiment.shadow_prices import bindings
 from sim.model.records import CAUSES, REASONS
 from sim.scenario import Scenario
 

@@ -27,7 +27,9 @@ from scipy.sparse import coo_array
 from sim.experiment import feasibility
 from sim.experiment.conservation import check_conservation
 from sim.experiment.coverage import SCOPES, Scope, cumulative
-from sim.experiment.feasibility import Binding, bindings, curve, most_by
+from sim.experiment.feasibility import curve, most_by
+from sim.experiment.limits import limits_in, limits_of
+from sim.experiment.shadow_prices import Binding, bindings
 from sim.model.capacity import slots_by_day
 from sim.model.ledger import AuditError
 from sim.scenario import WEEKDAYS, Scenario
@@ -444,7 +446,7 @@ def test_adding_up_units_and_groups_loses_nothing(
 @given(seeds)
 def test_program_is_never_above_the_closed_form(seed: int) -> None:
     scenario = random_campaign(seed)
-    limits = feasibility.limits_of(scenario)
+    limits = limits_of(scenario)
     for scope in SCOPES:
         bound = feasibility.closed_form(limits, scope)
         for on in last_days(scenario):
@@ -662,7 +664,7 @@ def test_no_simulated_campaign_is_above_its_ceiling(path: Path) -> None:
     scenario = load_scenario(path)
     tables = run(scenario)
     check_conservation(tables, scenario)
-    limits = feasibility.limits_in(scenario, tables, slots_by_day(scenario))
+    limits = limits_in(scenario, tables, slots_by_day(scenario))
     for scope in SCOPES:
         simulated = cumulative(tables["daily"], scenario, scope, None)
         most = feasibility.curve_within(limits, scope)

@@ -14,7 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sim.experiment.coverage import SCOPES, Scope, by_group
-from sim.experiment.feasibility import closed_form, limits_in
+from sim.experiment.feasibility import closed_form
+from sim.experiment.limits import limits_in
 from sim.model.capacity import open_by_day, slots_by_day
 from sim.model.ledger import Ledger
 from sim.model.records import CAUSES, PROVINCE_STORE, REASONS

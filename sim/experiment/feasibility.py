@@ -8,326 +8,32 @@ What limits first doses F and second doses S, cumulated by regimen r and day t:
     interval   S_r(t) <= F_r(t - min_days) + first doses before the campaign that are old enough
     regimens   dF_r(t) = 0 on days on which a first dose does not begin r
 
-The greatest F (or number of last doses) on a day is found by SciPy's HiGHS. Adding up units and
-groups loses nothing. Units: a person can be booked at any of them, doses can be shipped to any of
-them, and any number of doses up to the sum of the slots can be split over the units. Groups:
-whose turn has come may be vaccinated on every later day, so that people can be found for any
-schedule of first doses whose sum up to each day is at most the number of those people (Hall's
-theorem, for sets of days that contain one another); a second dose has no turn to wait for.
-
-Vials: what a session leaves of an opened vial is thrown away. A session with s slots uses at most
-floor(s / k) vials of k doses to the last dose, and one more for the other s mod k people. So the V
-vials that have come by t give no more than the sum of the V greatest of these numbers over the
-sessions up to t (`Limits.doses`): fewer than k V only where the sessions are too small for them.
+The greatest F (or number of last doses) on a day is found by SciPy's HiGHS. `limits.py` says where
+the right-hand sides come from; `closed_form` bounds the program from above without solving it.
 
 Not counted, so that the truth may be lower: bookings, missed appointments, doses thrown away as
 fewer people come than a session has slots for or a vial is open for too long, waits in a unit, and
-where the allocation rule leaves the doses. A refrigerator limits what a unit can give between
-two shipments; here it limits each day alone.
-
-Deliveries, walk-ins and willingness are taken at their means (`limits_of`), or as they were in one
-replication (`limits_in`). `closed_form` bounds the program from above without solving it.
+where the allocation rule leaves the doses.
 """
 
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
-from functools import cached_property
+from datetime import date
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sim.experiment.coverage import Scope, days_counted, vaccinated_before
+from sim.experiment.coverage import Scope
+from sim.experiment.limits import TINY, Array, Limits, limits_of
 from sim.experiment.measures import on
-from sim.experiment.plan_arithmetic import deliveries, deliveries_vary
-from sim.language import N_, _, named, ngettext
-from sim.model.capacity import open_by_day, slots_by_day
-from sim.model.regimens import Regimens
-from sim.scenario import WEEKDAYS, Regimen, Scenario
-
-Array = NDArray[np.float64]
-
-Kind = Literal[
-    "doses",
-    "arrivals",
-    "slots",
-    "turns",
-    "people",
-    "interval",
-    "doses_and_people",
-    "arrivals_and_turns",
-]
-
-_TINY = 1e-6
-"""Smaller numbers of persons are rounding errors."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a campaign has, by day (T days, V vaccines, R regimens)."""
-
-    first_day: date
-    slots: Array
-    """[T] doses that the open units can give"""
-    first_slots: Array
-    """[T] of these, open to first doses"""
-    second_slots: Array
-    """[T] of these, open to second doses (nobody walks in for one)"""
-    come: Array
-    """[V, T] usable doses that have come so far"""
-    per_vial: NDArray[np.int64]
-    """[V] doses that a vial yields"""
-    sessions: Array
-    """[units, T] the most people at each session; infinite where chance may bring more"""
-    people: Array
-    """[T] willing people without a dose before the campaign whose turn has come"""
-    begins: NDArray[np.bool_]
-    """[R, T] whether a first dose on the day begins the regimen"""
-    first_vaccine: NDArray[np.int64]
-    """[R]"""
-    second_vaccine: NDArray[np.int64]
-    """[R]; -1: one dose completes the regimen"""
-    min_days: NDArray[np.int64]
-    """[R]"""
-    due: Array
-    """[R, T] people with a first dose before the campaign, whose interval is over"""
-    before: Mapping[Scope, Array]
-    """[T] people who count as vaccinated from doses before the campaign"""
-    one_is_enough: bool
-    """one dose counts as fully vaccinated"""
-    protected_after_days: int
-
-    @property
-    def days(self) -> int:
-        """T"""
-        return self.slots.size
-
-    @cached_property
-    def doses(self) -> Array:
-        """[V, T] doses that can have been given so far: those that have come, unless their vials
-        are more than the sessions can use up."""
-        return np.array(
-            [
-                _from_vials(come, int(per_vial), self.sessions)
-                for come, per_vial in zip(self.come, self.per_vial, strict=True)
-            ]
-        ).reshape(self.come.shape)
-
-    def lag(self, scope: Scope) -> int:
-        """Days after the dose until a person counts."""
-        return self.protected_after_days if scope == "full" else 0
-
-    def needs_second(self, scope: Scope) -> bool:
-        """Whether second doses count for the scope."""
-        return scope == "full" and not self.one_is_enough and bool((self.second_vaccine >= 0).any())
-
-
-def _from_vials(come: Array, per_vial: int, sessions: Array) -> Array:
-    """[T] doses that can have been given by each day from vials of one vaccine.
-
-    come: [T] doses in the vials that have come; sessions: [units, T]. The vials go to where most
-    people share one, whatever the order of the days.
-    """
-    full, rest = np.divmod(
-        np.where(come > 0, np.minimum(sessions, per_vial * 2.0**40), 0), per_vial
-    )
-    left, given = come / per_vial, np.zeros(come.size)
-    for sharing in (per_vial, *sorted(set(np.unique(rest)) - {0}, reverse=True)):
-        vials = full if sharing == per_vial else rest == sharing
-        opened = np.minimum(left, np.cumsum(vials.sum(axis=0)))
-        given += opened * sharing
-        left = left - opened
-    most = np.where(left > _TINY, come, given)
-    return np.asarray(np.minimum.accumulate(most[::-1])[::-1])
-
-
-def limits_of(scenario: Scenario) -> Limits:
-    """The limits of a scenario: deliveries, walk-ins and willingness at their means."""
-    per_day = np.array([unit.walk_ins_per_day for unit in scenario.units.values()])
-    walk_ins = per_day[:, np.newaxis] * open_by_day(scenario)
-    arriving = np.zeros((len(scenario.vaccines), walk_ins.shape[1]))
-    for arrival in _arrivals(scenario):
-        arriving[arrival.vaccine, arrival.day] += arrival.doses
-    slots = slots_by_day(scenario)
-    sessions = np.where(walk_ins > 0, math.inf, slots)
-    return _limits(scenario, slots, walk_ins, sessions, arriving, _willing(scenario))
-
-
-@dataclass(frozen=True)
-class _Arrival:
-    """A delivery that is expected to come by the horizon."""
-
-    name: str
-    vaccine: int
-    day: int
-    doses: float
-    """usable"""
-
-
-def _arrivals(scenario: Scenario) -> list[_Arrival]:
-    vaccines = list(scenario.vaccines)
-    return [
-        _Arrival(
-            name=str(row["delivery"]),
-            vaccine=vaccines.index(row["vaccine"]),
-            day=(row["arrives"] - scenario.campaign.first_day).days,
-            doses=float(row["usable"]),
-        )
-        for row in deliveries(scenario).to_dict("records")
-        if row["in_time"]
-    ]
-
-
-def _willing(scenario: Scenario) -> dict[str, float]:
-    """Expected people by group who want a dose and have had none before the campaign."""
-    return {
-        name: (group.people - _before(scenario, name)) * group.willing
-        for name, group in scenario.groups.items()
-    }
-
-
-def _turn(scenario: Scenario, group: str) -> int:
-    """Day from which the group may be vaccinated."""
-    return max((scenario.groups[group].turn_from - scenario.campaign.first_day).days, 0)
-
-
-def limits_in(
-    scenario: Scenario, tables: Mapping[str, pd.DataFrame], slots: NDArray[np.int64]
-) -> Limits:
-    """The limits as they were in one replication: its own deliveries, walk-ins and unwilling.
-
-    `slots` is `slots_by_day(scenario)`. Who was unwilling to the end is not among the willing.
-    """
-    days = pd.date_range(scenario.campaign.first_day, scenario.campaign.horizon, unit="ms")
-    walking = tables["daily"]
-    walking = walking[walking["walk_ins"] > 0]
-    walk_ins = np.zeros(slots.shape)
-    unit = pd.Index(list(scenario.units)).get_indexer(pd.Index(walking["unit"]))
-    np.add.at(walk_ins, (unit, days.get_indexer(pd.Index(walking["date"]))), walking["walk_ins"])
-    stock = tables["stock"]
-    stock = stock[stock["delivered"] > 0]
-    arriving = np.zeros((len(scenario.vaccines), len(days)))
-    vaccine = pd.Index(list(scenario.vaccines)).get_indexer(pd.Index(stock["vaccine"]))
-    yields = np.array(
-        [1 + v.extra_doses_per_vial / v.doses_per_vial for v in scenario.vaccines.values()]
-    )
-    usable = (stock["delivered"] - stock["storage_loss"]).to_numpy() * yields[vaccine]
-    np.add.at(arriving, (vaccine, days.get_indexer(pd.Index(stock["date"]))), usable)
-    reasons = tables["reasons"]
-    unwilling = reasons[
-        (reasons["as_of"] == "horizon")
-        & (reasons["scope"] == "first")
-        & (reasons["reason"] == "unwilling")
-    ].set_index("group")["persons"]
-    willing = {
-        name: float(group.people - _before(scenario, name) - unwilling.get(name, 0))
-        for name, group in scenario.groups.items()
-    }
-    return _limits(scenario, slots, walk_ins, slots + walk_ins, arriving, willing)
-
-
-def _before(scenario: Scenario, group: str) -> int:
-    return sum(entry.people for entry in scenario.groups[group].already_vaccinated)
-
-
-def _limits(
-    scenario: Scenario,
-    appointments: NDArray[np.int64],
-    walk_ins: Array,
-    sessions: Array,
-    arriving: Array,
-    willing: Mapping[str, float],
-) -> Limits:
-    """appointments, walk_ins: [units, T]; sessions: the most people at each; arriving: [V, T];
-    willing: people by group."""
-    campaign = scenario.campaign
-    days = appointments.shape[1]
-    share = scenario.appointments.second_dose_slots
-    second = appointments if share is None else np.floor(appointments * share + 1e-9)
-    first = appointments - (0 if share is None else second)
-    most = _refrigerated(scenario)[:, np.newaxis]
-    begins_at = Regimens(scenario, days)
-    regimens = list(scenario.regimens.values())
-    vaccines = list(scenario.vaccines)
-    first_vaccine = np.array([vaccines.index(r.first) for r in regimens])
-    people = np.zeros(days)
-    for name in scenario.groups:
-        people[_turn(scenario, name) :] += willing[name]
-    return Limits(
-        first_day=campaign.first_day,
-        slots=np.minimum(appointments + walk_ins, most).sum(axis=0),
-        first_slots=np.minimum(first + walk_ins, most).sum(axis=0),
-        second_slots=np.minimum(second, most).sum(axis=0).astype(np.float64),
-        come=np.cumsum(_shipped(scenario, arriving), axis=1),
-        per_vial=np.array(
-            [v.doses_per_vial + v.extra_doses_per_vial for v in scenario.vaccines.values()]
-        ),
-        sessions=np.minimum(sessions, np.floor(most)),
-        people=people,
-        begins=np.arange(len(regimens))[:, np.newaxis]
-        == begins_at.of_first_dose[:, first_vaccine].T,
-        first_vaccine=first_vaccine,
-        second_vaccine=begins_at.second[:-1],
-        min_days=begins_at.min_days[:-1],
-        due=_due(scenario, days),
-        before={
-            "first": vaccinated_before(scenario, "first", days).astype(np.float64),
-            "full": vaccinated_before(scenario, "full", days).astype(np.float64),
-        },
-        one_is_enough=campaign.complete_with == "one_dose",
-        protected_after_days=campaign.protected_after_days,
-    )
-
-
-def _refrigerated(scenario: Scenario) -> Array:
-    """Doses that each unit's refrigerator holds ([units]): the most that it can give on a day."""
-    extra = max(1 + v.extra_doses_per_vial / v.doses_per_vial for v in scenario.vaccines.values())
-    return np.array(
-        [
-            math.inf if unit.refrigerator_doses is None else unit.refrigerator_doses * extra
-            for unit in scenario.units.values()
-        ]
-    )
-
-
-def _shipped(scenario: Scenario, arriving: Array) -> Array:
-    """Doses by the day on which they can first be given: that of the next shipment."""
-    shipped = np.zeros_like(arriving)
-    for vaccine, day in zip(*np.nonzero(arriving), strict=True):
-        usable = _shipment(scenario, int(day))
-        if usable < arriving.shape[1]:
-            shipped[vaccine, usable] += arriving[vaccine, day]
-    return shipped
-
-
-def _shipment(scenario: Scenario, day: int) -> int:
-    """First day from that one on with a shipment."""
-    weekday = scenario.campaign.first_day.weekday() + day
-    return day + next(
-        d for d in range(7) if WEEKDAYS[(weekday + d) % 7] in scenario.supply.shipment_days
-    )
-
-
-def _due(scenario: Scenario, days: int) -> Array:
-    """[R, T] people who wait for a second dose from before the campaign, interval over."""
-    due = np.zeros((len(scenario.regimens), days))
-    names = list(scenario.regimens)
-    for group in scenario.groups.values():
-        for entry in group.already_vaccinated:
-            regimen = scenario.regimens[entry.regimen]
-            if entry.doses == 1 and regimen.second is not None:
-                for first_dose, people in days_counted(entry, scenario, "first"):
-                    day = max(first_dose + regimen.min_days, 0)
-                    if day < days:
-                        due[names.index(entry.regimen), day] += people
-    return np.cumsum(due, axis=1)
-
+from sim.experiment.plan_arithmetic import deliveries_vary
+from sim.language import N_, _
+from sim.scenario import Scenario
 
 # In closed form -------------------------------------------------------------------------------
 
@@ -388,7 +94,7 @@ def _later(series: Array, days: int) -> Array:
 
 
 @dataclass(frozen=True)
-class _Solution:
+class Solution:
     """The greatest number of people, and what the solver says a unit of each limit is worth.
 
     A worth is a dual value: one more unit adds at most so much. Where several dual solutions are
@@ -409,7 +115,7 @@ class _Solution:
     """[R, T] of the first doses that are old enough"""
 
 
-def _solve(limits: Limits, scope: Scope, last: int, every_day: bool = False) -> _Solution:
+def solve(limits: Limits, scope: Scope, last: int, every_day: bool = False) -> Solution:
     """The linear program for people who have had their last dose by day `last`.
 
     With `every_day`, for the sum of their numbers over all days up to then. Variables are the
@@ -419,7 +125,7 @@ def _solve(limits: Limits, scope: Scope, last: int, every_day: bool = False) -> 
     from scipy.optimize import linprog
     from scipy.sparse import coo_array
 
-    solution = _Solution(
+    solution = Solution(
         people=0.0,
         path=np.zeros(limits.days),
         slots=np.zeros(limits.days),
@@ -558,21 +264,13 @@ def most_by(scenario: Scenario, scope: Scope, day: date) -> int:
 
 
 def _most(limits: Limits, scope: Scope, day: date) -> int:
-    number = _number(limits, day)
-    given = _solve(limits, scope, number - limits.lag(scope)).people
+    number = limits.number(day)
+    given = solve(limits, scope, number - limits.lag(scope)).people
     return _whole(given + limits.before[scope][number])
 
 
-def _number(limits: Limits, day: date) -> int:
-    number = (day - limits.first_day).days
-    if not 0 <= number < limits.days:
-        end = limits.first_day + timedelta(days=limits.days - 1)
-        raise ValueError(f"{day} is not a day of the campaign, {limits.first_day} to {end}")
-    return number
-
-
 def _whole(people: float) -> int:
-    return math.floor(people + _TINY)
+    return math.floor(people + TINY)
 
 
 def curve(scenario: Scenario, scope: Scope) -> pd.Series:
@@ -587,7 +285,7 @@ def curve_within(limits: Limits, scope: Scope) -> pd.Series:
     """`curve`, for given limits."""
     most = _counted(limits, scope, _best_by_day(limits, scope))
     return pd.Series(
-        np.floor(most + _TINY).astype(np.int64),
+        np.floor(most + TINY).astype(np.int64),
         index=pd.date_range(limits.first_day, periods=limits.days, freq="D"),
         name=scope,
     )
@@ -602,28 +300,25 @@ def _best_by_day(limits: Limits, scope: Scope) -> Array:
     """
     nobody = dict.fromkeys(limits.before, np.zeros(limits.days))
     most = closed_form(replace(limits, before=nobody, protected_after_days=0), scope)
-    path = _solve(limits, scope, limits.days - 1, every_day=True).path
-    best = np.where(path > most - _TINY, most, np.nan)
-    best[-1] = _solve(limits, scope, limits.days - 1).people
+    path = solve(limits, scope, limits.days - 1, every_day=True).path
+    best = np.where(path > most - TINY, most, np.nan)
+    best[-1] = solve(limits, scope, limits.days - 1).people
 
     def fill(low: int, high: int) -> None:
         """Days between two that are known."""
         if high - low < 2:
             return
-        if best[high] - (best[low] if low >= 0 else 0.0) < _TINY:
+        if best[high] - (best[low] if low >= 0 else 0.0) < TINY:
             best[low + 1 : high] = best[high]
             return
         middle = (low + high) // 2
         if np.isnan(best[middle]):
-            best[middle] = _solve(limits, scope, middle).people
+            best[middle] = solve(limits, scope, middle).people
         fill(low, middle)
         fill(middle, high)
 
     fill(-1, limits.days - 1)
     return best
-
-
-# What binds -----------------------------------------------------------------------------------
 
 
 def ceiling_is_certain(scenario: Scenario) -> bool:
@@ -643,6 +338,9 @@ def only_willingness_varies(scenario: Scenario) -> bool:
     """Whether luck moves nothing of what limits the ceiling but how many are willing."""
     walk_ins = any(unit.walk_ins_per_day for unit in scenario.units.values())
     return not walk_ins and not deliveries_vary(scenario)
+
+
+# What holds back ----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -667,16 +365,16 @@ def stretches(scenario: Scenario) -> list[Stretch]:
     found: list[Stretch] = []
     for number in np.flatnonzero(limits.slots > 0).tolist():
         held_by: list[Literal["slots", "doses", "turns", "people"]] = []
-        if given[number] >= limits.first_slots[number] - _TINY:
+        if given[number] >= limits.first_slots[number] - TINY:
             held_by.append("slots")
         else:
-            if first[number] >= usable[number] - _TINY:
+            if first[number] >= usable[number] - TINY:
                 held_by.append("doses")
-            if first[number] >= limits.people[-1] - _TINY:
+            if first[number] >= limits.people[-1] - TINY:
                 held_by.append("people")
-            elif first[number] >= limits.people[number] - _TINY:
+            elif first[number] >= limits.people[number] - TINY:
                 held_by.append("turns")
-        day, deadline = _day(limits, number), scenario.campaign.deadline
+        day, deadline = limits.day(number), scenario.campaign.deadline
         before = found[-1] if found else None
         if (
             before
@@ -688,68 +386,6 @@ def stretches(scenario: Scenario) -> list[Stretch]:
         else:
             found.append(Stretch(day, day, tuple(held_by)))
     return found
-
-
-@dataclass(frozen=True)
-class Binding:
-    """A limit, and what one more unit of it is worth for the ceiling of a day."""
-
-    kind: Kind
-    """doses: one more usable dose in a delivery. arrivals: a delivery one day sooner. slots: one
-    more slot on one of the days. turns: a group's turn one day sooner. people: one more willing
-    person in a group. interval: the shortest interval of a regimen one day less, or as many days
-    less as it takes. doses_and_people, arrivals_and_turns: one more of both at once."""
-    what: tuple[str, ...]
-    """the deliveries, groups or regimens: any one of them (of pairs, these two)"""
-    first: date
-    last: date
-    """the days on which it holds"""
-    worth: float
-    """people by whom one more unit, and nothing else, raises the ceiling"""
-    words: str
-
-
-def bindings(scenario: Scenario, scope: Scope, day: date) -> list[Binding]:
-    """What holds the ceiling of a day, and what one more unit of it is worth.
-
-    First all that is worth something, then every kind of which no unit is worth anything. The
-    worth is the difference that one more unit makes (the right-hand difference of the optimum),
-    found by solving again. The solver's dual values alone are not it: where several are optimal
-    they say what a unit may be worth at most. So what has a dual value of 0 is worth nothing, and
-    only the rest is solved again. Ties are the rule here (July's doses are as many as the people
-    whose turn has come): then neither is worth anything alone, and both are tried together.
-    """
-    limits = limits_of(scenario)
-    last = _number(limits, day) - limits.lag(scope)
-    base = _solve(limits, scope, last)
-
-    def worth(changed: Limits) -> float:
-        more = _solve(changed, scope, last).people - base.people
-        return round(more, 6) if more > _TINY else 0.0
-
-    found = [
-        *_doses_worth(scenario, limits, base, worth),
-        *_slots_worth(limits, base, worth),
-        *_people_worth(scenario, limits, base, worth),
-        *_interval_worth(scenario, limits, base, worth),
-    ]
-    valued = {binding.kind for binding in found}
-    if not valued & {"doses", "people"}:
-        found += _dose_and_person_worth(limits, last, worth)
-    if not valued & {"arrivals", "turns"}:
-        found += _arrival_and_turn_worth(scenario, limits, last, worth)
-    return sorted(found, key=lambda binding: _ORDER.index(binding.kind)) + [
-        Binding(
-            kind,
-            (),
-            limits.first_day,
-            day,
-            0.0,
-            _("{one_more}: nobody").format(one_more=_(one_more)),
-        )
-        for kind, one_more in ONE_MORE.items()
-        if kind not in valued and (kind != "interval" or limits.needs_second(scope))
-    ]
 
 
 NOT_YET: Mapping[str, tuple[str, str]] = {
@@ -773,7 +409,7 @@ def not_yet(scenario: Scenario, scope: Scope, day: date) -> list[tuple[str, date
     thing; then the ceiling may still be zero for several that are in the way together.
     """
     limits, campaign = limits_of(scenario), scenario.campaign
-    number = _number(limits, day)
+    number = limits.number(day)
     due = limits.due.sum(axis=0) if limits.needs_second(scope) else np.zeros(limits.days)
     starts = (campaign.vaccination_from - limits.first_day).days
     begins = {
@@ -790,14 +426,14 @@ def not_yet(scenario: Scenario, scope: Scope, day: date) -> list[tuple[str, date
         late["second_dose"] = int(last_dose) if last_dose < math.inf else None
     elif not late and last_dose + limits.lag(scope) > number:
         late["protection"] = int(last_dose) + limits.lag(scope)
-    return [(kind, None if n is None else _day(limits, n)) for kind, n in late.items()]
+    return [(kind, None if n is None else limits.day(n)) for kind, n in late.items()]
 
 
 def _first_last_dose(limits: Limits, scope: Scope, due: Array) -> float:
     """Number of the first day with a dose that somebody needs no other after; infinite: none."""
     found = [math.inf if (n := _first_day_of(due * (limits.slots > 0))) is None else n]
     for r, vaccine in enumerate(limits.first_vaccine):
-        open_to_first = limits.begins[r] & (limits.slots > 0) & (limits.doses[vaccine] > _TINY)
+        open_to_first = limits.begins[r] & (limits.slots > 0) & (limits.doses[vaccine] > TINY)
         first = _first_day_of(np.where(open_to_first, limits.people, 0.0))
         if first is not None:
             two = limits.needs_second(scope) and limits.second_vaccine[r] >= 0
@@ -813,221 +449,5 @@ def not_yet_words(kind: str, day: date | None) -> str:
 
 def _first_day_of(series: Array) -> int | None:
     """Number of the first day on which there is some; None: on none."""
-    found = np.flatnonzero(series > _TINY)
+    found = np.flatnonzero(series > TINY)
     return int(found[0]) if found.size else None
-
-
-Worth = Callable[[Limits], float]
-"""People by whom changed limits raise the ceiling."""
-
-
-def _doses_worth(
-    scenario: Scenario, limits: Limits, base: _Solution, worth: Worth
-) -> Iterator[Binding]:
-    """One more dose in each delivery, and each delivery one day sooner."""
-    alike: dict[tuple[float, int], list[_Arrival]] = {}
-    for arrival in _arrivals(scenario):
-        vaccine, usable = arrival.vaccine, _shipment(scenario, arrival.day)
-        short = np.flatnonzero(base.doses[vaccine, usable:] > _TINY) + usable
-        if short.size:
-            gain = worth(_with_doses(limits, vaccine, usable, limits.days, 1.0))
-            alike.setdefault((gain, int(short[-1])), []).append(arrival)
-        sooner = _shipment(scenario, arrival.day - 1) if arrival.day else usable
-        if (base.doses[vaccine, sooner:usable] > _TINY).any():
-            gain = worth(_with_doses(limits, vaccine, sooner, usable, arrival.doses))
-            words = _("the delivery {name} one day sooner").format(name=named(arrival.name))
-            days = (sooner, usable - 1)
-            yield from _binding(limits, "arrivals", [arrival.name], days, gain, words)
-    for (gain, last), arrivals in alike.items():
-        names = [arrival.name for arrival in arrivals]
-        words = ngettext(
-            "one more dose in the delivery {names}",
-            "one more dose in any of the deliveries {names}",
-            len(names),
-        ).format(names=_listed(names))
-        days = (min(_shipment(scenario, arrival.day) for arrival in arrivals), last)
-        yield from _binding(limits, "doses", names, days, gain, words)
-
-
-def _with_doses(limits: Limits, vaccine: int, begin: int, end: int, doses: float) -> Limits:
-    more = limits.come.copy()
-    more[vaccine, begin:end] += doses
-    return replace(limits, come=more)
-
-
-def _slots_worth(limits: Limits, base: _Solution, worth: Worth) -> Iterator[Binding]:
-    """One more slot on each day, at the unit where it helps most; days with slots that follow one
-    another and agree together."""
-    gains = np.zeros(limits.days)
-    # A slot also fills a vial, where there are more of them than the sessions use up.
-    unused = ((base.doses > _TINY) & (limits.doses < limits.come - _TINY)).any(axis=0)
-    fills = np.arange(limits.days) <= np.flatnonzero(unused).max(initial=-1)
-    for day in np.flatnonzero((base.slots > _TINY) | (fills & (limits.slots > 0))):
-        one = np.zeros(limits.days)
-        one[day] = 1.0
-        gains[day] = max(
-            worth(
-                replace(
-                    limits,
-                    slots=limits.slots + one,
-                    first_slots=limits.first_slots + one,
-                    second_slots=limits.second_slots + one,
-                    sessions=_fuller(limits.sessions, int(day), per_vial),
-                )
-            )
-            for per_vial in set(limits.per_vial.tolist())
-        )
-    days = np.flatnonzero(limits.slots > 0)
-    starts = np.flatnonzero(np.diff(gains[days], prepend=-1.0) != 0)
-    for run in np.split(days, starts[1:]) if days.size else ():
-        begin, end = on(_day(limits, run[0])), on(_day(limits, run[-1]))
-        words = ngettext(
-            "one more slot on {begin}",
-            "one more slot on any of the {n} open days from {begin} to {end}",
-            run.size,
-        ).format(n=run.size, begin=begin, end=end)
-        yield from _binding(limits, "slots", [], (run[0], run[-1]), gains[run[0]], words)
-
-
-def _fuller(sessions: Array, day: int, per_vial: int) -> Array:
-    """The sessions with one more person at that one of the day whose last vial is the fullest."""
-    fuller = sessions.copy()
-    finite = np.isfinite(sessions[:, day])
-    in_last_vial = np.mod(sessions[:, day], per_vial, where=finite, out=np.full(finite.shape, -1.0))
-    fuller[np.argmax(in_last_vial), day] += 1
-    return fuller
-
-
-def _people_worth(
-    scenario: Scenario, limits: Limits, base: _Solution, worth: Worth
-) -> Iterator[Binding]:
-    """One more willing person in each group, and each group's turn one day sooner."""
-    alike: dict[tuple[float, int], list[str]] = {}
-    for name, willing in _willing(scenario).items():
-        turn = _turn(scenario, name)
-        short = np.flatnonzero(base.turns[turn:] > _TINY) + turn
-        if short.size:
-            gain = worth(_with_people(limits, turn, limits.days, 1.0))
-            alike.setdefault((gain, int(short[-1])), []).append(name)
-        if turn and base.turns[turn - 1] > _TINY:
-            gain = worth(_with_people(limits, turn - 1, turn, willing))
-            words = _("the turn of the group {name} one day sooner").format(name=named(name))
-            yield from _binding(limits, "turns", [name], (turn - 1, turn - 1), gain, words)
-    for (gain, last), names in alike.items():
-        words = ngettext(
-            "one more willing person in the group {names}",
-            "one more willing person in any of the groups {names}",
-            len(names),
-        ).format(names=_listed(names))
-        days = (min(_turn(scenario, name) for name in names), last)
-        yield from _binding(limits, "people", names, days, gain, words)
-
-
-def _with_people(limits: Limits, begin: int, end: int, people: float) -> Limits:
-    more = limits.people.copy()
-    more[begin:end] += people
-    return replace(limits, people=more)
-
-
-def _interval_worth(
-    scenario: Scenario, limits: Limits, base: _Solution, worth: Worth
-) -> Iterator[Binding]:
-    """The interval of each regimen one day shorter, or as much shorter as it takes."""
-    for number, (name, regimen) in enumerate(scenario.regimens.items()):
-        days = np.flatnonzero(base.interval[number] > _TINY)
-        if not days.size or not regimen.min_days:
-            continue
-
-        def gain(shorter: int, name: str = name, regimen: Regimen = regimen) -> float:
-            changed = regimen.model_copy(update={"min_days": regimen.min_days - shorter})
-            regimens = {**scenario.regimens, name: changed}
-            return worth(limits_of(scenario.model_copy(update={"regimens": regimens})))
-
-        one = gain(1)
-        words = _("the interval of {regimen} ({days} days) one day shorter").format(
-            regimen=named(name), days=regimen.min_days
-        )
-        until = (int(days[0]), int(days[-1]))
-        yield from _binding(limits, "interval", [name], until, one, words)
-        if one == 0 and gain(regimen.min_days) > 0:
-            enough = 1 + bisect_left(range(1, regimen.min_days + 1), 1, key=lambda d: gain(d) > 0)
-            words = _("an interval one day shorter: nobody; {days} days shorter").format(
-                days=enough
-            )
-            yield from _binding(limits, "interval", [name], until, gain(enough), words)
-
-
-def _dose_and_person_worth(limits: Limits, last: int, worth: Worth) -> Iterator[Binding]:
-    """One more dose and one more person, who both come by the same day: the last such day."""
-    for vaccine in dict.fromkeys(limits.first_vaccine.tolist()):
-
-        def gain(begin: int, vaccine: int = vaccine) -> float:
-            more = _with_doses(limits, vaccine, begin, limits.days, 1.0)
-            return worth(_with_people(more, begin, limits.days, 1.0))
-
-        if last >= 0 and gain(0):
-            # earlier is never worse
-            until = bisect_left(range(last + 1), 1, key=lambda begin: gain(begin) == 0) - 1
-            words = _("one more dose with one more willing person, by {day}").format(
-                day=on(_day(limits, until))
-            )
-            days = (0, until)
-            yield from _binding(limits, "doses_and_people", [], days, gain(until), words)
-            return
-
-
-def _arrival_and_turn_worth(
-    scenario: Scenario, limits: Limits, last: int, worth: Worth
-) -> Iterator[Binding]:
-    """A delivery and the turn of the groups that have theirs on that day, both one day sooner."""
-    for arrival in _arrivals(scenario):
-        usable = _shipment(scenario, arrival.day)
-        sooner = _shipment(scenario, arrival.day - 1) if arrival.day else usable
-        groups = [name for name in scenario.groups if _turn(scenario, name) == usable]
-        if not groups or not sooner < usable or sooner > last:
-            continue
-        people = sum(_willing(scenario)[name] for name in groups)
-        more = _with_doses(limits, arrival.vaccine, sooner, usable, arrival.doses)
-        gain = worth(_with_people(more, usable - 1, usable, people))
-        words = _("the delivery {delivery} and the turn of {groups} one day sooner").format(
-            delivery=named(arrival.name), groups=_(" and ").join(map(named, groups))
-        )
-        days = (sooner, usable - 1)
-        yield from _binding(
-            limits, "arrivals_and_turns", [arrival.name, *groups], days, gain, words
-        )
-
-
-def _binding(
-    limits: Limits, kind: Kind, what: list[str], days: tuple[int, int], gain: float, words: str
-) -> Iterator[Binding]:
-    """The binding, unless it is worth nothing."""
-    if gain > 0:
-        first, last = (_day(limits, number) for number in days)
-        yield Binding(kind, tuple(what), first, last, gain, _worth_text(words, gain))
-
-
-def _worth_text(one_more: str, people: float) -> str:
-    text = ngettext("{one_more}: {n} person", "{one_more}: {n} people", people)
-    return text.format(one_more=one_more, n=f"{people:,.10g}")
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(map(named, names))
-
-
-def _day(limits: Limits, number: int) -> date:
-    return limits.first_day + timedelta(days=int(number))
-
-
-ONE_MORE: Mapping[Kind, str] = {
-    "doses": N_("one more dose"),
-    "arrivals": N_("a delivery one day sooner"),
-    "slots": N_("one more slot"),
-    "turns": N_("a turn one day sooner"),
-    "people": N_("one more willing person"),
-    "interval": N_("an interval one day shorter"),
-}
-"""What one more unit of each limit is."""
-
-_ORDER: tuple[Kind, ...] = (*ONE_MORE, "doses_and_people", "arrivals_and_turns")

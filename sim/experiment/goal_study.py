@@ -27,10 +27,11 @@ from sim.experiment.attainment import (
     read_costs,
     read_probability,
 )
-from sim.experiment.feasibility import bindings, not_yet, not_yet_words
+from sim.experiment.feasibility import not_yet, not_yet_words
 from sim.experiment.goals import Goal, read_goal
 from sim.experiment.levers import Lever, read_levers, settings_that_differ
 from sim.experiment.settings import RunSettings, SettingsError
+from sim.experiment.shadow_prices import bindings
 from sim.experiment.sources import Source
 from sim.experiment.study import StudyPlan
 from sim.experiment.trials import Trials, default_most

@@ -15,8 +15,9 @@ from statistics import fmean
 
 import numpy as np
 
-from sim.experiment.feasibility import closed_form, limits_of
+from sim.experiment.feasibility import closed_form
 from sim.experiment.goals import Goal
+from sim.experiment.limits import limits_of
 from sim.experiment.plan_arithmetic import languages, people
 from sim.experiment.staff_levers import Lever, Levers, Staffing
 from sim.experiment.staff_search import Axis

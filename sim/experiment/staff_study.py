@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sim.experiment.feasibility import bindings, most_by, only_willingness_varies
+from sim.experiment.feasibility import most_by, only_willingness_varies
 from sim.experiment.goals import Goal, read_goal
 from sim.experiment.settings import RunSettings
+from sim.experiment.shadow_prices import bindings
 from sim.experiment.sources import Source
 from sim.experiment.staff_levers import (
     DEFAULT_COSTS,

@@ -14,6 +14,7 @@ import pandas as pd
 from sim.experiment import feasibility
 from sim.experiment import plan_arithmetic as arithmetic
 from sim.experiment.coverage import SCOPES, Scope
+from sim.experiment.shadow_prices import ONE_MORE, bindings
 from sim.language import N_, _, language, month_and_year, named
 from sim.presentation.terminal import (
     ceiling_line,
@@ -102,7 +103,7 @@ def _by_day(scenario: Scenario) -> list[dict[str, Any]]:
 
 
 def _one_more(scenario: Scenario, scope: Scope) -> list[dict[str, Any]]:
-    found = feasibility.bindings(scenario, scope, scenario.campaign.deadline)
+    found = bindings(scenario, scope, scenario.campaign.deadline)
     return [{key: _plain(value) for key, value in vars(binding).items()} for binding in found]
 
 
@@ -359,8 +360,8 @@ def _left_out(scenario: Scenario) -> list[str]:
 
 def _worth(scenario: Scenario, scope: Scope) -> list[str]:
     """What one more unit of each limit is worth; all that is worth nothing in one line."""
-    found = feasibility.bindings(scenario, scope, scenario.campaign.deadline)
-    nothing = [_(feasibility.ONE_MORE[each.kind]) for each in found if not each.worth]
+    found = bindings(scenario, scope, scenario.campaign.deadline)
+    nothing = [_(ONE_MORE[each.kind]) for each in found if not each.worth]
     return [
         _(_WHAT_MORE[scope]).format(day=on(scenario.campaign.deadline)),
         *(f"  {binding.words}" for binding in found if binding.worth),

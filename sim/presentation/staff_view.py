@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from sim.experiment.feasibility import bindings
 from sim.experiment.goals import Goal, read_goal
+from sim.experiment.shadow_prices import bindings
 from sim.experiment.staff_levers import Levers
 from sim.experiment.study import Study
 from sim.language import N_, _, language, named

@@ -8,12 +8,13 @@ from unicodedata import category
 
 from sim.experiment.answer import Answer, months
 from sim.experiment.coverage import SCOPES, Scope
-from sim.experiment.feasibility import bindings, ceiling_is_certain, ceiling_of
+from sim.experiment.feasibility import ceiling_is_certain, ceiling_of
 from sim.experiment.measures import as_date, measure
 from sim.experiment.measures import on as on
 from sim.experiment.plan_arithmetic import deliveries_vary, languages
 from sim.experiment.replications import counted
 from sim.experiment.results import Run, command
+from sim.experiment.shadow_prices import bindings
 from sim.experiment.statistics import CONFIDENCE, Estimate
 from sim.language import N_, _, month_and_year, named, ngettext
 from sim.model.records import REASONS
