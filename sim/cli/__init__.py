@@ -5,9 +5,11 @@ from __future__ import annotations
 import gc
 import inspect
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -90,6 +92,7 @@ for command in (
 
 def main() -> None:
     """Entry point of the command `vaxsim`."""
+    signal.signal(signal.SIGINT, _leave)  # until the command heeds Ctrl-C itself
     # Nothing here multiplies large matrices, and OpenBLAS's threads take long to start
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     gc.set_threshold(100_000)  # while libraries load, looking for garbage takes a fifth of the time
@@ -112,6 +115,11 @@ def main() -> None:
             raise
         say(usage_error(error))
         sys.exit(2)
+
+
+def _leave(signal_number: int, frame: FrameType | None) -> None:
+    say("; ".join([_("interrupted"), _("nothing was kept")]))
+    sys.exit(128 + signal_number)
 
 
 def with_help(group: Any) -> Iterator[Any]:

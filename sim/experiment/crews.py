@@ -146,7 +146,11 @@ class Processes:
         self._scenarios: dict[int, tuple[Path, Scenario]] = {}
         """by identity, those used last at the end"""
         self._written = 0
-        self._start(days=0)
+        try:
+            self._start(days=0)
+        except BaseException:  # Ctrl-C, too: nobody can close what was never there
+            shutil.rmtree(self._exchange, ignore_errors=True)
+            raise
 
     def _start(self, days: int) -> None:
         context = worker_context()
