@@ -184,13 +184,13 @@ class RandomStreams:
 
 
 _PART = 2**15
+"""so many that their random numbers stay in the cache"""
 
 
-def parts(size: int) -> Iterator[slice]:
-    """Positions of an array, so many at a time that their random numbers stay in the cache; one
-    empty part if there are none."""
-    for start in range(0, max(size, 1), _PART):
-        yield slice(start, min(start + _PART, size))
+def parts(size: int, most: int = _PART) -> Iterator[slice]:
+    """Positions of an array, at most so many at a time; one empty part if there are none."""
+    for start in range(0, max(size, 1), most):
+        yield slice(start, min(start + most, size))
 
 
 def _column(values: int | NDArray[Any], size: int) -> UInt32Array:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -242,7 +243,7 @@ class Campaign:
 
     # Records --------------------------------------------------------------------------------
 
-    def _by_group(self, who: Int64Array) -> Int64Array:
+    def _by_group(self, who: NDArray[np.integer[Any]]) -> Int64Array:
         return np.bincount(self.people.group[who], minlength=len(self._groups))
 
     def record(self) -> None:

@@ -29,15 +29,15 @@ class OtherChannels:
             & (people.status == Status.NOT_REGISTERED)
             & (people.first_call_day != NEVER)
         )
-        self._queue = who[order_by_place(people.first_call_day[who], people.first_call_us[who])]
+        order = order_by_place(people.first_call_day[who], people.first_call_us[who])
+        self._queue = who.astype(np.int32)[order]  # (half the memory)
         self._come_by = np.searchsorted(
             people.first_call_day[self._queue], np.arange(2001), side="right"
         )
         """how many of the queue have come by the end of each day"""
-        self._first_call_us = people.first_call_us[self._queue]
         self._next = 0
 
-    def coming(self, today: int) -> Int64Array:
+    def coming(self, today: int) -> NDArray[np.int32]:
         """People who come for the first time today, if it is open or not."""
         return self._queue[self._come_before(today) : self._come_by[today]]
 
@@ -52,8 +52,9 @@ class OtherChannels:
         self._next, places = _first_unregistered(
             come, self._next, self._people.status, self._channels.bookings_per_day
         )
-        came_us = np.where(places >= self._come_before(today), self._first_call_us[places], 0)
-        return self._queue[places], came_us
+        who = self._queue[places].astype(np.int64)
+        came_us = np.where(places >= self._come_before(today), self._people.first_call_us[who], 0)
+        return who, came_us
 
 
 @allocating_kernel

@@ -24,6 +24,7 @@ from sim.model.dose_supply import DoseSupply
 from sim.model.order import Agenda
 from sim.model.population import Population, Status
 from sim.model.regimens import Regimens
+from sim.random_streams import parts
 from sim.scenario import Scenario
 
 Int64Array = NDArray[np.int64]
@@ -34,6 +35,8 @@ _PASSES = {
     "reserve": [[1], [0]],
 }
 """Passes by policy: the numbers of doses that those have had who are offered appointments."""
+_LOOKED_AT = 2**20
+"""people at a time, to spare memory"""
 _LATER_THAN_ALL = 2**62
 _WAITING, _BOOKED, _INTERVAL = int(Status.WAITING), int(Status.BOOKED), int(Status.INTERVAL)
 
@@ -114,7 +117,20 @@ class WaitingList:
     def note_what_holds_back(self, today: int) -> None:
         """Write into `held_by` of those waiting what they lack today (nobody is booked)."""
         for had in _PASSES[self._policy]:
-            self._offer(today, had, just_look=True)
+            doses_left = self._doses_left(today, today, had)
+            for each, group in np.argwhere(self.waiting[had]).tolist():
+                asked = np.zeros((2, self._turn.size), dtype=np.bool_)
+                asked[had[each], group] = True
+                for part in parts(int(self.waiting[had[each], group]), _LOOKED_AT):
+                    self._ask(
+                        today,
+                        today,
+                        asked,
+                        self._start + part.start,
+                        asked * np.int64(part.stop - part.start),
+                        doses_left,
+                        just_look=True,
+                    )
 
     def unpromised(self, today: int) -> Int64Array:
         """Doses of each vaccine that could still be promised for tomorrow, as first doses; where
@@ -126,18 +142,38 @@ class WaitingList:
             left = self._doses_left(today, tomorrow, had=[0])
         return np.asarray(np.maximum(left[:, tomorrow:].min(axis=1), 0))
 
-    def _offer(self, today: int, had: list[int], just_look: bool = False) -> None:
+    def _offer(self, today: int, had: list[int]) -> None:
         """One pass over people who have had so many doses (0, 1 or both), in order of joining."""
-        people, regimens = self._people, self._regimens
         if not self.waiting[had].any():
             return
-        first_day = today if just_look else today + 1
-        doses_left = self._doses_left(today, first_day, had)
+        doses_left = self._doses_left(today, today + 1, had)
         asked = np.zeros((2, self._turn.size), dtype=np.bool_)
-        asked[had] = True if just_look else self._with_prospects(today, doses_left)[had]
-        size = int(self.waiting[asked].sum())
+        asked[had] = self._with_prospects(today, doses_left)[had]
+        booked = self._ask(today, today + 1, asked, self._start, self.waiting, doses_left)
+        if booked:
+            _strike_off(
+                asked, self._start, self._people.status, self._person, self._place, self.waiting
+            )
+
+    def _ask(
+        self,
+        today: int,
+        first_day: int,
+        asked: NDArray[np.bool_],
+        start: Int64Array,
+        waiting: Int64Array,
+        doses_left: Int64Array,
+        just_look: bool = False,
+    ) -> int:
+        """Ask the book for appointments from `first_day` on for those of the lists `asked`
+        (bool[2, groups]), which begin at `start` and of which so many are `waiting`.
+
+        Returns how many have got one.
+        """
+        people, regimens = self._people, self._regimens
+        size = int(waiting[asked].sum())
         if not size:
-            return
+            return 0
         candidates = np.empty(size, dtype=np.int64)
         homes = np.empty(size, dtype=np.int16)
         earliest = np.empty(size, dtype=np.int16)
@@ -145,8 +181,8 @@ class WaitingList:
         wanted = np.empty(size, dtype=np.int8)
         number = _wishes(
             asked,
-            self._start,
-            self.waiting,
+            start,
+            waiting,
             self._person,
             self._place,
             today,
@@ -190,8 +226,7 @@ class WaitingList:
             people.appointment_vaccine,
         )
         self._book.appointments.enter(booked, days)
-        if booked.size:
-            _strike_off(asked, self._start, people.status, self._person, self._place, self.waiting)
+        return int(booked.size)
 
     def _with_prospects(self, today: int, doses_left: Int64Array) -> NDArray[np.bool_]:
         """Who may get something today, bool[2, groups] by doses had: spares looking at others."""
