@@ -15,7 +15,7 @@ from small_campaign import small_scenario
 from typer.testing import CliRunner, Result
 
 from sim.cli import app
-from sim.experiment.attainment import Attainment, Point, read_costs
+from sim.experiment.attainment import Attainment, Point, lever_costs
 from sim.experiment.feasibility import most_by
 from sim.experiment.goal_study import GoalQuestion, find, round_down
 from sim.experiment.goals import read_goal
@@ -26,6 +26,7 @@ from sim.experiment.sources import Source
 from sim.experiment.study import open_study
 from sim.experiment.trials import Trials
 from sim.language import speaking
+from sim.presentation.goal_words import reached, statement
 from sim.presentation.study_views import save_pictures, study_data, study_text
 from sim.scenario import Scenario
 
@@ -47,7 +48,7 @@ EVERYONE = f"first_dose>=1 by {day(9)}"
 def search(scenario: Scenario, over: str, trials: Trials, reach: str = EVERYONE) -> Attainment:
     goal = read_goal(reach, scenario)
     levers = read_levers(over, scenario, goal)
-    return Attainment(scenario, goal, 0.95, levers, read_costs(None, levers), trials, MANY)
+    return Attainment(scenario, goal, 0.95, levers, lever_costs(None, levers), trials, MANY)
 
 
 @pytest.fixture
@@ -348,10 +349,18 @@ def test_costs_decide_which_way_is_cheapest(trials: Trials) -> None:
     goal = read_goal(f"first_dose>=0.95 by {day(9)}", scenario)
     levers = read_levers("deliveries,extra_doses", scenario, goal)
     for dear, cheap in (("deliveries", "extra_doses"), ("extra_doses", "deliveries")):
-        costs = read_costs(f"{dear}=1000,{cheap}=1", levers)
+        costs = lever_costs(f"{dear}=1000,{cheap}=1", levers)
         found = Attainment(scenario, goal, 0.95, levers, costs, trials, MANY)
         cheapest = found.on_the_ceiling[0]
         assert [x.name for x, n in zip(levers, cheapest, strict=True) if n] == [cheap]
+
+
+def test_an_amount_is_shown_with_the_digits_that_were_asked_for() -> None:
+    scenario = small_scenario()
+    fine = read_goal("mean_wait_minutes<=0.01", scenario)
+    assert "at most 0.01 min" in statement(fine)
+    assert reached(0.004, fine) == "0.00 min"
+    assert "at most 2.0 min" in statement(read_goal("mean_wait_minutes<=2", scenario))
 
 
 def test_shares_are_rounded_down() -> None:

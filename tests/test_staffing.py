@@ -19,13 +19,14 @@ from typer.testing import CliRunner
 
 from sim.cli import app
 from sim.experiment import staffing
+from sim.experiment.costs import CostError, read_costs
 from sim.experiment.crews import Processes
 from sim.experiment.goals import read_goal
 from sim.experiment.replications import Task
 from sim.experiment.selection import ProbabilityTest, select_best, tolerance_factor
 from sim.experiment.settings import RunSettings
 from sim.experiment.sources import Source
-from sim.experiment.staff_levers import DEFAULT_COSTS, Levers, StaffingError, read_costs
+from sim.experiment.staff_levers import DEFAULT_COSTS, Levers, StaffingError
 from sim.experiment.staff_search import (
     Axis,
     Memory,
@@ -110,20 +111,20 @@ def test_every_shift_is_a_lever_and_a_unit_with_staff_of_its_own_too():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("agent=0", "above zero"),
-        ("agent=-1", "above zero"),
+        ("agent=0", "above 0"),
+        ("agent=-1", "above 0"),
         ("agent", "write it as"),
-        ("agent=dear", "write it as"),
-        ("agent=nan", "finite numbers"),
-        ("agent=inf", "finite numbers"),
+        ("agent=dear", "is no number"),
+        ("agent=nan", "and finite"),
+        ("agent=inf", "and finite"),
         ("agent=", "write it as"),
         ("agent=1,agent=2", "twice"),
         ("", "write it as"),
     ],
 )
 def test_a_cost_that_cannot_be_is_an_error(text, message):
-    with pytest.raises(StaffingError, match=message):
-        read_costs([text])
+    with pytest.raises(CostError, match=message):
+        read_costs([text], "agent=1")
 
 
 def test_the_cost_of_nobody_is_an_error_that_says_who_there_is():
@@ -500,7 +501,7 @@ def test_workers_are_given_many_scenarios_with_few_files_at_a_time(tmp_path, mon
         (["--reach", "first_dose"], "write it as"),
         (["--reach", "fist_dose>=0.8"], "no measure"),
         (["--reach", "first_dose>=0.8 by 2031-01-01"], "between the campaign's first day"),
-        (["--reach", "first_dose>=0.8", "--cost", "agent=0"], "above zero"),
+        (["--reach", "first_dose>=0.8", "--cost", "agent=0"], "above 0"),
         (["--reach", "first_dose>=0.8", "--cost", "nurse=1"], "nobody is called so"),
         (["--reach", "first_dose>=0.8", "--probability", "1"], "below 1"),
         ([], "--reach"),

@@ -43,13 +43,17 @@ Reach = Annotated[
     ),
 ]
 Probability = Annotated[
-    float, typer.Option(help="How likely it is to be reached, at least: between 0 and 1.")
+    float,
+    typer.Option(
+        metavar="NUMBER", help="How likely it is to be reached, at least: between 0 and 1."
+    ),
 ]
 
 Most = Annotated[
     int | None,
     typer.Option(
         "--replications",
+        metavar="NUMBER",
         min=100,
         max=1_000_000,
         help="Replications in all, at most (default: 600 to 3,000, fewer for more people).",

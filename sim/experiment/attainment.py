@@ -45,6 +45,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.experiment.costs import read_costs
 from sim.experiment.feasibility import ceiling_is_certain, most_by
 from sim.experiment.goals import Goal
 from sim.experiment.levers import Lever, LeverError, pulled
@@ -97,41 +98,21 @@ def read_probability(value: float) -> float:
     return value
 
 
-def read_costs(text: str | None, levers: Sequence[Lever]) -> dict[str, float]:
+def lever_costs(text: str | None, levers: Sequence[Lever]) -> dict[str, float]:
     """Cost of one unit of each lever; unless the text says otherwise, 1 / what there is.
 
-    Raises LeverError for a lever that is not among them, or a cost that is not positive.
+    Raises SettingsError for a cost that cannot be, or of a lever that is not among them.
     """
     costs = {lever.name: 1 / lever.has if lever.has else 1.0 for lever in levers}
-    told = set[str]()
-    for written in [] if text is None else map(str.strip, text.split(",")):
-        name, equals, value = (part.strip() for part in written.partition("="))
-        if not (name and equals and value):
-            raise LeverError(_("--cost {written}: write it as agents=1.5").format(written=written))
-        if name in told:
-            raise LeverError(
-                _("--cost {written}: {name} is named twice").format(written=written, name=name)
-            )
-        told.add(name)
+    told = {} if text is None else read_costs([text], "agents=1.5")
+    for name in told:
         if name not in costs:
             raise LeverError(
                 _("--cost {written}: the levers are {names}").format(
-                    written=written, names=", ".join(costs)
+                    written=name, names=", ".join(costs)
                 )
             )
-        try:
-            costs[name] = float(value)
-        except ValueError:
-            raise LeverError(
-                _("--cost {written}: {value!r} is no number").format(written=written, value=value)
-            ) from None
-        if not 0 < costs[name] < math.inf:
-            raise LeverError(
-                _("--cost {written}: a cost is a number above 0, and finite").format(
-                    written=written
-                )
-            )
-    return costs
+    return costs | told
 
 
 class OutOfReplicationsError(Exception):

@@ -22,9 +22,9 @@ from sim.experiment.attainment import (
     Found,
     OutOfReplicationsError,
     Point,
+    lever_costs,
     needed,
     passed_over_below,
-    read_costs,
     read_probability,
 )
 from sim.experiment.feasibility import not_yet, not_yet_words
@@ -86,7 +86,7 @@ class GoalQuestion:
         scenario = source.scenario
         goal = read_goal(reach, scenario)
         levers = read_levers(over, scenario, goal)
-        costs = read_costs(cost, levers)
+        costs = lever_costs(cost, levers)
         probability = read_probability(probability)
         if most is None:
             most = max(default_most(scenario), _TESTS * needed(probability))
@@ -166,7 +166,7 @@ class _Finder:
             goal or question.goal,
             question.probability,
             levers,
-            {**read_costs(None, levers), **question.costs},
+            {**lever_costs(None, levers), **question.costs},
             self.trials,
             self.most,
         )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from sim.experiment.settings import Precision, SettingsError
 from sim.experiment.statistics import mean_interval
+from sim.language import _
 
 LEAST = 3
 """Replications before the intervals are looked at."""
@@ -42,7 +43,9 @@ class ReplicationsAlgorithm:
             values.append(float(measures[name]))
             if self.n == LEAST + LOOK_AHEAD and all(math.isnan(value) for value in values):
                 raise SettingsError(
-                    f"--precision {name}: it has no value in any of the first {self.n} replications"
+                    _(
+                        "--precision {name}: it has no value in any of the first {n} replications"
+                    ).format(name=name, n=self.n)
                 )
         if not self._all_precise():
             self.reached_with = None

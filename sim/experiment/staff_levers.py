@@ -7,7 +7,6 @@ a station of a unit type (or of each of its shifts), and of a single unit where 
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -129,33 +128,6 @@ class Levers:
     def least(self, lever: Lever) -> int:
         """The least number that a scenario can say."""
         return 1 if lever.station is not None and "shifts" not in lever.path else 0
-
-
-def read_costs(texts: Sequence[str]) -> dict[str, float]:
-    """Costs from texts such as "agent=1,vaccinator=1.5". Raises StaffingError."""
-    costs: dict[str, float] = {}
-    for part in ",".join(texts).split(","):
-        role, equals, number = (piece.strip() for piece in part.partition("="))
-        try:
-            cost = float(number)
-        except ValueError:
-            cost = math.nan
-        if not (role and equals and math.isfinite(cost)):
-            raise StaffingError(
-                _("cost {text!r}: write it as agent=1,vaccinator=1.5, with finite numbers").format(
-                    text=part.strip()
-                )
-            )
-        if cost <= 0:
-            raise StaffingError(
-                _(
-                    "cost {text!r}: must be above zero (leave out who is to stay as they are)"
-                ).format(text=part.strip())
-            )
-        if role in costs:
-            raise StaffingError(_("cost of {role}: said twice").format(role=role))
-        costs[role] = cost
-    return costs
 
 
 def _levers(scenario: Scenario, data: Mapping[str, Any]) -> Iterator[Lever]:

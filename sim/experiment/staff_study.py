@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sim.experiment.costs import read_costs
 from sim.experiment.feasibility import most_by, only_willingness_varies
 from sim.experiment.goals import Goal, read_goal
 from sim.experiment.settings import RunSettings
@@ -24,7 +25,6 @@ from sim.experiment.staff_levers import (
     Levers,
     Staffing,
     StaffingError,
-    read_costs,
 )
 from sim.experiment.staff_simulation import Floats, StaffSimulation, most_willing
 from sim.experiment.staffing import ERROR, Judged, StaffingSearch
@@ -77,7 +77,7 @@ class Question:
         question = cls(
             goal=read_goal(reach, scenario),
             probability=probability,
-            costs=read_costs(costs) if costs else DEFAULT_COSTS,
+            costs=read_costs(costs, "agent=1,vaccinator=1.5") if costs else DEFAULT_COSTS,
             most=default_most(scenario) if most is None else most,
         )
         Levers(scenario, question.costs)  # wrong costs are told before anything is simulated

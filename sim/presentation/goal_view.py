@@ -19,7 +19,15 @@ from sim.model.records import CAUSES
 from sim.presentation import style
 from sim.presentation.document import Listing, Table
 from sim.presentation.figures import drawing, new_figure, wrapped
-from sim.presentation.goal_words import clause, measure_words, reached, share, statement, thing
+from sim.presentation.goal_words import (
+    clause,
+    decimals,
+    measure_words,
+    reached,
+    share,
+    statement,
+    thing,
+)
 from sim.presentation.terminal import Part, amount, between, count, on
 
 _SHORT_LIST = 5
@@ -205,7 +213,7 @@ class _View:
         row: Any = self.options.loc[n]
         if reached(row["least"], self.goal) == reached(row["greatest"], self.goal):
             return reached(row["least"], self.goal)
-        return between(row["least"], row["greatest"], self.goal.unit)
+        return between(row["least"], row["greatest"], self.goal.unit, decimals(self.goal))
 
     def _spread(self, n: int) -> str:
         """The mean, and in brackets the least and the greatest if they look different."""

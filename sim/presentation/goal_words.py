@@ -66,7 +66,12 @@ def share(value: float) -> str:
 
 def reached(value: float, goal: Goal) -> str:
     """A value of the goal's measure."""
-    return percent(value) if goal.scope else amount(value, goal.unit)
+    return percent(value) if goal.scope else amount(value, goal.unit, decimals(goal))
+
+
+def decimals(goal: Goal) -> int:
+    """So many that the goal asks for: of at most 0.01 minutes 2."""
+    return 0 if goal.scope else len(f"{goal.amount:.9f}".rstrip("0").partition(".")[2])
 
 
 def measure_words(name: str) -> str:
@@ -78,6 +83,6 @@ def _filled(text: str, goal: Goal) -> str:
     return _(text).format(
         measure="" if goal.scope else measure_words(goal.measure),
         share=share(goal.amount),
-        amount=amount(goal.amount, goal.unit),
+        amount=amount(goal.amount, goal.unit, decimals(goal)),
         day=on(goal.by),
     )

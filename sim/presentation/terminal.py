@@ -54,18 +54,18 @@ def percent(share: float) -> str:
     return _("{number} %").format(number=f"{value:.1f}")
 
 
-def amount(value: float, unit: str) -> str:
-    """A value in the way its unit is written."""
+def amount(value: float, unit: str, decimals: int = 0) -> str:
+    """A value in the way its unit is written; with so many decimals at least (but a share)."""
     if unit == "share":
         return percent(value)
     if unit == "min":
-        return _("{number} min").format(number=f"{value:,.1f}")
+        return _("{number} min").format(number=f"{value:,.{max(decimals, 1)}f}")
     if unit == "h":
-        return _("{number} h").format(number=count(value))
+        return _("{number} h").format(number=f"{value:,.{decimals}f}" if decimals else count(value))
     if unit == "calls per booking":
-        return f"{value:.2f}"
-    if abs(value) < 10 and value != round(value):
-        return f"{value:.1f}"
+        return f"{value:.{max(decimals, 2)}f}"
+    if decimals or (abs(value) < 10 and value != round(value)):
+        return f"{value:,.{max(decimals, 1)}f}"
     return count(value)
 
 
@@ -97,9 +97,9 @@ def interval(estimate: Estimate, unit: str) -> str:
     return between(estimate.low, estimate.high, unit)
 
 
-def between(low: float, high: float, unit: str) -> str:
-    """From low to high, the unit said once."""
-    begin, end = amount(low, unit), amount(high, unit)
+def between(low: float, high: float, unit: str, decimals: int = 0) -> str:
+    """From low to high, the unit said once; with so many decimals at least."""
+    begin, end = amount(low, unit, decimals), amount(high, unit, decimals)
     number, space, suffix = begin.partition(" ")
     return f"{number if end.endswith(space + suffix) else begin} – {end}"
 

@@ -1,0 +1,47 @@
+"""What changes cost, as `--cost` says it: "agents=1,vaccinators=1.5"."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from sim.experiment.settings import SettingsError
+from sim.language import _
+
+
+class CostError(SettingsError):
+    """A cost that cannot be."""
+
+
+def read_costs(texts: Sequence[str], example: str) -> dict[str, float]:
+    """Costs by name, from texts of NAME=COST separated by commas.
+
+    Raises CostError for a cost that is no finite number above zero and for one that is said twice;
+    `example` shows what would be right.
+    """
+    costs: dict[str, float] = {}
+    for written in map(str.strip, ",".join(texts).split(",")):
+        name, equals, number = (part.strip() for part in written.partition("="))
+        if not (name and equals and number):
+            raise CostError(
+                _("--cost {written}: write it as {example}").format(
+                    written=written, example=example
+                )
+            )
+        if name in costs:
+            raise CostError(
+                _("--cost {written}: {name} is named twice").format(written=written, name=name)
+            )
+        try:
+            costs[name] = float(number)
+        except ValueError:
+            raise CostError(
+                _("--cost {written}: {value!r} is no number").format(written=written, value=number)
+            ) from None
+        if not 0 < costs[name] < math.inf:
+            raise CostError(
+                _("--cost {written}: a cost is a number above 0, and finite").format(
+                    written=written
+                )
+            )
+    return costs
