@@ -309,10 +309,11 @@ def test_smaller_sizes_are_tried_in_finer_steps_until_one_is_not_enough(trials: 
     found = search(scenario, "deliveries", trials)
     start = found.confirmed((6,))
     assert start.confirmation.confirmed
-    end = found.descended(start, 10_000)
+    end = found.descended(start)
     assert end.point == (3,)
     assert end.steps == {0: 1}
-    assert found.descended(start, trials.spent) == start  # nothing to spend
+    found.most = trials.spent
+    assert found.descended(start) == start  # nothing to spend
 
 
 TIGHT_QUESTION = GoalQuestion.of(Source.of(TIGHT), EVERYONE, 0.8, "deliveries,turns", None)

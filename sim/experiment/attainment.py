@@ -571,10 +571,10 @@ class Attainment:
             choices.append(_first(line, mends))
         return min(choices, key=self.cost, default=None)
 
-    def descended(self, found: Found, end: int) -> Found:
+    def descended(self, found: Found) -> Found:
         """A confirmed point with sizes made smaller as long as fresh replications confirm it.
 
-        The levers that cost most come first. It ends when so many replications are spent.
+        The levers that cost most come first.
         """
         levers = sorted(
             (i for i, size in enumerate(found.point) if size),
@@ -584,7 +584,7 @@ class Attainment:
             for size in self.levers[i].smaller(found.point[i])[:MOST_SMALLER]:
                 smaller = _with(found.point, i, size)
                 if not self.ceiling_decides or self.allowed(smaller):
-                    judged = self.confirmation(smaller, row, end)
+                    judged = self.confirmation(smaller, row)
                     if not judged.decided:
                         return found
                     if judged.confirmed:

@@ -51,7 +51,7 @@ _LOOKED_AT_BESIDES = 3
 """Combinations looked at for a goal that nobody has asked for."""
 _POINTS_KEPT = 50
 SHARE_OF_SMALLER = 1 / 6
-"""Part of all replications that is for smaller sizes, in the end."""
+"""Part of all replications that is left for smaller sizes, at least."""
 
 
 _TESTS = 3
@@ -137,11 +137,11 @@ class _Option:
             verdict = "unfinished"
         return replace(self, point=found.point, verdict=verdict, found=found)
 
-    def smaller(self, end: int) -> _Option:
-        """The same with smaller sizes, if they will do, until so many replications are spent."""
+    def smaller(self) -> _Option:
+        """The same with smaller sizes, if they will do."""
         if self.found is None or self.verdict != "enough":
             return self
-        found = self.search.descended(self.found, end)
+        found = self.search.descended(self.found)
         return replace(self, point=found.point, found=found)
 
 
@@ -240,10 +240,8 @@ class _Finder:
 
     def smaller(self) -> None:
         """Smaller sizes for what is enough, the cheapest first, while replications last."""
-        end = min(self.trials.spent + round(SHARE_OF_SMALLER * self.question.most), self.most)
         for n in sorted(range(len(self.options)), key=lambda n: _cost(self.options[n])):
-            if self.trials.spent < end:
-                self.options[n] = self.options[n].smaller(end)
+            self.options[n] = self.options[n].smaller()
 
     def not_enough(self, search: Attainment) -> None:
         """How far the levers reach, and what would be enough."""
