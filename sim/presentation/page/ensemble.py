@@ -14,9 +14,9 @@ import numpy as np
 
 from sim.experiment.comparison import Comparison, comparison
 from sim.experiment.coverage import SCOPES, Scope
-from sim.experiment.packing import Packed
+from sim.experiment.packing import TABLE_NAMES, Packed, pack
 from sim.experiment.replications import Task
-from sim.experiment.results import scenario_digest
+from sim.experiment.results import Run, scenario_digest
 from sim.experiment.run_in_memory import RunInMemory
 from sim.experiment.settings import RunSettings, available_cores
 from sim.experiment.work import Workforce
@@ -47,11 +47,15 @@ class _Job(Task):
 class Ensemble:
     """Replications of one scenario, or of two side by side, made in a thread of their own.
 
-    Ensembles of different readers wait for each other: so they need memory and cores for one.
+    The first replication of each is there already, in `runs` with one seed: so there is something
+    to see while workers start. Ensembles of different readers wait for each other: so they need
+    memory and cores for one.
     """
 
-    def __init__(self, scenarios: Mapping[str, Scenario], seed: int, replications: int) -> None:
-        self.scenarios = dict(scenarios)
+    def __init__(self, runs: Mapping[str, Run], replications: int) -> None:
+        scenarios = {name: run.scenario for name, run in runs.items()}
+        (seed,) = {run.settings.seed for run in runs.values()}
+        self.scenarios = scenarios
         self.settings = RunSettings(seed=seed, replications=replications)
         self.key = ensemble_key(scenarios, seed)
         self.error = ""
@@ -59,6 +63,8 @@ class Ensemble:
         self._curves: dict[tuple[str, Scope], list[Array]] = {
             (name, scope): [] for name in scenarios for scope in SCOPES
         }
+        for name, run in runs.items():
+            self._keep(name, pack({table: run.table(table) for table in TABLE_NAMES}))
         self._looked_at = time.monotonic()
         self._begun = self._cancelled = False
         self._over = threading.Event()
@@ -147,24 +153,24 @@ class Ensemble:
     def _simulate(self) -> None:
         jobs = [
             _Job(scenario, self.settings, number, name)
-            for number in range(self.wanted)
+            for number in range(1, self.wanted)
             for name, scenario in self.scenarios.items()
         ]
         workers = max(2, available_cores() - 1)
         with Workforce(workers, on_days=lambda days: self._check()) as workforce:
             for job, packed in workforce.do(jobs):
-                self._keep(job, packed)
+                self._keep(job.name, packed)
                 self._check()
 
-    def _keep(self, job: _Job, packed: Packed) -> None:
-        one = RunSettings(seed=self.settings.seed, replications=1)
-        run = RunInMemory(job.name, job.scenario, one, [packed])
+    def _keep(self, name: str, packed: Packed) -> None:
+        scenario, one = self.scenarios[name], RunSettings(seed=self.settings.seed, replications=1)
+        run = RunInMemory(name, scenario, one, [packed])
         daily = run.table("daily").assign(replication=0)
-        alone = RunInMemory(job.name, job.scenario, one, [{"daily": daily}])
+        alone = RunInMemory(name, scenario, one, [{"daily": daily}])
         for scope in SCOPES:
             persons = alone.coverage(scope)["persons"].to_numpy(dtype=np.float64)
-            self._curves[job.name, scope].append(persons)
-        self._packed[job.name].append(packed)
+            self._curves[name, scope].append(persons)
+        self._packed[name].append(packed)
 
     def _check(self) -> None:
         if self._cancelled or time.monotonic() - self._looked_at > FORGOTTEN_AFTER:

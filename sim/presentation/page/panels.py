@@ -64,7 +64,7 @@ def drawn(run: Run, name: str, draw: Callable[[Run], Figure]) -> bytes:
 
         content = io.BytesIO()
         with _pencil, drawing():
-            draw(run).savefig(content, format="svg", metadata={"Date": None})
+            draw(run).savefig(content, format="svg", metadata={"Date": None}, transparent=True)
         found = _pictures.put(key, _on_any_screen(content.getvalue()))
     return found
 

@@ -102,9 +102,8 @@ def _amount(written: Callable[[float, str], str], value: float, unit: str) -> st
 
 def ensemble(desk: Desk, found: Answered, pinned: Answered | None) -> None:
     """Many replications: started here, filling in, cancellable."""
-    scenarios = {_NOW: found.run.scenario}
-    if pinned is not None:
-        scenarios = {_PINNED: pinned.run.scenario, **scenarios}
+    runs = {_NOW: found.run} if pinned is None else {_PINNED: pinned.run, _NOW: found.run}
+    scenarios = {name: run.scenario for name, run in runs.items()}
     if desk.ensemble and desk.ensemble.key != ensemble_key(scenarios, desk.state.seed):
         desk.ensemble.cancel()
         desk.ensemble = None
@@ -116,7 +115,7 @@ def ensemble(desk: Desk, found: Answered, pinned: Answered | None) -> None:
     running = desk.ensemble is not None and not desk.ensemble.ended
     place, label = st.empty(), _("Simulate them")
     if not running and place.button(label, type="primary", key="simulate"):
-        desk.ensemble, running = Ensemble(scenarios, desk.state.seed, int(number)), True
+        desk.ensemble, running = Ensemble(runs, int(number)), True
     if running:
         place.button(label, type="primary", key="simulating", disabled=True)
     if desk.ensemble is None:
@@ -144,8 +143,7 @@ def _filling_in(desk: Desk, making: Ensemble, code: str) -> None:
         if making.cancelled:
             text = _("Stopping; what is there stays.")
         progress.progress(making.there / making.wanted, text)
-        if making.there:
-            st.html(_band(making))
+        st.html(_band(making))
 
 
 def _band(making: Ensemble) -> str:
@@ -164,9 +162,6 @@ def _made(made: Ensemble) -> None:
     """The answer from all that are there."""
     if made.error:
         st.html(block(markup.alert(made.error)))
-    if not made.there:
-        st.html(block(markup.paragraph(_("No replication was finished."))))
-        return
     found = made.answers[_NOW]
     parts = [markup.paragraph(terminal.verdict(found.answer)), _band(made)]
     tables: list[Block] = [
