@@ -262,7 +262,7 @@ def verdict(run: Run) -> str:
     The numbers in it are those of `answer(run)`: persons and probabilities with their intervals,
     and the reasons.
     """
-    from sim.presentation.terminal import verdict as words
+    from sim.presentation.answer_view import verdict as words
 
     return words(answer(run))
 

@@ -25,7 +25,8 @@ from sim.experiment.answer import Answer, months
 from sim.experiment.results import open_run
 from sim.experiment.statistics import mean_interval, proportion_interval
 from sim.model.records import REASONS
-from sim.presentation.terminal import amount, percent, verdict
+from sim.presentation.answer_view import verdict
+from sim.presentation.terminal import amount, percent
 from sim.scenario_files import load_scenario
 
 ROOT = Path(__file__).parent.parent

@@ -25,7 +25,7 @@ from sim.experiment.replications import Task, replicate
 from sim.experiment.run_in_memory import RunInMemory
 from sim.experiment.settings import RunSettings
 from sim.language import speaking
-from sim.presentation import terminal
+from sim.presentation import answer_view, terminal
 from sim.presentation.page import charts, exports, headline, markup, panels
 from sim.presentation.page.answers import Answered, Kept, answered, whatever_the_telephones
 from sim.presentation.page.desk import Desk
@@ -482,7 +482,7 @@ def test_tables_are_taken_away_as_csv_and_as_parquet(small_answer: Answered) -> 
 
 def test_a_report_is_taken_away(small_answer: Answered) -> None:
     html = exports.report(small_answer.run, small_scenario({"call_centre": {"lines": 9}}))
-    assert terminal.verdict(small_answer.answer)[:40].encode() in html
+    assert answer_view.verdict(small_answer.answer)[:40].encode() in html
 
 
 # Ensembles ------------------------------------------------------------------------------------
@@ -548,7 +548,7 @@ def test_the_page_answers_and_follows_the_levers(app: Any) -> None:
     assert "call_centre.pools.desk.agents=9" in after
     assert "call_centre.pools.desk.agents=9" in app.query_params["set"]
     expected = answered("", small_scenario({"call_centre": {"pools": {"desk": {"agents": 9}}}}), 1)
-    assert terminal.verdict(expected.answer) in after
+    assert answer_view.verdict(expected.answer) in after
     assert before != after
 
 
@@ -563,7 +563,7 @@ def test_a_link_shows_the_same_answer_in_the_other_language(app: Any) -> None:
     centre = {"redial_probability": 0.0, "pools": {"desk": {"agents": 9}}}
     expected = answered("", small_scenario({"call_centre": centre}), 3)
     with speaking("th"):
-        assert terminal.verdict(expected.answer) in shown(app)
+        assert answer_view.verdict(expected.answer) in shown(app)
     assert app.slider[0].value == 9
     assert app.text_area[0].value == "call_centre.redial_probability=0"
 

@@ -28,7 +28,7 @@ import pandas as pd
 import pytest
 
 from sim.language import _, named, speaking
-from sim.presentation import terminal
+from sim.presentation import answer_view
 from sim.presentation.page import exports
 from sim.presentation.page.answers import answered
 from sim.presentation.page.state import PANELS
@@ -146,7 +146,7 @@ def expected(code: str, agents: int) -> str:
     """The verdict with so many agents, found without the page."""
     changes = {"call_centre": {"pools": {"desk": {"agents": agents}}}}
     with speaking(code):
-        return terminal.verdict(answered("", small_scenario(changes), 1).answer)
+        return answer_view.verdict(answered("", small_scenario(changes), 1).answer)
 
 
 def open_panel(page: Any, name: str) -> None:
@@ -199,7 +199,7 @@ def test_ten_quick_changes_end_in_the_last_ones_answer(reader: Any, url: str) ->
     settled(reader, before)
     assert "pools.thai.agents=30" in reader.inner_text("#answer")  # 20 and ten more
     changed = load_scenario(PLAN, ["call_centre.pools.thai.agents=30"])
-    verdict = terminal.verdict(answered("", changed, 1).answer)
+    verdict = answer_view.verdict(answered("", changed, 1).answer)
     assert verdict in reader.inner_text("#answer")
 
 
@@ -347,7 +347,7 @@ def test_every_file_is_prepared_and_saved(reader: Any, url: str) -> None:
     starts = {Path(name).suffix: pictures.read(name)[:5] for name in pictures.namelist()}
     assert starts == {".png": b"\x89PNG\r", ".svg": b"<?xml"}
     report = saved(reader, "Report (HTML)").decode()
-    assert terminal.verdict(found.answer) in html.unescape(report)
+    assert answer_view.verdict(found.answer) in html.unescape(report)
 
 
 def saved(page: Any, label: str) -> bytes:

@@ -9,8 +9,8 @@ from small_campaign import small_scenario
 
 from sim.experiment import feasibility
 from sim.experiment import plan_arithmetic as arithmetic
+from sim.presentation.answer_view import warnings
 from sim.presentation.plan_check import check_data, check_text
-from sim.presentation.terminal import warnings
 from sim.scenario_files import load_scenario, raw_scenario
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"

@@ -19,7 +19,7 @@ from sim.experiment.results import Run, RunError, open_run
 from sim.experiment.runs import carry_out
 from sim.experiment.settings import RunSettings
 from sim.language import speaking
-from sim.presentation import terminal
+from sim.presentation import answer_view, terminal
 from sim.presentation.document import Paragraph, Table, blocks_in, html, pieces
 from sim.presentation.parameters import STATUS, parameters
 from sim.presentation.pdf import BROWSERS
@@ -60,7 +60,7 @@ class Page(HTMLParser):
 def test_the_report_begins_with_the_verdict_that_the_command_line_gives(
     run: Run, written: str
 ) -> None:
-    verdict = terminal.verdict(answer(run))
+    verdict = answer_view.verdict(answer(run))
     first = re.search(r'<p class="answer">(.*?)</p>', written, re.DOTALL)
     assert first is not None
     assert unescape(first.group(1)) == verdict
@@ -68,10 +68,10 @@ def test_the_report_begins_with_the_verdict_that_the_command_line_gives(
 
 def test_every_number_of_the_answer_is_in_the_report(run: Run, written: str) -> None:
     words = " ".join(Page(written).words)
-    for topic in terminal.measures_by_topic(run):
+    for topic in answer_view.measures_by_topic(run):
         for row in topic.rows:
             assert "".join(row[1]) in words, row
-    for row in terminal.who_and_why(answer(run)).rows:
+    for row in answer_view.who_and_why(answer(run)).rows:
         assert "".join(row[0]) in words
 
 

@@ -52,10 +52,10 @@ def show(
             return
         from sim.experiment.answer import answer
         from sim.experiment.catalogue import run_state
+        from sim.presentation.answer_view import answer_data, answer_text
         from sim.presentation.audit_view import audit_data, audit_line, audit_text
         from sim.presentation.binding_view import binding_lines, brief_data
         from sim.presentation.run_view import precision_text, state_data, state_text
-        from sim.presentation.terminal import answer_data, answer_text
 
         state = run_state(folder)
         damage = list(state.damage())

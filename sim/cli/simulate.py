@@ -120,10 +120,10 @@ def run(
                     world, settings, folder, raw, fresh, on_days, say_compiling
                 )
         from sim.experiment.answer import answer
+        from sim.presentation.answer_view import answer_data, answer_text
         from sim.presentation.audit_view import audit_data, audit_line
         from sim.presentation.binding_view import binding_lines, brief_data
         from sim.presentation.run_view import precision_text
-        from sim.presentation.terminal import answer_data, answer_text
 
         found = answer(result)
         if as_json:
@@ -145,7 +145,7 @@ def run(
 def _ceiling_line(world: Scenario) -> str:
     """The ceiling in words; what the whole answer needs is loaded on the way."""
     import sim.presentation.binding_view  # noqa: F401
-    from sim.presentation.terminal import ceiling_line
+    from sim.presentation.answer_view import ceiling_line
 
     return ceiling_line(world)
 

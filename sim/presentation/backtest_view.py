@@ -10,12 +10,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from sim.experiment.measures import on
 from sim.experiment.study import Study
 from sim.language import N_, _, named, short_date
 from sim.presentation import style
 from sim.presentation.document import Table
 from sim.presentation.figures import date_axis, drawing, new_figure, thousands, x_of
-from sim.presentation.terminal import Part, on, percent
+from sim.presentation.terminal import Part, percent
 
 _NAMES = {"model": N_("model"), "last_week": N_("last week's rate"), "line": N_("straight line")}
 _DOSES = {"first": N_("first doses"), "second": N_("second doses")}

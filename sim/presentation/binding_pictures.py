@@ -14,6 +14,8 @@ from matplotlib.patches import Patch, Rectangle
 from sim.experiment.binding import CONSTRAINTS, Binding, main_of, runs_of
 from sim.experiment.coverage import Scope
 from sim.experiment.gains import Gains, kept_gains
+from sim.experiment.measures import on
+from sim.experiment.replications import counted
 from sim.experiment.results import Run
 from sim.language import N_, _, language, month_and_year, named, weekday
 from sim.presentation import style
@@ -27,7 +29,6 @@ from sim.presentation.figures import (
     thousands,
     x_of,
 )
-from sim.presentation.terminal import on, replications
 
 _MONDAY = date(2021, 5, 31)
 
@@ -79,7 +80,7 @@ def calendar(run: Run, found: Binding) -> Figure:
 
 def _title(found: Binding, of_first: str, of_full: str) -> str:
     text = of_first if found.scope == "first" else of_full
-    return text.format(replications=replications(found.replications))
+    return text.format(replications=counted(found.replications))
 
 
 def _by_date(days: pd.DataFrame) -> dict[date, str]:

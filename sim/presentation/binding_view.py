@@ -12,13 +12,15 @@ import pandas as pd
 from sim.experiment.binding import CONSTRAINTS, Binding, binding
 from sim.experiment.coverage import Scope
 from sim.experiment.gains import STATUS, Gains, Status, kept_gains
+from sim.experiment.measures import on
 from sim.experiment.plan_arithmetic import capacity
+from sim.experiment.replications import counted
 from sim.experiment.results import Run
 from sim.experiment.statistics import Estimate, mean_interval
 from sim.language import N_, _, day_and_month, month_and_year, named
 from sim.model.records import CAUSES, REASONS
 from sim.presentation.document import Table, Text
-from sim.presentation.terminal import Part, as_text, count, on, percent, replications, signed
+from sim.presentation.terminal import Part, as_text, count, percent, signed
 
 _HOLDS = {
     "slots": N_("the slots"),
@@ -203,7 +205,7 @@ def _found_by(gains: Gains) -> str:
     words = _("mean and 95 % interval; {replications} simulated for this")
     if gains.replications == 1:
         words = _("{replications} simulated for this")
-    return words.format(replications=replications(gains.replications))
+    return words.format(replications=counted(gains.replications))
 
 
 def _rows_of(

@@ -14,26 +14,17 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 from sim.experiment.comparison import Comparison
 from sim.experiment.coverage import SCOPES
-from sim.experiment.measures import as_date, measure
+from sim.experiment.measures import as_date, measure, on
+from sim.experiment.replications import counted
 from sim.experiment.statistics import quantile_band
 from sim.language import N_, _, named, short_date
 from sim.model.records import REASONS
 from sim.presentation import style
+from sim.presentation.answer_view import SHOWN, label_words
 from sim.presentation.document import Code, Table, Text
 from sim.presentation.figures import date_axis, deadline_line, drawing, new_figure
 from sim.presentation.parameters import value_in_words
-from sim.presentation.terminal import (
-    FEW,
-    SHOWN,
-    Part,
-    amount,
-    as_text,
-    count,
-    label_words,
-    on,
-    replications,
-    signed,
-)
+from sim.presentation.terminal import FEW, Part, amount, as_text, count, signed
 
 _SCOPE_NAMES = {"first": N_("first dose"), "full": N_("fully vaccinated")}
 _CHANGES_SHOWN = 30
@@ -86,7 +77,7 @@ def comparison_sections(comparison: Comparison) -> list[list[Part]]:
             _(
                 "{replications} of each with seed {seed}: the same people with the same luck in "
                 "each."
-            ).format(replications=replications(n), seed=seed),
+            ).format(replications=counted(n), seed=seed),
         ]
     ]
     for name in comparison.others:
@@ -248,7 +239,7 @@ def _gain(comparison: Comparison, name: str) -> list[str]:
     )
     if n < FEW:
         roughly = _("From {replications} that is known only roughly.")
-        sentence += " " + roughly.format(replications=replications(n))
+        sentence += " " + roughly.format(replications=counted(n))
     return _filled(sentence)
 
 
@@ -336,7 +327,7 @@ def coverage(comparison: Comparison) -> Figure:
         if n > 1
         else _("Coverage of the target over time")
     )
-    figure = new_figure(title.format(replications=replications(n)), _subtitle(comparison), 3.8)
+    figure = new_figure(title.format(replications=counted(n)), _subtitle(comparison), 3.8)
     panels = figure.subplots(1, 2, sharex=True, sharey=True)
     colours = _colours(comparison)
     for axes, scope in zip(panels, SCOPES, strict=True):
@@ -365,7 +356,7 @@ def reasons(comparison: Comparison) -> Figure:
     names = list(comparison.runs)
     figure = new_figure(
         _("The target at the deadline, by reason (mean of {replications})").format(
-            replications=replications(comparison.replications)
+            replications=counted(comparison.replications)
         ),
         _subtitle(comparison),
         2.3 + 0.4 * len(names),

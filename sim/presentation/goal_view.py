@@ -13,6 +13,7 @@ from matplotlib.ticker import FuncFormatter
 from sim.experiment.feasibility import NOT_YET, not_yet_words
 from sim.experiment.goals import read_goal
 from sim.experiment.levers import read_levers
+from sim.experiment.measures import on
 from sim.experiment.study import Study
 from sim.language import N_, _, language, named, short_date
 from sim.model.records import CAUSES
@@ -28,7 +29,7 @@ from sim.presentation.goal_words import (
     statement,
     thing,
 )
-from sim.presentation.terminal import Part, amount, between, count, on
+from sim.presentation.terminal import Part, amount, between, count
 
 _SHORT_LIST = 5
 _CAUSES_SHOWN = 2

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from sim.experiment.goals import Goal
-from sim.experiment.measures import measure
+from sim.experiment.measures import measure, on
 from sim.language import N_, _
-from sim.presentation.terminal import amount, on, percent
+from sim.presentation.terminal import amount, percent
 
 _EVERYONE = {
     "first": N_("Everyone has a first dose by {day}"),

@@ -14,18 +14,11 @@ import pandas as pd
 from sim.experiment import feasibility
 from sim.experiment import plan_arithmetic as arithmetic
 from sim.experiment.coverage import SCOPES, Scope
+from sim.experiment.measures import on
 from sim.experiment.shadow_prices import ONE_MORE, bindings
 from sim.language import N_, _, language, month_and_year, named
-from sim.presentation.terminal import (
-    ceiling_line,
-    ceiling_of_what,
-    count,
-    on,
-    percent,
-    shared_vials,
-    table,
-    warnings,
-)
+from sim.presentation.answer_view import ceiling_line, ceiling_of_what, shared_vials, warnings
+from sim.presentation.terminal import count, percent, table
 from sim.scenario import Scenario
 from sim.scenario_files import (
     ABOUT_ITSELF,

@@ -19,7 +19,9 @@ from sim.experiment.answer import reason_counts, sum_over_replications
 from sim.experiment.binding import binding
 from sim.experiment.coverage import SCOPES, Scope
 from sim.experiment.feasibility import curve as ceiling_by_day
+from sim.experiment.measures import on
 from sim.experiment.plan_arithmetic import capacity
+from sim.experiment.replications import counted
 from sim.experiment.results import Run, RunError
 from sim.experiment.statistics import quantile_band
 from sim.language import N_, _, named
@@ -36,7 +38,7 @@ from sim.presentation.figures import (
     wrapped,
     x_of,
 )
-from sim.presentation.terminal import count, in_words, on, replications
+from sim.presentation.terminal import count, in_words
 
 _BAND = (0.05, 0.5, 0.95)
 _SCOPE_NAMES = {"first": N_("first dose"), "full": N_("fully vaccinated")}
@@ -321,7 +323,7 @@ def _figure(run: Run, title: str, height: float, subtitle: str = "") -> Figure:
 
 
 def _replications(run: Run) -> str:
-    return replications(run.settings.replications)
+    return counted(run.settings.replications)
 
 
 def _stack(axes: Axes, frame: pd.DataFrame, colours: Sequence[str], labels: dict[str, str]) -> None:

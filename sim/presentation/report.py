@@ -20,6 +20,7 @@ from sim.experiment.answer import Answer, answer, sum_over_replications
 from sim.experiment.binding import Binding, binding
 from sim.experiment.comparison import open_comparison, scenario_changes
 from sim.experiment.coverage import SCOPES
+from sim.experiment.measures import on
 from sim.experiment.results import (
     COMPARISON_MANIFEST,
     STUDY_MANIFEST,
@@ -32,7 +33,7 @@ from sim.experiment.results import (
 from sim.experiment.statistics import quantile_band
 from sim.language import N_, _, named
 from sim.model.ledger import LAWS
-from sim.presentation import binding_view, terminal
+from sim.presentation import answer_view, binding_view, terminal
 from sim.presentation.code_words import inline
 from sim.presentation.data_words import tables_of_values
 from sim.presentation.document import (
@@ -47,7 +48,7 @@ from sim.presentation.document import (
     Table,
     Text,
 )
-from sim.presentation.terminal import Part, count, on, percent
+from sim.presentation.terminal import Part, count, percent
 from sim.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ class _Told:
 
     @cached_property
     def topics(self) -> list[Table]:
-        return terminal.measures_by_topic(self.run)
+        return answer_view.measures_by_topic(self.run)
 
     @cached_property
     def pictures(self) -> dict[str, bytes]:
@@ -127,24 +128,24 @@ class _Told:
 def _verdict(told: _Told) -> list[Block]:
     run = told.run
     return [
-        Paragraph(terminal.verdict(told.answer), "answer"),
+        Paragraph(answer_view.verdict(told.answer), "answer"),
         *(
             Paragraph(_("Warning: {text}").format(text=text))
-            for text in terminal.warnings(run.scenario)
+            for text in answer_view.warnings(run.scenario)
         ),
-        Paragraph(terminal.ceiling_line(run.scenario)),
+        Paragraph(answer_view.ceiling_line(run.scenario)),
         Paragraph(binding_view.sentence(told.binding)),
         *([Paragraph(named(words), "note")] if (words := run.scenario.description.strip()) else []),
     ]
 
 
 def _coverage(told: _Told) -> list[Block]:
-    notes = terminal.notes_on_measures(told.run)
+    notes = answer_view.notes_on_measures(told.run)
     return [
         told.picture(
             "coverage",
             _("Curves of coverage by date, of all inhabitants and of the target: {verdict}").format(
-                verdict=terminal.verdict(told.answer)
+                verdict=answer_view.verdict(told.answer)
             ),
         ),
         *(
@@ -153,7 +154,11 @@ def _coverage(told: _Told) -> list[Block]:
             else []
         ),
         _coverage_by_date(told.run),
-        *([terminal.likelihood(told.run, told.answer)] if told.answer.deadline_simulated else []),
+        *(
+            [answer_view.likelihood(told.run, told.answer)]
+            if told.answer.deadline_simulated
+            else []
+        ),
         *told.topics[:2],
         *(Paragraph(note, "note") for note in notes),
     ]
@@ -190,7 +195,7 @@ def _coverage_by_date(run: Run) -> Table:
 
 def _reasons(told: _Told) -> list[Block]:
     alternative = _("Bars from the target down to the vaccinated, reason by reason; the table says")
-    return [told.picture("reasons", alternative), terminal.who_and_why(told.answer)]
+    return [told.picture("reasons", alternative), answer_view.who_and_why(told.answer)]
 
 
 def _what_binds(told: _Told) -> list[Block]:
@@ -206,7 +211,7 @@ def _what_binds(told: _Told) -> list[Block]:
 def _doses(told: _Told) -> list[Block]:
     return [
         told.picture("doses", _("Doses given a day by type of unit, and doses in stock")),
-        terminal.slots_and_doses(told.run, told.answer),
+        answer_view.slots_and_doses(told.run, told.answer),
         told.topics[2],
     ]
 

@@ -13,6 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from sim.experiment.goals import Goal, read_goal
+from sim.experiment.measures import on
+from sim.experiment.replications import counted
 from sim.experiment.risk import LEAST_OF_EACH
 from sim.experiment.study import Study
 from sim.language import _, named, short_date
@@ -20,7 +22,7 @@ from sim.presentation import style
 from sim.presentation.document import Table
 from sim.presentation.figures import date_axis, deadline_line, drawing, new_figure, thousands, x_of
 from sim.presentation.goal_words import reached, statement, thing
-from sim.presentation.terminal import Part, count, on, percent, replications
+from sim.presentation.terminal import Part, count, percent
 
 _MET, _LOST = style.REACHED, style.FAILED
 
@@ -43,7 +45,7 @@ def _sentence(study: Study) -> str:
             "{goal} with a probability of {mean} (95 % interval {low} to {high}: in {times})."
         ).format(
             goal=statement(goal),
-            times=replications(answer["met"], n),
+            times=counted(answer["met"], n),
             **{key: percent(chance[key]) for key in ("mean", "low", "high")},
         )
     ]
@@ -65,7 +67,7 @@ def _sentence(study: Study) -> str:
                 "If every delivery came on its day and in full, that would be so in {times}, with "
                 "{mean} on average."
             ).format(
-                times=replications(on_time["met"], on_time["replications"]),
+                times=counted(on_time["met"], on_time["replications"]),
                 mean=_value(on_time["mean"], goal),
             )
         )

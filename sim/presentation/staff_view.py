@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from sim.experiment.goals import Goal, read_goal
+from sim.experiment.replications import counted
 from sim.experiment.shadow_prices import bindings
 from sim.experiment.staff_levers import Levers
 from sim.experiment.study import Study
@@ -19,7 +20,7 @@ from sim.presentation import style
 from sim.presentation.document import Items, Table
 from sim.presentation.figures import drawing, new_figure
 from sim.presentation.goal_words import reached, share, thing
-from sim.presentation.terminal import Part, count, percent, replications
+from sim.presentation.terminal import Part, count, percent
 
 
 def sections(study: Study) -> list[list[Part]]:
@@ -324,7 +325,7 @@ def _spent(study: Study) -> str:
     if answer["ruled_out"]:
         text = _("{replications}: {parts}. {n} staffings simulated; {more} more ruled out without.")
     return text.format(
-        replications=replications(spent["in all"]),
+        replications=counted(spent["in all"]),
         parts=parts,
         n=count(answer["simulated"]),
         more=count(answer["ruled_out"]),

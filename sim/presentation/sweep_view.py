@@ -23,10 +23,11 @@ from sim.experiment.statistics import Estimate
 from sim.experiment.sweep import Sweep
 from sim.language import _, named, short_date
 from sim.presentation import style
+from sim.presentation.answer_view import SHOWN
 from sim.presentation.document import Code, Table
 from sim.presentation.figures import drawing, new_figure
 from sim.presentation.run_view import precision_words
-from sim.presentation.terminal import SHOWN, Part, amount, as_text, interval, percent
+from sim.presentation.terminal import Part, amount, as_text, interval, percent
 from sim.scenario import Scenario
 from sim.scenario_errors import did_you_mean
 

@@ -8,10 +8,11 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from sim.experiment.coverage import Scope
+from sim.experiment.measures import on
 from sim.experiment.statistics import quantile_band
 from sim.language import N_, _, language, named
 from sim.model.records import REASONS
-from sim.presentation import binding_view, style, terminal
+from sim.presentation import answer_view, binding_view, style, terminal
 from sim.presentation.goal_words import share
 from sim.presentation.page import charts, markup
 from sim.presentation.page.answers import Answered, whatever_the_telephones
@@ -26,11 +27,11 @@ def verdict(found: Answered, about: str) -> str:
     answer, scenario = found.answer, found.run.scenario
     colour = markup.colour_of(answer.successes["full"], answer.replications)
     return markup.block(
-        markup.verdict(terminal.verdict(answer), colour),
+        markup.verdict(answer_view.verdict(answer), colour),
         markup.paragraph(about, "about"),
         *(
             markup.paragraph(_("Warning: {text}").format(text=text))
-            for text in terminal.warnings(scenario)
+            for text in answer_view.warnings(scenario)
         ),
         language=language(),
         attributes=f'role="status" id="answer" {of(found)}',
@@ -52,7 +53,7 @@ def of(found: Answered) -> str:
 def explanation(found: Answered) -> str:
     """What decides, and the ceiling."""
     ceiling = whatever_the_telephones(
-        f"ceiling in words, {language()}", found.run.scenario, terminal.ceiling_line
+        f"ceiling in words, {language()}", found.run.scenario, answer_view.ceiling_line
     )
     return markup.block(
         markup.paragraph(binding_view.sentence(found.binding)),
@@ -97,7 +98,7 @@ def _picture(scenario: Scenario, curves: Sequence[Curve], words: str, target: Pa
     campaign = scenario.campaign
     days = charts.days_between(campaign.first_day, campaign.horizon)
     goal = _("goal {share}").format(share=share(campaign.coverage_goal))
-    deadline = _("deadline {day}").format(day=terminal.on(campaign.deadline))
+    deadline = _("deadline {day}").format(day=on(campaign.deadline))
     return charts.picture(
         lambda width: charts.curves_over_days(
             days, curves, width, _of_whom(scenario), part=target,
@@ -201,7 +202,7 @@ def _words(found: Answered) -> str:
         "The goal is {goal}."
     ).format(
         population=terminal.count(campaign.population),
-        day=terminal.on(campaign.deadline),
+        day=on(campaign.deadline),
         first=first,
         full=full,
         most_first=most_first,
@@ -222,7 +223,7 @@ def reasons(found: Answered) -> str:
                 for scope, n in zip(SCOPES, persons, strict=True)
             ]
             rows.append((_(meaning), cells))
-    caption = terminal.who_and_why(answer).caption
+    caption = answer_view.who_and_why(answer).caption
     heading = [_(text) for text in SCOPES.values()]
     return markup.block(
         markup.bars(caption, heading, rows),

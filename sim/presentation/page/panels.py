@@ -14,11 +14,12 @@ import pandas as pd
 
 from sim.experiment.answer import sum_over_replications
 from sim.experiment.binding import CONSTRAINTS
+from sim.experiment.measures import on
 from sim.experiment.plan_arithmetic import capacity, telephone_load
 from sim.experiment.results import Run, scenario_digest
 from sim.language import N_, _, language, month_and_year, named, weekday
 from sim.model.records import PROVINCE_STORE
-from sim.presentation import binding_view, style, terminal
+from sim.presentation import answer_view, binding_view, style, terminal
 from sim.presentation.data_words import tables_of_values
 from sim.presentation.document import (
     Block,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _TELEPHONE, _UNITS = 3, 4
-"""Places in `terminal.measures_by_topic`."""
+"""Places in `answer_view.measures_by_topic`."""
 
 
 def block(*parts: str) -> str:
@@ -174,7 +175,7 @@ def call_centre(found: Answered) -> str:
 
 
 def _topic(run: Run, place: int) -> Table:
-    return terminal.measures_by_topic(run)[place]
+    return answer_view.measures_by_topic(run)[place]
 
 
 def _by_hour(run: Run) -> Table:
@@ -314,9 +315,9 @@ def _small_multiples(run: Run, shown: str) -> str:
             f"{escape(terminal.amount(greatest, unit))}</b></figcaption>{picture}</figure>"
         )
     note = _("Each from {first} to {last}, all with the same scale; the number is the greatest.")
-    first = terminal.on(run.scenario.campaign.first_day)
+    first = on(run.scenario.campaign.first_day)
     return (
-        f'<p class="about">{escape(note.format(first=first, last=terminal.on(last)))}</p>'
+        f'<p class="about">{escape(note.format(first=first, last=on(last)))}</p>'
         f'<div class="tiles">{"".join(tiles)}</div>'
     )
 
@@ -366,7 +367,7 @@ def doses(found: Answered) -> str:
 
     run = found.run
     words = _("Doses given a day by type of unit against the slots; below, doses in stock")
-    blocks: list[Block] = [terminal.slots_and_doses(run, found.answer), _topic(run, 2)]
+    blocks: list[Block] = [answer_view.slots_and_doses(run, found.answer), _topic(run, 2)]
     return block(_on_paper(run, "doses", plots.doses, words), fragment(blocks))
 
 

@@ -9,9 +9,10 @@ import streamlit as st
 
 from sim.experiment.comparison import Comparison, comparison
 from sim.experiment.coverage import SCOPES
+from sim.experiment.replications import counted
 from sim.experiment.results import Run, command, scenario_digest
 from sim.language import N_, _, language, speaking
-from sim.presentation import comparison_view, terminal
+from sim.presentation import answer_view, comparison_view, terminal
 from sim.presentation.document import Block, Code, Listing, Paragraph, Table, Text, fragment
 from sim.presentation.page import exports, headline, markup
 from sim.presentation.page.answers import Answered, Kept
@@ -71,8 +72,8 @@ _MATTERS = (
 
 
 def _differences(both: Comparison) -> Table:
-    labels = {name: label for _heading, rows in terminal.SHOWN for name, label in rows}
-    words = terminal.label_words(next(iter(both.runs.values())))
+    labels = {name: label for _heading, rows in answer_view.SHOWN for name, label in rows}
+    words = answer_view.label_words(next(iter(both.runs.values())))
     found = {str(row["measure"]): row for row in both.differences.to_dict("records")}
     rows = []
     for name in _MATTERS:
@@ -84,7 +85,7 @@ def _differences(both: Comparison) -> Table:
         label = _(labels[name]).format(**words).strip()
         rows.append([label, *means, difference, f"{low} – {high}" if low != high else ""])
     caption = _("What that changes for the same people with the same luck ({replications})").format(
-        replications=terminal.replications(both.replications)
+        replications=counted(both.replications)
     )
     heading = ["", _(_PINNED), _(_NOW), _("difference"), _("95 % interval")]
     if both.replications == 1:  # no interval
@@ -151,7 +152,7 @@ def _band(making: Ensemble) -> str:
     scenario = making.scenarios[_NOW]
     persons = {scope: making.curves(_NOW, scope) for scope in SCOPES}
     words = _("Coverage by day: median of {replications}, band from 5 to 95 %").format(
-        replications=terminal.replications(making.there)
+        replications=counted(making.there)
     )
     if few := terminal.caution(making.there):
         words = f"{words} ({few})"
@@ -163,11 +164,11 @@ def _made(made: Ensemble) -> None:
     if made.error:
         st.html(block(markup.alert(made.error)))
     found = made.answers[_NOW]
-    parts = [markup.paragraph(terminal.verdict(found.answer)), _band(made)]
+    parts = [markup.paragraph(answer_view.verdict(found.answer)), _band(made)]
     tables: list[Block] = [
-        terminal.likelihood(found.run, found.answer),
-        *terminal.measures_by_topic(found.run)[:2],
-        *(Paragraph(note, "note") for note in terminal.notes_on_measures(found.run)),
+        answer_view.likelihood(found.run, found.answer),
+        *answer_view.measures_by_topic(found.run)[:2],
+        *(Paragraph(note, "note") for note in answer_view.notes_on_measures(found.run)),
     ]
     st.html(block(*parts, fragment(tables)))
     if _PINNED in made.scenarios:
@@ -188,7 +189,7 @@ def take_away(desk: Desk, found: Answered, pinned: Answered | None) -> None:
     if made and made.key == key and made.ended and made.there:
         run = made.answers[_NOW].run
     name = _stem(desk)
-    told = terminal.replications(run.settings.replications)
+    told = counted(run.settings.replications)
     st.html(block(markup.paragraph(
         _("Files of what is shown ({replications}).").format(replications=told)
     )))  # fmt: skip
