@@ -281,9 +281,8 @@ def errors_reported() -> Iterator[None]:
             say("; ".join([_("interrupted"), *(_notes(error) or [_("nothing was kept")])]))
             raise typer.Exit(128 + (_interrupted or signal.SIGINT)) from None
         code, message = _explain(error)
-        notes = (
-            [] if code == 3 else _notes(error)
-        )  # after a failed audit nothing goes on from there
+        # after a failed audit nothing goes on from there
+        notes = [] if code == 3 else _notes(error)
         say("\n".join([message, *notes]))
         if code in (1, 3) and os.environ.get(TRACEBACK):
             traceback.print_exc()
@@ -300,7 +299,7 @@ def _explain(error: Exception) -> tuple[int, str]:
     from sim.experiment.crews import ClusterError, WorkersLostError
     from sim.experiment.results import RunError
     from sim.model.ledger import AuditError
-    from sim.scenario_files import ScenarioError
+    from sim.scenario_errors import ScenarioError
 
     if isinstance(error, AuditError):
         return 3, (

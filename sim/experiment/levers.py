@@ -376,19 +376,32 @@ def _extra_doses(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made 
 # Units ----------------------------------------------------------------------------------------
 
 
-def _places(scenario: Scenario, types: Sequence[str]) -> list[tuple[str, str, UnitType, int]]:
-    """Where the staff of units is written: (table, name, place, how many units follow it).
+def slots_a_day(scenario: Scenario) -> int:
+    """Appointments that all units give on a day on which they are open, before overbooking."""
+    return sum(unit_slots(unit) for unit in scenario.units.values())
 
-    A type stands for the units that say nothing of their own about stations, hours or slots.
-    """
+
+class _Place(NamedTuple):
+    """Where hours and staff of units are written: in their type, or in a unit itself."""
+
+    table: str
+    name: str
+    says: UnitType
+    units: int
+    """how many follow it"""
+
+
+def _places(scenario: Scenario, types: Sequence[str]) -> list[_Place]:
+    """A type stands for the units that say nothing of their own about stations, hours or slots."""
     own = {"stations", "slots_per_day", "opens", "closes", "open_days"}
     written = file_data(scenario)["units"]
-    places: list[tuple[str, str, UnitType, int]] = []
+    places: list[_Place] = []
     for kind in types:
         members = [name for name, unit in scenario.units.items() if unit.type == kind]
         apart = [name for name in members if own & set(written[name])]
-        places.append(("unit_types", kind, scenario.unit_types[kind], len(members) - len(apart)))
-        places += [("units", name, scenario.units[name], 1) for name in apart]
+        follow = len(members) - len(apart)
+        places.append(_Place("unit_types", kind, scenario.unit_types[kind], follow))
+        places += [_Place("units", name, scenario.units[name], 1) for name in apart]
     return places
 
 
@@ -397,18 +410,18 @@ def _change_places(
 ) -> Change:
     """The same change to every place of these types."""
     changes: Change = {"unit_types": {}, "units": {}}
-    for table, name, place, _number in _places(scenario, types):
-        changes[table][name] = change(place)
+    for place in _places(scenario, types):
+        changes[place.table][place.name] = change(place.says)
     return changes
 
 
 def _vaccinators(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made | None:
     places = [
-        (place, number)
-        for _, _, place, number in _places(scenario, names)
-        if number and math.isfinite(_narrowest(place)[1])
+        (place.says, place.units)
+        for place in _places(scenario, names)
+        if place.units and math.isfinite(_narrowest(place.says)[1])
     ]
-    narrow = {_most_staff(place.stations[_narrowest(place)[0]]) for place, _ in places}
+    narrow = {_most_staff(place.stations[_narrowest(place)[0]]) for place, _number in places}
     factors = sorted({1 + k / n for n in narrow for k in range(1, 3 * n + 1)})
     factor_of: dict[int, float] = {}
     for factor in factors[: 4 * _STEPS]:
@@ -520,7 +533,7 @@ def _staff_added(place: UnitType, factor: float) -> int:
 
 
 def _open_days(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made | None:
-    places = [place for _, _, place, number in _places(scenario, names) if number]
+    places = [place.says for place in _places(scenario, names) if place.units]
     closed = [day for day in WEEKDAYS if any(day not in place.open_days for place in places)]
 
     def change(world: Scenario, size: int) -> Change:
@@ -545,7 +558,7 @@ def _open_days(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made | 
 
 
 def _hours(scenario: Scenario, goal: Goal, names: Sequence[str]) -> _Made | None:
-    places = [place for _, _, place, number in _places(scenario, names) if number]
+    places = [place.says for place in _places(scenario, names) if place.units]
     latest = max((place.closes for place in places), default=24 * 60)
     longest = max((place.closes - place.opens for place in places), default=0)
 
@@ -778,8 +791,3 @@ FAMILIES: Mapping[str, Family] = {
     ),
 }  # fmt: skip
 """Levers by name, in the order in which they are moved."""
-
-
-def slots_a_day(scenario: Scenario) -> int:
-    """Appointments that all units give on a day on which they are open, before overbooking."""
-    return sum(unit_slots(unit) for unit in scenario.units.values())
