@@ -123,6 +123,7 @@ def test_bench_as_json_tells_the_growth_of_one_size(scenario_file: str) -> None:
     figures = {figure["what"]: figure for figure in data["figures"]}
     assert set(figures) == {
         "4 x people (4,000): one replication",
+        "4 x people (4,000): the first of a process",
         "4 x people (4,000): peak memory",
         "4 x people (4,000): a person",
     }

@@ -2,6 +2,7 @@
 
 import gc
 import itertools
+import multiprocessing.util
 import tempfile
 import weakref
 from collections.abc import Iterator
@@ -33,7 +34,8 @@ def scenarios() -> list[Any]:
 
 @pytest.fixture
 def exchange(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder in which temporary files are made."""
+    """The folder in which temporary files are made, but not multiprocessing's own."""
+    multiprocessing.util.get_temp_dir()  # once a process
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))

@@ -26,8 +26,10 @@ def _load() -> None:
         if os.getppid() != parent:
             os._exit(0)
     from sim.compilation import load_compiled
+    from sim.experiment.memory import keep_memory
 
     load_compiled()
+    keep_memory()
 
 
 # What is loaded stays: to look for garbage in it takes a fifth of the time, and it is shared with
