@@ -302,7 +302,14 @@ def test_allocations_observed_take_the_place_of_later_deliveries() -> None:
     observed = history(small(22), 0)
     allocated = {"az": {date(2021, 6, 3): 900, date(2021, 6, 14): 900}}
     known = Observed("made up", "0", observed.days, observed.doses, allocated)
-    answer, tables = answered(small(), known, replications=1, deliveries="observed")
+    late = {"vaccine": "az", "arrives": "2021-06-20", "doses": 450}
+    amount = {"low": 0, "high": 900, "fitted": True, "source": "a test"}
+    slots = small().model_dump(mode="json", exclude_unset=True)["ranges"]
+    later = {
+        "deliveries": {"first": {"doses": 900}, "second": {"doses": 900}, "late": late},
+        "ranges": {**slots, "deliveries.late.doses": amount},  # of a delivery that is replaced
+    }
+    answer, tables = answered(small(**later), known, replications=1, deliveries="observed")
     _, without = answered(small(), observed, replications=1)
     assert "the file's" in answer["supposed"][0]
     assert tables["forecast"]["model"].iloc[14] < without["forecast"]["model"].iloc[14]

@@ -86,9 +86,11 @@ class Experiment:
 
     def scenario(self, data: Mapping[str, Any], shares: Sequence[float]) -> Scenario:
         """Of the data, each range at its share."""
+        names = (factor.pattern for factor in varied(self.question.data))
+        chosen = dict(zip(names, shares, strict=True))
         values: dict[str, float] = {}
-        for factor, share in zip(varied(data), shares, strict=True):
-            values |= factor.at(float(share))
+        for factor in varied(data):  # without deliveries whose place the file's have taken
+            values |= factor.at(chosen[factor.pattern])
         return with_values(data, values)
 
     def curves(
