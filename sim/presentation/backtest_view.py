@@ -27,8 +27,8 @@ def sections(study: Study) -> list[list[Part]]:
     return [
         [_verdict(study)],
         [*_why(study), *study.answer.get("remarks", ())],
-        [_fit(study)],
-        [*_weights(study), _forecast(study)],
+        [_fit(study), *_weights(study)],
+        [_forecast(study)],
         _errors(study),
         [*study.answer["supposed"]],
     ]
