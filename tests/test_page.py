@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import multiprocessing
 import os
 import re
 import signal
@@ -520,6 +521,23 @@ def test_a_cancelled_ensemble_keeps_what_is_there() -> None:
     assert made.ended
     assert 2 <= made.there < 100
     assert made.answers["now"].answer.replications == made.there
+
+
+@pytest.mark.skipif(not hasattr(os, "getpriority"), reason="priorities are of POSIX systems")
+def test_workers_of_an_ensemble_let_the_page_go_first() -> None:
+    """Else a reader who moves something beside it waits several times as long."""
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    made = Ensemble({"now": answered("", small_scenario(), 1).run}, 100)
+    deadline = time.monotonic() + 120
+    workers: set[int] = set()
+    while not workers and not made.ended and time.monotonic() < deadline:
+        niced = (each.pid for each in multiprocessing.active_children() if each.pid)
+        workers = {pid for pid in niced if os.getpriority(os.PRIO_PROCESS, pid) == 10}
+        time.sleep(0.02)
+    made.cancel()
+    made.join(60)
+    assert workers
+    assert os.getpriority(os.PRIO_PROCESS, 0) == own  # and not the page itself
 
 
 # The script -----------------------------------------------------------------------------------

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import multiprocessing
+import os
 import threading
 import time
 import traceback
@@ -157,7 +160,7 @@ class Ensemble:
             for name, scenario in self.scenarios.items()
         ]
         workers = max(2, available_cores() - 1)
-        with Workforce(workers, on_days=lambda days: self._check()) as workforce:
+        with Workforce(workers, on_days=lambda days: self._on_days()) as workforce:
             for job, packed in workforce.do(jobs):
                 self._keep(job.name, packed)
                 self._check()
@@ -172,10 +175,23 @@ class Ensemble:
             self._curves[name, scope].append(persons)
         self._packed[name].append(packed)
 
+    def _on_days(self) -> None:
+        _let_readers_go_first()
+        self._check()
+
     def _check(self) -> None:
         if self._cancelled or time.monotonic() - self._looked_at > FORGOTTEN_AFTER:
             self._over.set()  # workers take longer to end: nobody need wait for them
             raise _CancelledError
+
+
+def _let_readers_go_first() -> None:
+    """Workers get what the page itself leaves of the cores (where the system knows priorities)."""
+    if hasattr(os, "setpriority"):
+        for worker in multiprocessing.active_children():
+            if worker.pid is not None:
+                with contextlib.suppress(OSError):  # it may have ended
+                    os.setpriority(os.PRIO_PROCESS, worker.pid, 10)
 
 
 def ensemble_key(scenarios: Mapping[str, Scenario], seed: int) -> tuple[object, ...]:
