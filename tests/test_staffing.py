@@ -27,6 +27,7 @@ from sim.experiment.selection import ProbabilityTest, select_best, tolerance_fac
 from sim.experiment.settings import RunSettings
 from sim.experiment.sources import Source
 from sim.experiment.staff_levers import DEFAULT_COSTS, Levers, StaffingError
+from sim.experiment.staff_range import StaffRange
 from sim.experiment.staff_search import (
     Axis,
     Memory,
@@ -125,6 +126,18 @@ def test_every_shift_is_a_lever_and_a_unit_with_staff_of_its_own_too():
 def test_a_cost_that_cannot_be_is_an_error(text, message):
     with pytest.raises(CostError, match=message):
         read_costs([text], "agent=1")
+
+
+def test_stations_of_the_same_cost_in_other_places_are_known():
+    # 15, 4 and 2 units of a type: 3, 5, 10 and 5, 2, 1 vaccinators in each make 85 of the same cost
+    scenario = load_scenario(PLAN)
+    levers = Levers(scenario, {"agent": 1.0, "vaccinator": 1.5})
+    considered = StaffRange(levers, read_goal("first_dose>=0.8 by 2021-08-14", scenario))
+    here = (25, 1, 1, 3, 5, 10)
+    others = [considered.with_stations(here, found) for found in considered.equal_stations(here)]
+    assert (25, 1, 1, 5, 2, 1) in others
+    assert here not in others
+    assert {levers.cost(other) for other in others} == {levers.cost(here)}
 
 
 def test_the_cost_of_nobody_is_an_error_that_says_who_there_is():

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property, lru_cache, partial
@@ -20,7 +20,7 @@ from sim.experiment.goals import Goal
 from sim.experiment.limits import limits_of
 from sim.experiment.plan_arithmetic import languages, people
 from sim.experiment.staff_levers import Lever, Levers, Staffing
-from sim.experiment.staff_search import Axis
+from sim.experiment.staff_search import TINY, Axis
 from sim.model.capacity import open_by_day, unit_slots
 from sim.queueing_theory import (
     infinite_server_mean,
@@ -31,6 +31,9 @@ from sim.queueing_theory import (
 from sim.scenario import Scenario, Unit
 
 _FRONT = 500
+_PLACES = 1_000_000
+"""Combinations of stations that are looked through for equal ones, at most."""
+_EQUAL = 6
 """Points kept of the cheapest stations for each number of slots."""
 
 
@@ -176,12 +179,7 @@ class StaffRange:
         cost, slots = np.zeros(1), np.zeros(1)
         chosen = np.zeros((1, 0), dtype=int)
         for axis in self.by_type:
-            unit_days = self._unit_days[self._levers.all[axis.levers[0]].holder]
-            costs = [
-                sum(self._levers.all[i].cost * n for i, n in zip(axis.levers, step, strict=True))
-                for step in axis.steps
-            ]
-            more = [unit_days * self._slots(axis, k) for k in range(len(axis.steps))]
+            costs, more = self._costs_and_slots(axis)
             all_costs, all_slots = (
                 np.add.outer(cost, costs).ravel(),
                 np.add.outer(slots, more).ravel(),
@@ -194,14 +192,45 @@ class StaffRange:
             below, step = np.divmod(front, len(axis.steps))
             chosen = np.column_stack([chosen[below], step])
             cost, slots = all_costs[front], all_slots[front]
-        return [
-            {
-                i: n
-                for axis, k in zip(self.by_type, steps, strict=True)
-                for i, n in zip(axis.levers, axis.steps[k], strict=True)
-            }
-            for steps in chosen.tolist()
+        return [self._numbers(steps) for steps in chosen.tolist()]
+
+    def equal_stations(self, staffing: Staffing) -> list[dict[int, int]]:
+        """Stations of the same cost with as many slots in other places, by lever; at most so many.
+
+        `stations` has one of them; which is best only a simulation can tell.
+        """
+        places = [axis.place(staffing) for axis in self.by_type]
+        sizes = [len(axis.steps) for axis in self.by_type]
+        if math.prod(sizes) > _PLACES:
+            return []
+        cost, slots = np.zeros(1), np.zeros(1)
+        for axis in self.by_type:
+            costs, more = self._costs_and_slots(axis)
+            cost, slots = np.add.outer(cost, costs).ravel(), np.add.outer(slots, more).ravel()
+        here = int(np.ravel_multi_index(places, sizes)) if places else 0
+        equal = (np.abs(cost - cost[here]) < TINY) & (slots >= slots[here])
+        equal[here] = False
+        found = np.flatnonzero(equal)
+        if found.size > _EQUAL:
+            found = found[np.linspace(0, found.size - 1, _EQUAL).round().astype(int)]
+        return [self._numbers([int(k) for k in np.unravel_index(each, sizes)]) for each in found]
+
+    def _numbers(self, steps: Sequence[int]) -> dict[int, int]:
+        """Staff by lever where each unit type is at a step."""
+        return {
+            i: n
+            for axis, k in zip(self.by_type, steps, strict=True)
+            for i, n in zip(axis.levers, axis.steps[k], strict=True)
+        }
+
+    def _costs_and_slots(self, axis: Axis) -> tuple[list[float], list[float]]:
+        """Of the stations of a unit type, by step."""
+        unit_days = self._unit_days[self._levers.all[axis.levers[0]].holder]
+        costs = [
+            sum(self._levers.all[i].cost * n for i, n in zip(axis.levers, step, strict=True))
+            for step in axis.steps
         ]
+        return costs, [unit_days * self._slots(axis, k) for k in range(len(axis.steps))]
 
     def with_stations(self, staffing: Staffing, numbers: Mapping[int, int]) -> Staffing:
         """The staffing with these numbers at these levers."""

@@ -179,6 +179,7 @@ class StaffingSearch:
         best = self._improve_stations(min(found, key=self._order))
         for axes in (self.range.together, self.range.singly):
             best = exchange(memory, axes, descend(memory, axes, best), cost)
+        best = self._elsewhere(best)
         memory.answered(best)
         self.finished = True
         combinations = math.prod(len(axis.steps) for axis in self.range.singly)
@@ -210,6 +211,19 @@ class StaffingSearch:
                     continue
             tried += 1
             best = min(best, descend(memory, others, trial), key=self._order)
+        return best
+
+    def _elsewhere(self, start: Staffing) -> Staffing:
+        """Try stations of the same cost in other places, where something else may be spared."""
+        others = [axis for axis in self.range.together if axis not in self.range.by_type]
+        best = start
+        for stations in self.range.equal_stations(start):
+            there = self.range.with_stations(start, stations)
+            for axis in others:
+                k = axis.place(there)
+                if k and self.memory.holds(less := axis.put(there, k - 1)):
+                    best = min(best, descend(self.memory, others, less), key=self._order)
+                    break
         return best
 
     def _prove(self) -> None:
