@@ -420,44 +420,98 @@ def _redial_stationary(
     orbit: int,
 ) -> Floats:
     """Stationary probabilities [present, waiting to redial]; who finds no room in orbit is lost."""
+    present, waiting = np.indices((capacity + 1, orbit + 1))
+    room = present < capacity
+    joining = waiting < orbit
+    leaving = abandonment_rate * np.maximum(present - servers, 0)
+    trying = redial_rate * waiting
+    return _stationary_plane(
+        (capacity + 1, orbit + 1),
+        [
+            (1, 0, arrival_rate * room),
+            (0, 1, arrival_rate * redials_when_blocked * (~room & joining)),
+            (-1, 0, service_rate * np.minimum(present, servers)),
+            (-1, 0, (1 - redials) * leaving + redials * leaving * ~joining),
+            (-1, 1, redials * leaving * joining),
+            (1, -1, trying * room),
+            (0, -1, (1 - redials_when_blocked) * trying * ~room),
+        ],
+    )
+
+
+def wrap_up_chain(
+    arrival_rate: float,
+    service_rate: float,
+    wrap_up_rate: float,
+    servers: int,
+    *,
+    waiting_places: int,
+    abandonment_rate: float = 0.0,
+) -> Queue:
+    """M/M/c/K+M with exponential after-call work: it holds the server, but none of the K lines.
+
+    K = servers + `waiting_places`. The stationary solution of the two-dimensional chain (at work
+    after a call, lines in use), by sparse elimination; a free server never leaves a caller waiting,
+    so both say how many talk and how many wait. `occupancy` has after-call work in it.
+    """
+    _check_queue(arrival_rate, service_rate, servers, waiting_places, abandonment_rate)
+    _check_queue(arrival_rate, wrap_up_rate, servers, waiting_places, abandonment_rate)
+    lines = servers + waiting_places
+    after, in_use = np.indices((servers + 1, lines + 1))
+    talking = np.minimum(in_use, servers - after)
+    waiting = in_use - talking
+    chain = _stationary_plane(
+        (servers + 1, lines + 1),
+        [
+            (0, 1, arrival_rate * (in_use < lines)),
+            (1, -1, service_rate * talking),
+            (-1, 0, wrap_up_rate * after),
+            (0, -1, abandonment_rate * waiting),
+        ],
+    )
+    blocked = float(chain[:, -1].sum())
+    mean_queue = float((chain * waiting).sum())
+    waits = float(chain[:, :-1][(talking + after == servers)[:, :-1]].sum())
+    return Queue(
+        blocked=blocked,
+        waits=waits / (1 - blocked),
+        abandons=abandonment_rate * mean_queue / arrival_rate,
+        mean_wait=mean_queue / (arrival_rate * (1 - blocked)),
+        mean_queue=mean_queue,
+        occupancy=float((chain * (talking + after)).sum()) / servers,
+    )
+
+
+def _stationary_plane(
+    shape: tuple[int, int], moves: Sequence[tuple[int, int, NDArray[np.floating[Any]]]]
+) -> Floats:
+    """Stationary probabilities of a chain in two dimensions, by sparse elimination.
+
+    A move is a step along each axis and its rate in every state; rates that would lead out of the
+    shape must be zero.
+    """
     from scipy.sparse import coo_array
     from scipy.sparse.linalg import spsolve
 
-    present, waiting = (a.ravel() for a in np.indices((capacity + 1, orbit + 1)))
+    state = np.arange(shape[0] * shape[1])
     rows: list[NDArray[np.intp]] = []
     columns: list[NDArray[np.intp]] = []
     rates: list[Floats] = []
-
-    def move(to_present: int, to_waiting: int, rate_of_each: NDArray[np.floating[Any]]) -> None:
-        """Transitions by the given changes; rates outside the chain must be zero."""
-        rate = np.asarray(rate_of_each, dtype=np.float64)
-        target = np.minimum(np.maximum(waiting + to_waiting, 0), orbit)
-        source = np.flatnonzero((rate > 0) & ((to_present != 0) | (target != waiting)))
-        rows.append((present[source] + to_present) * (orbit + 1) + target[source])
-        columns.append(source)
-        rates.append(rate[source])
-        rows.append(source)
-        columns.append(source)
-        rates.append(-rate[source])
-
-    room = present < capacity
-    leaving = abandonment_rate * np.maximum(present - servers, 0)
-    trying = redial_rate * waiting
-    move(1, 0, arrival_rate * room)
-    move(0, 1, arrival_rate * redials_when_blocked * ~room)
-    move(-1, 0, service_rate * np.minimum(present, servers) + (1 - redials) * leaving)
-    move(-1, 1, redials * leaving)
-    move(1, -1, trying * room)
-    move(0, -1, (1 - redials_when_blocked) * trying * ~room)
-    size = present.size
+    for first, second, rate_of_each in moves:
+        rate = np.asarray(rate_of_each, dtype=np.float64).ravel()
+        source = state[rate > 0]
+        rows += [source + first * shape[1] + second, source]
+        columns += [source, source]
+        rates += [rate[source], -rate[source]]
     balance = coo_array(
-        (np.concatenate(rates), (np.concatenate(rows), np.concatenate(columns))), (size, size)
+        (np.concatenate(rates), (np.concatenate(rows), np.concatenate(columns))),
+        (state.size, state.size),
     ).tolil()
     balance[0, :] = 0.0
     balance[0, 0] = 1.0  # one equation is redundant: the chain is solved up to a factor
-    right = np.zeros(size)
+    right = np.zeros(state.size)
     right[0] = 1.0
-    chain = spsolve(balance.tocsc(), right).reshape(capacity + 1, orbit + 1)
+    chain = spsolve(balance.tocsc(), right).reshape(shape)
     return np.asarray(chain / chain.sum(), dtype=np.float64)
 
 

@@ -50,6 +50,8 @@ class Stream(IntEnum):
     WALK_IN = 11  # by unit name, entity = day: number of walk-ins
     WALK_IN_PERSON = 12  # moment of arrival (or its hour), order of walking in, moment in the hour
     WALK = 13  # per visit, by station name: walk to it
+    BOOKING_WRAP_UP = 14  # per attempt: after-call work
+    INQUIRY_WRAP_UP = 15  # per attempt: as for BOOKING_WRAP_UP
 
 
 def stream_word(stream: Stream, *names: str) -> int:

@@ -510,7 +510,13 @@ class Shift(Part):
 
 # The telephone ------------------------------------------------------------------------------
 
-CALL_TIMES = ("patience_minutes", "booking_call_minutes", "inquiry_call_minutes")
+CALL_TIMES = (
+    "patience_minutes",
+    "booking_call_minutes",
+    "inquiry_call_minutes",
+    "booking_wrap_up_minutes",
+    "inquiry_wrap_up_minutes",
+)
 """Keys of the call centre that a group may have of its own."""
 
 MOST_CALL_TYPES = 127
@@ -546,10 +552,15 @@ class CallCentre(Opening):
     patience_minutes: Distribution
     """How long a caller waits in the queue."""
     booking_call_minutes: Distribution
-    """Handle time of a booking call: talk, data entry and after-call work. It holds the agent and
-    the line until it ends."""
+    """Handle time of a booking call: talk, data entry, and after-call work if that is not given
+    apart. It holds the agent and the line until it ends."""
     inquiry_call_minutes: Distribution
     """Handle time of a call that only asks."""
+    booking_wrap_up_minutes: Annotated[Distribution | None, NOT_SAID] = None
+    """After-call work of a booking call: it holds the agent when the line is free again; left out,
+    none."""
+    inquiry_wrap_up_minutes: Annotated[Distribution | None, NOT_SAID] = None
+    """After-call work of a call that only asks; left out, none."""
     redial_probability: Probability
     """After a busy signal or giving up waiting, the caller tries again."""
     redial_after_busy_probability: Probability | None = None
@@ -589,6 +600,16 @@ class CallCentre(Opening):
         """Whether the centre is open on that date."""
         return self.first_day <= day <= self.last_day and self.is_open(day)
 
+    @property
+    def work_minutes(self) -> tuple[float, float]:
+        """An agent's time for a booking call and for one that only asks, on average."""
+        booking, inquiry = self.booking_call_minutes.mean(), self.inquiry_call_minutes.mean()
+        after, asked = self.booking_wrap_up_minutes, self.inquiry_wrap_up_minutes
+        return (
+            booking + (after.mean() if after else 0.0),
+            inquiry + (asked.mean() if asked else 0.0),
+        )
+
     def for_group(self, group: Group) -> CallCentre:
         """As the callers of a group find it: with the times that the group has of its own."""
         return self.model_copy(update=dict(group.own_call_times()))
@@ -599,6 +620,7 @@ class CallType(NamedTuple):
 
     patience_minutes: _Distribution
     call_minutes: _Distribution
+    wrap_up_minutes: _Distribution
 
 
 class OtherChannels(Part):
@@ -681,6 +703,10 @@ class Group(Part):
     """Handle time of its booking calls; left out, as call_centre says."""
     inquiry_call_minutes: Annotated[Distribution | None, NOT_SAID] = None
     """Handle time of its calls that only ask; left out, as call_centre says."""
+    booking_wrap_up_minutes: Annotated[Distribution | None, NOT_SAID] = None
+    """After-call work of its booking calls; left out, as call_centre says."""
+    inquiry_wrap_up_minutes: Annotated[Distribution | None, NOT_SAID] = None
+    """After-call work of its calls that only ask; left out, as call_centre says."""
     first_calls: list[DemandWave] = []
     """When people first call (or come to another channel)."""
     already_vaccinated: list[AlreadyVaccinated] = []
@@ -1138,9 +1164,7 @@ class Scenario(Part):
         durations: list[tuple[str, _Distribution]] = [
             (f"call_centre.{key}", getattr(centre, key))
             for key in (
-                "patience_minutes",
-                "booking_call_minutes",
-                "inquiry_call_minutes",
+                *CALL_TIMES,
                 "redial_delay_minutes",
                 "redial_after_busy_delay_minutes",
                 "reconnect_delay_minutes",
@@ -1171,8 +1195,15 @@ class Scenario(Part):
     def call_types(self) -> tuple[list[int], list[CallType]]:
         """The type of each group's booking calls, then of its inquiries; and what the types are."""
         centres = [self.call_centre.for_group(group) for group in self.groups.values()]
-        calls = [CallType(each.patience_minutes, each.booking_call_minutes) for each in centres]
-        calls += [CallType(each.patience_minutes, each.inquiry_call_minutes) for each in centres]
+        none = Constant(distribution="constant", value=0.0)
+        calls = [
+            CallType(c.patience_minutes, c.booking_call_minutes, c.booking_wrap_up_minutes or none)
+            for c in centres
+        ]
+        calls += [
+            CallType(c.patience_minutes, c.inquiry_call_minutes, c.inquiry_wrap_up_minutes or none)
+            for c in centres
+        ]
         types = []
         for call in calls:
             if call not in types:

@@ -427,6 +427,9 @@ def random_campaign(seed: int) -> Scenario:
             ("patience_minutes", 3.0),
             ("booking_call_minutes", 6.0),
             ("inquiry_call_minutes", 1.0),
+            ("booking_wrap_up_minutes", 2.0),
+            ("inquiry_wrap_up_minutes", 1.0),
         ):
             group[key] = one_of(None, None, minutes(mean))
+    data["call_centre"]["booking_wrap_up_minutes"] = one_of(None, None, minutes(3.0))
     return Scenario.model_validate(data)

@@ -54,17 +54,18 @@ def call_day(
     steps_s: Sequence[tuple[float, int, int]] = ((0, 0, 1),),
     patience_s: float | Sequence[float] = 1000,
     handle_s: float | Sequence[float] = 100,
+    wrap_up_s: float | Sequence[float] = 0,
     redial_delay_s: float = 60,
     **overrides: Any,
 ) -> CallCentreDay:
     """A day without chance: one agent from time 0, ten lines, nobody redials.
 
-    `steps_s` lists (time, pool, agents). `patience_s` and `handle_s` are constants, or lists with
-    one constant for each call type: `call_type=[0, 1]` then gives each caller a patience and a
-    handle time of its own. Further keywords are fields of `CallCentreDay`; lists will do.
+    `steps_s` lists (time, pool, agents). `patience_s`, `handle_s` and `wrap_up_s` are constants, or
+    lists with one constant for each call type: `call_type=[0, 1]` then gives each caller a patience
+    and a handle time of its own. Further keywords are fields of `CallCentreDay`; lists will do.
     """
     n = len(fresh_s)
-    types = max(np.size(patience_s), np.size(handle_s))
+    types = max(np.size(patience_s), np.size(handle_s), np.size(wrap_up_s))
     fields: dict[str, Any] = {
         "opens_us": 0,
         "closes_us": int(us(closes_s)),
@@ -94,6 +95,9 @@ def call_day(
         "attempts_before": np.zeros(n),
     }
     fields.update(overrides)
+    if "wrap_up" not in fields:
+        wrap_ups = np.broadcast_to(wrap_up_s, len(fields["handle"]))
+        fields["wrap_up"] = np.stack([constant_table(s) for s in wrap_ups])
     fields.setdefault("busy_redial_threshold", fields["redial_threshold"])
     fields.setdefault("busy_redial_delay", fields["redial_delay"])
     return _call_day_of(fields)
@@ -187,6 +191,10 @@ def random_call_day(seed: int) -> CallCentreDay:
             "reconnect_threshold": one_of(0, 0, 2**31, 2**32),
             "reconnect_delay": durations([0], [1], [0, 1, 2], [0, 5], [3, 4, 5, 50]),
             "busy_redial_delay": durations([0], [1], [0, 1, 2], [0, 5], [1, 20], [3, 4, 5, 50]),
+            "wrap_up": one_of(
+                np.zeros((types, 2, CELLS + 1)),
+                [durations([0], [1], [0, 1, 2], [0, 3], [2, 20]) for _ in range(types)],
+            ),
         }
     )
 

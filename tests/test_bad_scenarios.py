@@ -297,6 +297,11 @@ CASES = [
         ("groups.migrant.booking_call_minutes", "-4.0", "must not be negative"),
     ),
     bad(
+        "negative after-call work",
+        "[call_centre.booking_wrap_up_minutes] #1\ndistribution = 'uniform'\nlow = -1\nhigh = 2",
+        ("call_centre.booking_wrap_up_minutes", None, "must not be negative, and this can be -1"),
+    ),
+    bad(
         "a group's own value of what only the call centre has",
         "[groups.migrant]\nredial_probability = 0.5 #1",
         ("groups.migrant.redial_probability", "0.5", "no known key"),

@@ -250,6 +250,29 @@ def test_a_group_may_have_a_patience_of_its_own() -> None:
     assert waits.to_dict() == {"thai": 600.0, "burmese": 50.0}
 
 
+def test_after_call_work_takes_the_agents_time_and_no_line() -> None:
+    # 10 bookings of 4 + 3 minutes, of migrants 4 + 1; 10 inquiries each of 2 + 0.5: 70 + 50 + 50.
+    tables = two_languages(
+        {
+            "inquiries_per_person": 1.0,
+            "booking_wrap_up_minutes": 3.0,
+            "inquiry_wrap_up_minutes": 0.5,
+        },
+        booking_wrap_up_minutes=1.0,
+    )
+    assert tables["agents"][["busy", "overtime"]].sum().sum() == 170.0
+    # One line, calls of 4 minutes from 8 to 9: the next is let in as soon as the line is free, and
+    # waits for the only agent, who is at work until 60 minutes later.
+    centre = {
+        "lines": 1,
+        "call_times": AT_HOUR_8,
+        "pools": {"desk": {"agents": 1}},
+        "booking_wrap_up_minutes": 60.0,
+        "patience_minutes": 60.0,
+    }
+    assert attempts(calls(centre, people=200))[:3] == (200, 2, 0)
+
+
 def test_a_group_that_says_what_the_call_centre_says_changes_nothing() -> None:
     centre = {"inquiries_per_person": 1.0, "patience_minutes": 1.0, "lines": 3}
     same = {"patience_minutes": 1.0, "booking_call_minutes": 4.0, "inquiry_call_minutes": 2.0}
@@ -264,13 +287,17 @@ def test_the_load_of_the_plan_counts_a_groups_own_calls() -> None:
         groups={
             "thai": calling_group(60),
             "migrants": calling_group(
-                60, language="burmese", booking_call_minutes=10.0, inquiry_call_minutes=1.0
+                60,
+                language="burmese",
+                booking_call_minutes=10.0,
+                booking_wrap_up_minutes=5.0,
+                inquiry_call_minutes=1.0,
             ),
         },
     )
-    # 60 x 4 + 30 x 2 = 300 minutes, and 60 x 10 + 30 x 1 = 630.
+    # 60 x 4 + 30 x 2 = 300 minutes, and 60 x (10 + 5) + 30 x 1 = 930.
     hours = languages(scenario).set_index("language")["hours_needed"]
-    assert hours.to_dict() == pytest.approx({"thai": 5.0, "burmese": 10.5})
+    assert hours.to_dict() == pytest.approx({"thai": 5.0, "burmese": 15.5})
 
 
 def test_the_unwilling_do_not_call_at_all() -> None:

@@ -137,6 +137,7 @@ def call_days(draw: st.DrawFn) -> CallCentreDay:
         attempts_allowed=draw(st.integers(1, 6)),
         patience=tables([draw(durations) for _ in range(2)]),
         handle=tables([draw(durations) for _ in range(2)]),
+        wrap_up=tables([draw(durations) for _ in range(2)]),
         redial_delay=tables([draw(durations)])[0],
         busy_redial_delay=tables([draw(durations)])[0],
         target_us=draw(SMALL) * SECOND,

@@ -92,6 +92,26 @@ CALL_DAY_MUTANTS = {
         "if centre.waiting + centre.talking == centre.lines:",
         "if centre.talking == centre.lines:",
     ),
+    "work ends before calls end": (
+        "elif completion == now:",
+        "elif completion == now and wrap_up_end != now:",
+    ),
+    "shift changes come before the end of work": (
+        "elif wrap_up_end == now:",
+        "elif wrap_up_end == now and shift_change != now:",
+    ),
+    "an agent at work after a call is free": (
+        "                pool = NOBODY\n            else:\n",
+        "            if True:\n",
+    ),
+    "work after a call needs a line": (
+        "if centre.waiting + centre.talking == centre.lines:",
+        "if centre.waiting + centre.talking + centre.wrapping_up == centre.lines:",
+    ),
+    "after-call work has the luck of patience": (
+        "caller, WRAP_UP_STREAMS)",
+        "caller, 0)",
+    ),
     "one redial too many before closing": (
         "if again >= centre.closes_us:",
         "if again > centre.closes_us:",
@@ -135,8 +155,8 @@ CALL_DAY_MUTANTS = {
         "if bucket < centre.bucket:",
     ),
     "work across closing is overtime from its start": (
-        "end - max(now, centre.closes_us), 0)",
-        "end - now, 0) * (end > centre.closes_us)",
+        "end - max(begin, centre.closes_us), 0)",
+        "end - begin, 0) * (end > centre.closes_us)",
     ),
     "those cut off have not waited": (
         "cells, log, CUT_OFF, now, True",

@@ -13,6 +13,7 @@ from engine_days import (
     NEVER,
     SECOND,
     call_day,
+    plateau_table,
     random_call_day,
     random_session,
     session,
@@ -30,7 +31,7 @@ from sim.engine.contract import (
     UnitSession,
 )
 from sim.engine.reference import call_centre_day, unit_session
-from sim.random_streams import RandomStreams, draw, quantile_table
+from sim.random_streams import RandomStreams, Stream, draw, quantile_table, stream_word
 
 ALWAYS = 2**32  # redial_threshold: everybody redials
 NO_AGENTS = ()
@@ -249,6 +250,119 @@ def test_staff_to_zero_and_back_with_the_same_number_does_not_double_the_agents(
     steps = [(0, 0, 1), (20, 0, 0), (30, 0, 1)]
     result = call_centre_day(call_day([0, 10], handle_s=100, steps_s=steps))
     assert in_seconds(result.answered_us) == [0, 100]
+
+
+# --- Call centre: after-call work -----------------------------------------------------------------
+
+
+def test_after_call_work_keeps_the_agent_and_frees_the_line():
+    # Talk 100, work 50. At 100 the line is free: row 2, at 110, gets the second one behind row 1,
+    # whom the agent takes at 150 only.
+    day = call_day([0, 10, 110], lines=2, handle_s=100, wrap_up_s=50)
+    result = call_centre_day(day)
+    assert total(result, CallCount.BLOCKED) == 0
+    assert in_seconds(result.answered_us) == [0, 150, 300]
+    assert in_seconds(result.end_us) == [100, 250, 400]
+    assert in_seconds(result.handled_us) == [150, 150, 150]
+    assert in_seconds(result.pool_busy_us) == [450]
+    assert in_seconds(result.pool_wrap_up_us) == [150]
+    assert in_seconds(result.pool_talking_us) == [450]
+    # 3 x 100 s on lines, and waits of 140 and 190.
+    assert result.lines_us == us(3 * 100 + 140 + 190)
+    # Held to the end of the work, both lines would have been in use at 110.
+    held = call_centre_day(call_day([0, 10, 110], lines=2, handle_s=150))
+    assert total(held, CallCount.BLOCKED) == 1
+
+
+def test_an_agent_whose_shift_ends_finishes_the_work_after_the_call():
+    steps = [(0, 0, 1), (120, 0, 0), (200, 0, 1)]
+    result = call_centre_day(call_day([0, 10], handle_s=100, wrap_up_s=50, steps_s=steps))
+    assert in_seconds(result.answered_us) == [0, 200]
+    assert in_seconds(result.pool_beyond_us) == [30]
+
+
+def test_an_agent_whose_work_ends_at_the_instant_at_which_patience_does_wins():
+    result = call_centre_day(call_day([0, 10], handle_s=100, wrap_up_s=50, patience_s=140))
+    assert in_seconds(result.wait_us) == [0, 140]
+
+
+def test_work_ends_before_a_shift_change_of_the_same_instant():
+    steps = [(0, 0, 1), (150, 0, 0)]
+    result = call_centre_day(call_day([0, 10], handle_s=100, wrap_up_s=50, steps_s=steps))
+    assert in_seconds(result.answered_us) == [0, 150]
+
+
+def test_a_call_that_ends_comes_before_work_that_ends_at_the_same_instant():
+    # At 100 pool 1 ends a call and has no work after it, pool 0 ends its work: pool 1, of a later
+    # number, takes who has waited longest.
+    day = call_day(
+        [0, 0, 1, 2],
+        handle_s=[50, 100, 10, 10],
+        wrap_up_s=[50, 0, 0, 0],
+        call_type=[0, 1, 2, 3],
+        pool_speaks=[[True], [True]],
+        steps_s=[(0, 0, 1), (0, 1, 1)],
+    )
+    assert call_centre_day(day).pool.tolist() == [0, 1, 1, 0]
+
+
+def test_of_two_pools_whose_work_ends_at_one_instant_the_lower_takes_the_longest_waiting():
+    # Pool 1 ends its call first (row 0 finds it free, as it speaks fewer languages), pool 0 later;
+    # the work of both ends at 100.
+    day = call_day(
+        [0, 0, 1, 2],
+        handle_s=[60, 70, 10, 10],
+        wrap_up_s=[40, 30, 0, 0],
+        call_type=[0, 1, 2, 3],
+        pool_speaks=[[True, True], [True, False]],
+        steps_s=[(0, 0, 1), (0, 1, 1)],
+        language=[0, 0, 0, 0],
+    )
+    assert call_centre_day(day).pool.tolist() == [1, 0, 0, 1]
+
+
+def test_who_calls_again_can_be_answered_while_the_agent_is_still_at_work_on_the_first_call():
+    # Two agents: the same caller again at 110, taken by the other one.
+    day = call_day(
+        [0],
+        handle_s=100,
+        wrap_up_s=50,
+        redial_delay_s=10,
+        reconnect_threshold=ALWAYS,
+        attempts_per_day=2,
+        steps_s=[(0, 0, 2)],
+    )
+    result = call_centre_day(day)
+    assert result.answers.tolist() == [2]
+    assert in_seconds(result.wait_us) == [0]
+    assert in_seconds(result.handled_us) == [300]
+
+
+def test_work_after_closing_is_overtime():
+    result = call_centre_day(call_day([3550], handle_s=100, wrap_up_s=50))
+    assert in_seconds(result.pool_busy_us) == [50]
+    assert in_seconds(result.pool_overtime_us) == [100]
+
+
+def test_after_call_work_has_a_word_of_its_own():
+    # The first word of the block of the stream of after-call work, by attempt.
+    table = plateau_table([SECOND * s for s in range(100)])
+    day = call_day(
+        [0, 1000, 2000],
+        handle_s=10,
+        wrap_up=table[np.newaxis],
+        stream=[stream_word(Stream.BOOKING_CALL, "g")] * 2 + [stream_word(Stream.INQUIRY_CALL)],
+        attempts_before=[0, 3, 0],
+        seed=5,
+        replication=2,
+    )
+    streams = np.array(
+        [stream_word(Stream.BOOKING_WRAP_UP, "g")] * 2 + [stream_word(Stream.INQUIRY_WRAP_UP)],
+        dtype=np.uint32,
+    )
+    words = RandomStreams(5, 2).blocks(streams, np.arange(3), np.array([0, 3, 0]))
+    expected = us(10) + draw(table, words[0])
+    assert call_centre_day(day).handled_us.tolist() == expected.tolist()
 
 
 # --- Call centre: languages -----------------------------------------------------------------------
@@ -637,6 +751,16 @@ def call_ends(day: CallCentreDay, log: np.ndarray) -> np.ndarray:
     return time + (pool >= 0) * np.array(handled, dtype=np.int64)
 
 
+def work_ends(day: CallCentreDay, log: np.ndarray) -> np.ndarray:
+    """When the agents of the calls of a log are free again; of those in vain: their time."""
+    row, attempt, _, _, _, pool = log.T
+    words = RandomStreams(day.seed, day.replication).blocks(
+        day.stream[row] + np.uint32(10 << 24), day.entity[row], day.attempts_before[row] + attempt
+    )[0]
+    after = [draw(day.wrap_up[day.call_type[r]], words[i : i + 1])[0] for i, r in enumerate(row)]
+    return call_ends(day, log) + (pool >= 0) * np.array(after, dtype=np.int64)
+
+
 def test_nasty_call_days_keep_the_books():
     for seed in range(DAYS):
         day = random_call_day(seed)
@@ -675,8 +799,10 @@ def test_nasty_call_days_keep_the_books():
         assert result.answers.sum() == answered.sum() == result.pool_answered.sum(), seed
         assert (result.answered_us[~reached] == -1).all(), seed
         talk = (call_ends(day, result.log) - result.log[:, 4]).sum()
-        assert talk == result.handled_us.sum(), seed
-        assert result.pool_busy_us.sum() + result.pool_overtime_us.sum() == talk, seed
+        work = (work_ends(day, result.log) - result.log[:, 4]).sum()
+        assert work == result.handled_us.sum(), seed
+        assert work - talk == result.pool_wrap_up_us.sum(), seed
+        assert result.pool_busy_us.sum() + result.pool_overtime_us.sum() == work, seed
         assert result.max_waiting <= result.max_lines <= day.lines, seed
         if day.cut_off_at_closing:
             assert (result.answered_us <= day.closes_us).all(), seed
@@ -690,15 +816,16 @@ def test_on_nasty_call_days_nobody_waits_beside_a_free_agent_and_nobody_overtake
         day = random_call_day(seed)
         result = call_centre_day(day, log=True)
         row, _, arrival, _, time, pool = result.log.T
-        end = call_ends(day, result.log)
-        instants = np.unique(np.concatenate([arrival, time, end, day.step_time_us]))
+        end, free = call_ends(day, result.log), work_ends(day, result.log)
+        instants = np.unique(np.concatenate([arrival, time, end, free, day.step_time_us]))
         for before, after in pairwise(instants.tolist()):
             waiting = (arrival <= before) & (time >= after)
             talking = (pool >= 0) & (time <= before) & (end >= after)
+            busy = (pool >= 0) & (time <= before) & (free >= after)
             assert waiting.sum() + talking.sum() <= result.max_lines, seed
             assert waiting.sum() <= result.max_waiting, seed
             for p in range(day.pool_speaks.shape[0]):
-                if (talking & (pool == p)).sum() < on_duty_after(day, p, before):
+                if (busy & (pool == p)).sum() < on_duty_after(day, p, before):
                     assert not day.pool_speaks[p, day.language[row[waiting]]].any(), seed
 
         for i in np.flatnonzero((pool >= 0) & (time > arrival)):
@@ -711,12 +838,12 @@ def test_on_nasty_call_days_no_pool_takes_a_call_beyond_its_number_on_duty():
     for seed in range(DAYS):
         day = random_call_day(seed)
         log = call_centre_day(day, log=True).log
-        ends = call_ends(day, log)
+        ends = work_ends(day, log)
         for _, _, _, _, time, pool in log[log[:, 5] >= 0].tolist():
-            talking = (log[:, 5] == pool) & (log[:, 4] <= time) & (ends > time)
+            busy = (log[:, 5] == pool) & (log[:, 4] <= time) & (ends > time)
             # At the instant of a step, a completion still meets the old number.
             allowed = max(on_duty_after(day, pool, time), on_duty_after(day, pool, time - 1))
-            assert talking.sum() <= allowed, seed
+            assert busy.sum() <= allowed, seed
 
 
 # --- Call centre: theory --------------------------------------------------------------------------

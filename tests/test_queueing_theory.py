@@ -28,6 +28,7 @@ from sim.queueing_theory import (
     smallest_number_of_servers,
     square_root_staffing,
     tandem,
+    wrap_up_chain,
 )
 
 
@@ -272,6 +273,37 @@ def test_the_fixed_point_of_redials_is_the_limit_of_long_delays():
     )
     # what is missing falls like 1 / delay: a 15th of it at 30 times the delay leaves room
     assert abs(far - fluid.attempts) < abs(near - fluid.attempts) / 14
+
+
+def test_after_call_work_of_no_time_leaves_the_queue_as_it_was():
+    plain = markovian_queue(12, 1, 10, waiting_places=5, abandonment_rate=0.5)
+    quick = wrap_up_chain(12, 1, 1e9, 10, waiting_places=5, abandonment_rate=0.5)
+    for part in ("blocked", "waits", "abandons", "mean_wait", "mean_queue", "occupancy"):
+        assert getattr(quick, part) == pytest.approx(getattr(plain, part), abs=1e-7), part
+
+
+def test_talk_of_no_time_makes_the_work_after_it_the_service():
+    # one server, endless lines: M/M/1, load 0.5: P(wait) 0.5, mean wait 0.5 / (1 - 0.5)
+    queue = wrap_up_chain(0.5, 1e9, 1, 1, waiting_places=100)
+    assert (queue.waits, queue.mean_wait) == pytest.approx((0.5, 1.0), abs=1e-6)
+
+
+def test_with_lines_for_all_after_call_work_is_part_of_the_service():
+    # M/G/1 with a service of two exponential parts, means 0.5 and 0.3: cv**2 = 0.34 / 0.64
+    queue = wrap_up_chain(1, 2, 1 / 0.3, 1, waiting_places=250)
+    exact = single_server_mean_wait(1, 0.8, math.sqrt(0.34) / 0.8)
+    assert queue.mean_wait == pytest.approx(exact, rel=1e-6)
+    assert queue.occupancy == pytest.approx(0.8, abs=1e-9)
+
+
+def test_one_line_and_one_agent_with_after_call_work_by_hand():
+    # States (at work, lines in use) and flows with all rates 1, balanced by hand:
+    # (0,0) -> (0,1) -> (1,0) -> (0,0), (1,0) -> (1,1) -> (0,1).
+    # p00 = p10 = p, p10 (1 + 1) = p01, so p01 = 2p; p11 = p10 = p: together 5p = 1.
+    queue = wrap_up_chain(1, 1, 1, 1, waiting_places=0)
+    assert queue.blocked == pytest.approx(3 / 5)  # p01 + p11
+    assert queue.waits == pytest.approx((1 / 5) / (2 / 5))  # p10 of those let in
+    assert queue.occupancy == pytest.approx(4 / 5)
 
 
 def test_the_chain_with_redials_and_busy_signals_loses_nobody():

@@ -79,6 +79,8 @@ def test_stream_ids_are_frozen() -> None:
         "WALK_IN": 11,
         "WALK_IN_PERSON": 12,
         "WALK": 13,
+        "BOOKING_WRAP_UP": 14,
+        "INQUIRY_WRAP_UP": 15,
     }
 
 

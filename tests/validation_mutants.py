@@ -89,8 +89,8 @@ MUTANTS = (
     ),
     Mutant(
         "patience and length of a call are drawn from one number",
-        "_, _, _, word = _luck(centre, caller)\n    end = now",
-        "word, _, _, _ = _luck(centre, caller)\n    end = now",
+        "_, _, _, word = _luck(centre, caller, 0)\n    end = now",
+        "word, _, _, _ = _luck(centre, caller, 0)\n    end = now",
     ),
     Mutant(
         "there is one line more",

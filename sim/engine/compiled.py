@@ -3,7 +3,8 @@
 The rules stand here under the same names as in the contract and the reference, the kinds of event
 as branches of one loop. What differs from the reference is how pending events are kept:
 
-- completions and abandonments in binary heaps ordered by (time, row);
+- completions and abandonments in binary heaps ordered by (time, row), ends of after-call work by
+  (time, pool);
 - fresh calls by a pointer into the sorted array;
 - redials in buckets of time, as linked lists through the callers. While all lines are in use,
   every call before the next event of another kind meets a busy signal, whatever the order, so
@@ -31,6 +32,7 @@ from numpy.typing import NDArray
 
 from sim.compilation import allocating_kernel, kernel
 from sim.engine.contract import (
+    WRAP_UP_STREAMS,
     AttemptOutcome,
     BoolArray,
     CallCentreDay,
@@ -96,7 +98,9 @@ DAY_FIELDS = [
 CENTRE = np.dtype(
     [
         *DAY_FIELDS,
+        ("has_wrap_up", np.bool_),  # whether any call has after-call work
         ("talking", np.int64),  # size of the heap of completions
+        ("wrapping_up", np.int64),  # size of the heap of the ends of after-call work
         ("waiting", np.int64),  # size of the heap of abandonments
         ("redialling", np.int64),  # size of the heap of redials, which has those of open buckets
         ("bucket", np.int64),  # the last open bucket
@@ -143,6 +147,7 @@ POOL = np.dtype(
         ("answered", np.int64),
         ("busy_us", np.int64),
         ("overtime_us", np.int64),
+        ("wrap_up_us", np.int64),
         ("clock", np.int64),  # until when the next three are
         ("talking_us", np.int64),
         ("idle_us", np.int64),
@@ -182,6 +187,8 @@ def _simulate(day: CallCentreDay, attempts: Int64Array | None) -> CallCentreDayR
     bucket_shift = int((day.closes_us - day.opens_us) // (n + 1)).bit_length()
     bucket_count = ((day.closes_us - day.opens_us) >> bucket_shift) + 1
     centre["bucket_shift"] = bucket_shift
+    has_wrap_up = bool(day.wrap_up.any())
+    centre["has_wrap_up"] = has_wrap_up
 
     callers = _records(n, CALLER)
     for field in ("entity", "stream", "attempts_before", "language", "call_type"):
@@ -206,6 +213,7 @@ def _simulate(day: CallCentreDay, attempts: Int64Array | None) -> CallCentreDayR
         pools,
         queues,
         _records(min(n, day.lines), EVENT),
+        _records(_most_agents(day) if has_wrap_up else 0, EVENT),
         _records(min(n, day.lines), EVENT),
         _records(n, EVENT),
         np.full(bucket_count, NOBODY, dtype=np.int32),
@@ -223,6 +231,7 @@ def _simulate(day: CallCentreDay, attempts: Int64Array | None) -> CallCentreDayR
         _kernel_input(day.busy_redial_delay),
         _kernel_input(day.reconnect_delay),
         _kernel_input(day.handle),
+        _kernel_input(day.wrap_up),
     )
     return CallCentreDayResult(
         outcome=callers["outcome"].copy(),
@@ -233,6 +242,7 @@ def _simulate(day: CallCentreDay, attempts: Int64Array | None) -> CallCentreDayR
         pool_answered=pools["answered"].copy(),
         pool_busy_us=pools["busy_us"].copy(),
         pool_overtime_us=pools["overtime_us"].copy(),
+        pool_wrap_up_us=pools["wrap_up_us"].copy(),
         max_waiting=int(centre["max_waiting"][0]),
         max_lines=int(centre["max_lines"][0]),
         waiting_us=int(centre["waiting_us"][0]),
@@ -245,6 +255,12 @@ def _simulate(day: CallCentreDay, attempts: Int64Array | None) -> CallCentreDayR
     )
 
 
+def _most_agents(day: CallCentreDay) -> int:
+    """No more than so many are ever busy at once."""
+    pools = range(day.pool_speaks.shape[0])
+    return sum(int(day.step_agents[day.step_pool == p].max(initial=0)) for p in pools)
+
+
 @kernel
 def _call_centre_day(
     centre: Record,
@@ -252,6 +268,7 @@ def _call_centre_day(
     pools: Records,
     queues: Records,
     completions: Records,
+    wrap_ups: Records,
     abandonments: Records,
     redials: Records,
     buckets: Int32Array,
@@ -269,16 +286,18 @@ def _call_centre_day(
     busy_redial_delay: Int64Array,
     reconnect_delay: Int64Array,
     handle: Int64Array,
+    wrap_up: Int64Array,
 ) -> None:
     fresh = 0
     step = 0
     closed = False
     while True:
         completion = completions[0].time if centre.talking else NEVER
+        wrap_up_end = wrap_ups[0].time if centre.wrapping_up else NEVER
         shift_change = step_time_us[step] if step < step_time_us.size else NEVER
         abandonment = abandonments[0].time if centre.waiting else NEVER
         closing = NEVER if closed else centre.closes_us
-        now = min(min(completion, shift_change), min(abandonment, closing))
+        now = min(min(completion, wrap_up_end), min(shift_change, min(abandonment, closing)))
         fresh_call = fresh_us[fresh] if fresh < fresh_us.size else NEVER
         redial = NEVER
         if centre.waiting + centre.talking == centre.lines:
@@ -304,7 +323,7 @@ def _call_centre_day(
         if min(arrival, now) != NEVER:
             _pass_time(centre, min(arrival, now))
 
-        if arrival < now:  # kind 4: arrival, a line is free
+        if arrival < now:  # kind 5: arrival, a line is free
             now = arrival
             if fresh_call < redial or (fresh_call == redial and fresh < redials[0].row):
                 row = fresh
@@ -322,7 +341,7 @@ def _call_centre_day(
                 _attempt_is_over(centre, caller, row, cells, log, ANSWERED, now, False)
             else:
                 _join_queue(centre, callers, queues, row)
-                word, _, _, _ = _luck(centre, caller)
+                word, _, _, _ = _luck(centre, caller, 0)
                 patience_ends = now + quantile(patience[caller.call_type], word)
                 _push(abandonments, centre.waiting, callers, patience_ends, row)
                 centre.waiting += 1
@@ -338,8 +357,19 @@ def _call_centre_day(
             _remove(completions, centre.talking, None, 0)
             caller = callers[row]
             pool = caller.pool
-            _pass_time_of_agents(centre, pools[pool], now)
-            pools[pool].busy -= 1
+            free = now
+            if centre.has_wrap_up:
+                word, _, _, _ = _luck(centre, caller, WRAP_UP_STREAMS)
+                free += quantile(wrap_up[caller.call_type], word)
+            if free > now:
+                _work(centre, pools[pool], now, free)
+                pools[pool].wrap_up_us += free - now
+                answers[row].handled_us += free - now
+                _push(wrap_ups, centre.wrapping_up, None, free, pool)
+                centre.wrapping_up += 1
+                pool = NOBODY
+            else:
+                _agent_is_free(centre, pools[pool], now)
             if centre.reconnect_threshold:
                 caller.pool = NOBODY
                 threshold = centre.reconnect_threshold
@@ -348,13 +378,19 @@ def _call_centre_day(
                     _push(redials, centre.redialling, None, again, row)
                     centre.redialling += 1
 
-        elif shift_change == now:  # kind 1
+        elif wrap_up_end == now:  # kind 1
+            pool = wrap_ups[0].row
+            centre.wrapping_up -= 1
+            _remove(wrap_ups, centre.wrapping_up, None, 0)
+            _agent_is_free(centre, pools[pool], now)
+
+        elif shift_change == now:  # kind 2
             pool = step_pool[step]
             _pass_time_of_agents(centre, pools[pool], now)
             pools[pool].on_duty = step_agents[step]
             step += 1
 
-        elif abandonment == now:  # kind 2
+        elif abandonment == now:  # kind 3
             row = abandonments[0].row
             caller = callers[row]
             _leave_queue(centre, callers, queues, abandonments, row)
@@ -364,7 +400,7 @@ def _call_centre_day(
                 _push(redials, centre.redialling, None, again, row)
                 centre.redialling += 1
 
-        else:  # kind 3: closing
+        else:  # kind 4: closing
             closed = True
             if centre.cut_off_at_closing:
                 # By language instead of by row: nothing here depends on the order.
@@ -377,7 +413,7 @@ def _call_centre_day(
                         lost = caller.attempts_before + caller.made >= centre.attempts_allowed
                         _day_ends(caller, CallOutcome.LOST if lost else CallOutcome.CARRIED)
 
-        if pool != NOBODY:  # after a completion there is one call to take at most
+        if pool != NOBODY:  # an agent that gets free takes one call at most
             while pools[pool].busy < pools[pool].on_duty:
                 row = _longest_waiting(callers, queues, speaks, pool)
                 if row == NOBODY:
@@ -411,6 +447,20 @@ def _pass_time_of_agents(centre: Record, pool: Record, now: int) -> None:
     elif open_us > 0:
         pool.beyond_us -= free * open_us
     pool.clock = now
+
+
+@kernel
+def _agent_is_free(centre: Record, pool: Record, now: int) -> None:
+    """An agent has finished."""
+    _pass_time_of_agents(centre, pool, now)
+    pool.busy -= 1
+
+
+@kernel
+def _work(centre: Record, pool: Record, begin: int, end: int) -> None:
+    """Count an agent's time before closing and after it."""
+    pool.busy_us += max(min(end, centre.closes_us) - begin, 0)
+    pool.overtime_us += max(end - max(begin, centre.closes_us), 0)
 
 
 @kernel
@@ -453,7 +503,7 @@ def _answer(
 ) -> None:
     """An agent of the pool takes the call."""
     caller = callers[row]
-    _, _, _, word = _luck(centre, caller)
+    _, _, _, word = _luck(centre, caller, 0)
     end = now + quantile(handle[caller.call_type], word)
     _push(completions, centre.talking, None, end, row)
     centre.talking += 1
@@ -463,8 +513,7 @@ def _answer(
     _pass_time_of_agents(centre, taking, now)
     taking.busy += 1
     taking.answered += 1
-    taking.busy_us += max(min(end, centre.closes_us) - now, 0)
-    taking.overtime_us += max(end - max(now, centre.closes_us), 0)
+    _work(centre, taking, now, end)
     answer = answers[row]
     if answer.answers == 0:
         answer.answered_us = now
@@ -480,7 +529,7 @@ def _call_again(
     centre: Record, caller: Record, threshold: int, delays: Int64Array, now: int
 ) -> int:
     """When the caller calls again after an attempt that is over, or NEVER on this day."""
-    _, decision, delay, _ = _luck(centre, caller)
+    _, decision, delay, _ = _luck(centre, caller, 0)
     if caller.attempts_before + caller.made >= centre.attempts_allowed:
         _day_ends(caller, CallOutcome.LOST)
         return NEVER
@@ -505,12 +554,12 @@ def _day_ends(caller: Record, outcome: int) -> None:
 
 
 @kernel
-def _luck(centre: Record, caller: Record) -> tuple[int, int, int, int]:
-    """The four words of the caller's present attempt."""
+def _luck(centre: Record, caller: Record, beyond: int) -> tuple[int, int, int, int]:
+    """The four words of the caller's present attempt, of the call's stream or one so far beyond."""
     return philox(
         caller.entity,
         caller.attempts_before + caller.made - 1,
-        caller.stream,
+        np.int64(caller.stream) + beyond,
         centre.replication,
         centre.seed & np.uint64(0xFFFFFFFF),
         centre.seed >> np.uint64(32),

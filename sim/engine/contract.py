@@ -29,25 +29,32 @@ seed >> 32)` are, in order,
                             quantile(reconnect_delay, word)
     word 3  handle time     quantile(handle[call_type], word)
 
+and word 0 of the same block of the stream `stream[row] + WRAP_UP_STREAMS` (modulo 2**32) is
+
+    word 0  after-call work quantile(wrap_up[call_type], word)
+
 `philox` and `quantile` are those of `sim.random_streams`. Quantiles used as durations are never
 negative (checked).
 
 *The next event is always the pending one with the smallest (time, kind, id); events created at
 this instant join the same comparison.* The kinds, in order:
 
-0. **completion** (id: row). The call ends: its line and its agent are free. If now
-   busy[pool] < on_duty[pool], the pool takes one call. The caller goes on to *reconnect*.
-1. **shift change** (id: position in `step_*`). on_duty[pool] takes the new number; while
+0. **completion** (id: row). The call ends: its line is free. The caller goes on to *reconnect*. If
+   there is no after-call work (its length is 0), the agent is free, too: busy[pool] -= 1, and if
+   now busy[pool] < on_duty[pool], the pool takes one call. Otherwise the agent stays busy.
+1. **wrap-up end** (id: pool), at completion + after-call work: the agent is free, as above. It does
+   not matter which of the pool's agents it is.
+2. **shift change** (id: position in `step_*`). on_duty[pool] takes the new number; while
    busy[pool] < on_duty[pool] and somebody waits whom the pool can serve, it takes calls. Agents
-   in excess of the new number finish the call in hand.
-2. **abandonment** (id: row), at arrival + patience, if the caller still waits: the line is free;
+   in excess of the new number finish the call in hand, and the work after it.
+3. **abandonment** (id: row), at arrival + patience, if the caller still waits: the line is free;
    the attempt is abandoned; the caller goes on to *redial*. (An agent freed at this same instant
-   has won: kind 0 comes first.)
-3. **closing** (one event, at `closes_us`). If `cut_off_at_closing`, everybody waiting is cut off,
+   has won: kinds 0 and 1 come first.)
+4. **closing** (one event, at `closes_us`). If `cut_off_at_closing`, everybody waiting is cut off,
    in order of row: the lines are free; the attempt is cut off; the caller is told to call again:
    outcome CARRIED, or LOST if that was the last attempt (`attempts_before + made today >=
    attempts_allowed`). Otherwise nothing: those waiting are served (or abandon) after closing.
-4. **arrival** (id: row), fresh or redial, always before `closes_us`. If all lines are in use
+5. **arrival** (id: row), fresh or redial, always before `closes_us`. If all lines are in use
    (lines in use = waiting + talking = `lines`), the attempt is blocked and the caller goes on to
    *redial*. Otherwise the call takes a line. If a pool that speaks the caller's language has
    busy < on_duty, the free pool with the fewest languages takes it, then the lowest index.
@@ -145,10 +152,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.compilation import allocating_kernel
+from sim.random_streams import Stream
 
 Int64Array = NDArray[np.int64]
 Int8Array = NDArray[np.int8]
 BoolArray = NDArray[np.bool_]
+
+
+WRAP_UP_STREAMS = (Stream.BOOKING_WRAP_UP - Stream.BOOKING_CALL) << 24
+"""From the stream word of a call to that of its after-call work."""
 
 
 class CallOutcome(IntEnum):
@@ -219,7 +231,9 @@ class CallCentreDay:
     reconnect_delay: Int64Array
     """[2, 4097]"""
     handle: Int64Array
-    """[T, 2, 4097]"""
+    """[T, 2, 4097] how long a call holds a line and an agent"""
+    wrap_up: Int64Array
+    """[T, 2, 4097] how long it holds the agent afterwards"""
     target_us: int
     """an answer within this wait counts as WITHIN_TARGET"""
     interval_us: int
@@ -270,11 +284,11 @@ class CallCentreDay:
                 "call type known",
             )
         _require(
-            self.patience.shape == self.handle.shape,
-            "one patience and one handle table a call type",
+            self.patience.shape == self.handle.shape == self.wrap_up.shape,
+            "one patience, one handle and one wrap_up table a call type",
         )
         delays = (self.redial_delay, self.busy_redial_delay, self.reconnect_delay)
-        for table in (self.patience, *delays, self.handle):
+        for table in (self.patience, *delays, self.handle, self.wrap_up):
             _require(bool((table >= 0).all()), "durations are not negative")
         _require(
             self.step_time_us.shape == self.step_pool.shape == self.step_agents.shape,
@@ -307,15 +321,17 @@ class CallCentreDayResult:
     wait_us: Int64Array
     """[n] waits of all answered attempts"""
     handled_us: Int64Array
-    """[n] time with agents, in all calls"""
+    """[n] agents' time, in all calls, after-call work included"""
     counts: Int64Array
     """[intervals, L, len(CallCount)]"""
     pool_answered: Int64Array
     """[P]"""
     pool_busy_us: Int64Array
-    """[P] handling time before closing"""
+    """[P] time on calls and after-call work before closing"""
     pool_overtime_us: Int64Array
-    """[P] handling time from closing on"""
+    """[P] the same from closing on"""
+    pool_wrap_up_us: Int64Array
+    """[P] of both, after-call work"""
     max_waiting: int
     """most callers in the queue after any single event"""
     max_lines: int

@@ -25,6 +25,7 @@ from simpy import Environment, Event
 from simpy.events import EventPriority
 
 from sim.engine.contract import (
+    WRAP_UP_STREAMS,
     AttemptOutcome,
     CallCentreDay,
     CallCentreDayResult,
@@ -69,7 +70,7 @@ def run(env: Environment, pass_time: Callable[[int, int], None], at_least_until:
 
 # --- One call-centre day --------------------------------------------------------------------------
 
-COMPLETION, SHIFT_CHANGE, ABANDONMENT, CLOSING, ARRIVAL = range(5)
+COMPLETION, WRAP_UP_END, SHIFT_CHANGE, ABANDONMENT, CLOSING, ARRIVAL = range(6)
 
 HUNG_UP, CUT_OFF = -1, -2
 """How waiting can end, besides being taken by a pool (0, 1, ...)."""
@@ -94,6 +95,7 @@ class Luck(NamedTuple):
     reconnects: memoryview
     reconnect_delay: memoryview
     handle: memoryview
+    wrap_up: memoryview
 
 
 class CallCentre:
@@ -197,15 +199,18 @@ class CallCentre:
                     self.attempt_is_over(row, made, arrival, AttemptOutcome.ABANDONED, queued)
                 else:
                     end = int(env.now) + luck.handle[row]
+                    free = end + luck.wrap_up[row]
                     self.attempt_is_over(
-                        row, made, arrival, AttemptOutcome.ANSWERED, queued, pool, end
+                        row, made, arrival, AttemptOutcome.ANSWERED, queued, pool, end, free
                     )
                     self.outcome[row] = CallOutcome.ANSWERED
                     yield AtTime(env, end, COMPLETION, row)
                     self.lines_in_use -= 1
-                    self.busy[pool] -= 1
-                    if self.busy[pool] < self.on_duty[pool]:
-                        self.take_call(pool)
+                    if free == end:
+                        self.agent_is_free(pool)
+                    else:
+                        wrap_up = AtTime(env, free, WRAP_UP_END, pool)
+                        wrap_up.callbacks.append(partial(self.agent_is_free, pool))
                     calls_again, delay = luck.reconnects[row], luck.reconnect_delay[row]
 
             if made >= attempts_left or not calls_again:
@@ -241,6 +246,12 @@ class CallCentre:
             self.waiting[language].pop(row)
             self.lines_in_use -= 1
             turn.succeed(HUNG_UP)
+
+    def agent_is_free(self, pool: int, _: Event | None = None) -> None:
+        """An agent has finished, and takes the next call if still on duty."""
+        self.busy[pool] -= 1
+        if self.busy[pool] < self.on_duty[pool]:
+            self.take_call(pool)
 
     def take_call(self, pool: int) -> bool:
         """Take the call that the pool can serve whose arrival was processed first, if any waits."""
@@ -287,18 +298,19 @@ class CallCentre:
         queued: bool = False,
         pool: int = -1,
         end: int = -1,
+        free: int = -1,
     ) -> None:
         """Note an attempt that has just been answered, abandoned, blocked or cut off."""
         now = int(self.env.now)
-        self.attempts.extend((row, made - 1, arrival, outcome, now, pool, queued, end))
+        self.attempts.extend((row, made - 1, arrival, outcome, now, pool, queued, end, free))
 
     def result(self, with_log: bool) -> CallCentreDayResult:
         """Counts and sums of the attempts noted, when the day is over."""
         day = self.day
         pools, languages = day.pool_speaks.shape
-        notes = np.array(self.attempts, dtype=np.int64).reshape(-1, 8)
+        notes = np.array(self.attempts, dtype=np.int64).reshape(-1, 9)
         notes = notes[np.lexsort((notes[:, 1], notes[:, 0]))]
-        row, _, arrival, outcome, time, pool, queued, end = notes.T
+        row, _, arrival, outcome, time, pool, queued, end, free = notes.T
         wait = time - arrival
         answered = outcome == AttemptOutcome.ANSWERED
 
@@ -343,11 +355,12 @@ class CallCentre:
             end_us=of_first_answers(end),
             pool=of_first_answers(pool).astype(np.int8),
             wait_us=of_answers(wait),
-            handled_us=of_answers(end - time),
+            handled_us=of_answers(free - time),
             counts=counts,
             pool_answered=of_pools(answered),
-            pool_busy_us=of_pools(np.maximum(np.minimum(end, day.closes_us) - time, 0)),
-            pool_overtime_us=of_pools(np.maximum(end - np.maximum(time, day.closes_us), 0)),
+            pool_busy_us=of_pools(np.maximum(np.minimum(free, day.closes_us) - time, 0)),
+            pool_overtime_us=of_pools(np.maximum(free - np.maximum(time, day.closes_us), 0)),
+            pool_wrap_up_us=of_pools(free - end),
             max_waiting=self.max_waiting,
             max_lines=self.max_lines,
             waiting_us=self.waiting_us,
@@ -362,9 +375,9 @@ class CallCentre:
 
 def _luck(day: CallCentreDay, k: int) -> Luck:
     """Draw for the k-th call of the day (from 0) of every caller, made or not."""
-    words = RandomStreams(day.seed, day.replication).blocks(
-        day.stream, day.entity, day.attempts_before + k
-    )
+    streams, attempts = RandomStreams(day.seed, day.replication), day.attempts_before + k
+    words = streams.blocks(day.stream, day.entity, attempts)
+    more = streams.blocks(day.stream + np.uint32(WRAP_UP_STREAMS), day.entity, attempts)
 
     def by_type(tables: NDArray[np.int64], word: NDArray[np.uint32]) -> memoryview:
         values = np.empty(word.size, dtype=np.int64)
@@ -382,6 +395,7 @@ def _luck(day: CallCentreDay, k: int) -> Luck:
         reconnects=(words[1] < day.reconnect_threshold).data,
         reconnect_delay=draw(day.reconnect_delay, words[2]).data,
         handle=by_type(day.handle, words[3]),
+        wrap_up=by_type(day.wrap_up, more[0]),
     )
 
 

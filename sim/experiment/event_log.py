@@ -22,7 +22,8 @@ Columns: `unit`, `station`, `dose` (1, 2). Who missed the appointment does not a
 all days), then `busy`, or `wait_for_agent` (if nobody is free) and `answered` and `call_end`, or
 `abandoned`, or `cut_off`; depart, with the `outcome`: booked, declined (decided against it),
 informed (only asked), calls_another_day, gave_up. `redial_at` is the time of the next call, if one
-follows on this day. Columns: `language`, `pool`.
+follows on this day. Columns: `language`, `pool`. After-call work has no row; an agent who is at it
+takes no call.
 
 Staff, seats and agents have no identity in the model: whoever is free with the lowest number
 serves. Agents are numbered through all pools, in the order of the scenario.
@@ -43,6 +44,7 @@ from numpy.typing import NDArray
 
 from sim.engine import get_engine
 from sim.engine.contract import (
+    WRAP_UP_STREAMS,
     AttemptOutcome,
     CallCentreDay,
     CallOutcome,
@@ -251,7 +253,9 @@ def _calls(scenario: Scenario, campaign: Campaign, engine: Engine) -> list[pd.Da
     assert log is not None
     row, attempt, arrival_us, outcome, time_us, pool = log.T
     ended = outcome == AttemptOutcome.ANSWERED
-    over_us = time_us + np.where(ended, _handle_us(day, row, attempt), 0)
+    handle_us, wrap_up_us = _work_us(day, row, attempt)
+    over_us = time_us + np.where(ended, handle_us, 0)
+    free_us = over_us + np.where(ended, wrap_up_us, 0)
     again = np.append(row[1:] == row[:-1], False)
     redial_us = pd.array(np.append(arrival_us[1:], 0), dtype="Int64")
     redial_us[~again] = pd.NA
@@ -259,7 +263,7 @@ def _calls(scenario: Scenario, campaign: Campaign, engine: Engine) -> list[pd.Da
     agent = np.full(row.size, -1, dtype=np.int64)
     for p, before in enumerate(_agents_before(day)):
         taken = np.flatnonzero(ended & (pool == p))
-        agent[taken] = before + _numbers(time_us[taken], over_us[taken], arrival_us[taken])
+        agent[taken] = before + _numbers(time_us[taken], free_us[taken], arrival_us[taken])
 
     def events(
         which: NDArray[np.bool_], place: int, times: Int64Array, kind: str, event: str, **more: Any
@@ -303,16 +307,27 @@ def _calls(scenario: Scenario, campaign: Campaign, engine: Engine) -> list[pd.Da
     )  # fmt: skip
 
 
-def _handle_us(day: CallCentreDay, row: Int64Array, attempt: Int64Array) -> Int64Array:
-    """How long an answered call lasts: the contract's word 3."""
-    words = RandomStreams(day.seed, day.replication).blocks(
-        day.stream[row], day.entity[row], (day.attempts_before[row] + attempt)
+def _work_us(
+    day: CallCentreDay, row: Int64Array, attempt: Int64Array
+) -> tuple[Int64Array, Int64Array]:
+    """How long an answered call lasts, and the work after it: the contract's words for them."""
+    streams, attempts = RandomStreams(day.seed, day.replication), day.attempts_before[row] + attempt
+    stream, entity = day.stream[row], day.entity[row]
+    after = stream + np.uint32(WRAP_UP_STREAMS)
+    return (
+        _by_type(day.handle, day.call_type[row], streams.blocks(stream, entity, attempts)[3]),
+        _by_type(day.wrap_up, day.call_type[row], streams.blocks(after, entity, attempts)[0]),
     )
-    handle_us = np.zeros(row.size, dtype=np.int64)
-    for call_type, table in enumerate(day.handle):
-        those = day.call_type[row] == call_type
-        handle_us[those] = draw(table, words[3][those])
-    return handle_us
+
+
+def _by_type(
+    tables: Int64Array, call_type: NDArray[np.int8], words: NDArray[np.uint32]
+) -> Int64Array:
+    drawn = np.zeros(words.size, dtype=np.int64)
+    for number, table in enumerate(tables):
+        those = call_type == number
+        drawn[those] = draw(table, words[those])
+    return drawn
 
 
 def _agents_before(day: CallCentreDay) -> list[int]:

@@ -158,8 +158,8 @@ def languages(scenario: Scenario) -> pd.DataFrame:
     willing = table["willing"] - table["already_vaccinated"]
     inquiries = willing * centre.inquiries_per_person
     centres = [centre.for_group(group) for group in scenario.groups.values()]
-    minutes = table["by_telephone"] * np.array([c.booking_call_minutes.mean() for c in centres])
-    minutes += inquiries * np.array([c.inquiry_call_minutes.mean() for c in centres])
+    booking, inquiry = np.array([centre.work_minutes for centre in centres]).T
+    minutes = table["by_telephone"] * booking + inquiries * inquiry
     spoken = np.array([group.language for group in scenario.groups.values()])
     days = _open_days(centre)
     rows = []

@@ -27,6 +27,7 @@ from sim.queueing_theory import (
     served_within,
     single_server_mean_wait,
     tandem,
+    wrap_up_chain,
 )
 from sim.scenario import clock
 
@@ -298,6 +299,12 @@ def _telephone_cases() -> Iterator[Case]:
         "finite_lines.toml", 36,
         (blocked(finite.blocked), in_time(level, "served within 0.2 mean calls"),
          *_telephone(finite, call)),
+    )  # fmt: skip
+    after = wrap_up_chain(8, 1, 1 / 0.4, 10, waiting_places=3, abandonment_rate=0.5)
+    yield Case(
+        "wrap_up", "M/M/10/13+M, 8 erlangs of talk, after-call work of 0.4 calls without a line",
+        "chain in two dimensions", "wrap_up.toml", 40,
+        (blocked(after.blocked), *_telephone(after, 8 * CALL)),
     )  # fmt: skip
     endless = markovian_queue(9, 1, 10, waiting_places=8)
     yield Case(

@@ -345,7 +345,7 @@ class CallAudit:
         self._by_day = _Notes(
             "waiting", "waits", "lines", "lines_open", "talks", "max_lines", "longest",
             "offered", "attempts", "counted_answers", "answers", "callers_answered", "outcomes",
-            "waits_answered", "waits_of_callers", "pool_talks", "day",
+            "waits_answered", "waits_of_callers", "pool_talks", "wrap_ups", "day",
         )  # fmt: skip
         self._by_pool = _Notes("talking", "talks", "worked", "idle", "beyond", "day", "pool")
 
@@ -363,7 +363,7 @@ class CallAudit:
                     result.lines_open_us, talks, result.max_lines, longest,
                     counts[CallCount.OFFERED], attempts, counts[CallCount.ANSWERED], answers,
                     answered, outcomes, counts[CallCount.WAIT_ANSWERED_US], waits,
-                    talks_by_pool.sum(), day.toordinal(),
+                    talks_by_pool.sum(), result.pool_wrap_up_us.sum(), day.toordinal(),
                 ]
             )
         )  # fmt: skip
@@ -384,7 +384,7 @@ class CallAudit:
         where = _date_of(whole)
         days = whole["day"].size
         ledger.equal("littles_law", "calls waiting", whole["waiting"], whole["waits"], where)
-        on_lines = whole["waits"] + whole["talks"]
+        on_lines = whole["waits"] + whole["talks"] - whole["wrap_ups"]
         ledger.equal("littles_law", "trunk lines", whole["lines"], on_lines, where)
         all_time = np.full(days, self._lines * self._open_us)
         ledger.at_most("time_in_state", "trunk lines: in use", whole["lines_open"], all_time, where)

@@ -342,6 +342,7 @@ class CallCentre:
             ),
             "reconnect_delay": quantile_table(centre.reconnect_delay_minutes, MINUTE_US),
             "handle": _tables([each.call_minutes for each in types]),
+            "wrap_up": _tables([each.wrap_up_minutes for each in types]),
             "target_us": round(centre.answer_target_seconds * 1_000_000),
             "interval_us": HOUR_US,
             "seed": self._streams.seed,

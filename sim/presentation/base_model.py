@@ -369,7 +369,8 @@ def activities(scenario: Scenario) -> list[Block]:
     return [
         Items(
             [
-                _("A call: an agent and a line, for the handle time of its kind."),
+                _("A call: an agent and a line, for the handle time of its kind; then the agent "
+                  "alone, for the after-call work, if there is any."),
                 _("Redialling and calling again on another day: a delay of the caller."),
                 _("A station of a unit: one of its staff (or a seat), for the service time."),
                 _("The walk to a station, and the interval between two doses: delays."),
