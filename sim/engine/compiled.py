@@ -187,7 +187,7 @@ def _simulate(day: CallCentreDay, attempts: Int64Array | None) -> CallCentreDayR
     bucket_shift = int((day.closes_us - day.opens_us) // (n + 1)).bit_length()
     bucket_count = ((day.closes_us - day.opens_us) >> bucket_shift) + 1
     centre["bucket_shift"] = bucket_shift
-    has_wrap_up = bool(day.wrap_up.any())
+    has_wrap_up = bool(day.wrap_up[:, 1, -1].any())  # (the last of a table is the largest)
     centre["has_wrap_up"] = has_wrap_up
 
     callers = _records(n, CALLER)

@@ -289,7 +289,7 @@ class CallCentreDay:
         )
         delays = (self.redial_delay, self.busy_redial_delay, self.reconnect_delay)
         for table in (self.patience, *delays, self.handle, self.wrap_up):
-            _require(bool((table >= 0).all()), "durations are not negative")
+            _require(int(table.min(initial=0)) >= 0, "durations are not negative")
         _require(
             self.step_time_us.shape == self.step_pool.shape == self.step_agents.shape,
             "a step has a time, a pool and a number",
