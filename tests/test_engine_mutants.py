@@ -101,7 +101,7 @@ CALL_DAY_MUTANTS = {
         "elif wrap_up_end == now and shift_change != now:",
     ),
     "an agent at work after a call is free": (
-        "                pool = NOBODY\n            else:\n",
+        "            if free > now:\n                pool = NOBODY\n            else:\n",
         "            if True:\n",
     ),
     "work after a call needs a line": (

@@ -98,7 +98,6 @@ DAY_FIELDS = [
 CENTRE = np.dtype(
     [
         *DAY_FIELDS,
-        ("has_wrap_up", np.bool_),  # whether any call has after-call work
         ("talking", np.int64),  # size of the heap of completions
         ("wrapping_up", np.int64),  # size of the heap of the ends of after-call work
         ("waiting", np.int64),  # size of the heap of abandonments
@@ -188,7 +187,6 @@ def _simulate(day: CallCentreDay, attempts: Int64Array | None) -> CallCentreDayR
     bucket_count = ((day.closes_us - day.opens_us) >> bucket_shift) + 1
     centre["bucket_shift"] = bucket_shift
     has_wrap_up = bool(day.wrap_up[:, 1, -1].any())  # (the last of a table is the largest)
-    centre["has_wrap_up"] = has_wrap_up
 
     callers = _records(n, CALLER)
     for field in ("entity", "stream", "attempts_before", "language", "call_type"):
@@ -213,7 +211,8 @@ def _simulate(day: CallCentreDay, attempts: Int64Array | None) -> CallCentreDayR
         pools,
         queues,
         _records(min(n, day.lines), EVENT),
-        _records(_most_agents(day) if has_wrap_up else 0, EVENT),
+        # (None has the kernel compiled without it: days without it shall not pay for it.)
+        _records(_most_agents(day), EVENT) if has_wrap_up else None,
         _records(min(n, day.lines), EVENT),
         _records(n, EVENT),
         np.full(bucket_count, NOBODY, dtype=np.int32),
@@ -268,7 +267,7 @@ def _call_centre_day(
     pools: Records,
     queues: Records,
     completions: Records,
-    wrap_ups: Records,
+    wrap_ups: Records | None,
     abandonments: Records,
     redials: Records,
     buckets: Int32Array,
@@ -293,7 +292,9 @@ def _call_centre_day(
     closed = False
     while True:
         completion = completions[0].time if centre.talking else NEVER
-        wrap_up_end = wrap_ups[0].time if centre.wrapping_up else NEVER
+        wrap_up_end = NEVER
+        if wrap_ups is not None:
+            wrap_up_end = wrap_ups[0].time if centre.wrapping_up else NEVER
         shift_change = step_time_us[step] if step < step_time_us.size else NEVER
         abandonment = abandonments[0].time if centre.waiting else NEVER
         closing = NEVER if closed else centre.closes_us
@@ -358,15 +359,16 @@ def _call_centre_day(
             caller = callers[row]
             pool = caller.pool
             free = now
-            if centre.has_wrap_up:
+            if wrap_ups is not None:
                 word, _, _, _ = _luck(centre, caller, WRAP_UP_STREAMS)
                 free += quantile(wrap_up[caller.call_type], word)
+                if free > now:
+                    _work(centre, pools[pool], now, free)
+                    pools[pool].wrap_up_us += free - now
+                    answers[row].handled_us += free - now
+                    _push(wrap_ups, centre.wrapping_up, None, free, pool)
+                    centre.wrapping_up += 1
             if free > now:
-                _work(centre, pools[pool], now, free)
-                pools[pool].wrap_up_us += free - now
-                answers[row].handled_us += free - now
-                _push(wrap_ups, centre.wrapping_up, None, free, pool)
-                centre.wrapping_up += 1
                 pool = NOBODY
             else:
                 _agent_is_free(centre, pools[pool], now)
@@ -379,10 +381,11 @@ def _call_centre_day(
                     centre.redialling += 1
 
         elif wrap_up_end == now:  # kind 1
-            pool = wrap_ups[0].row
-            centre.wrapping_up -= 1
-            _remove(wrap_ups, centre.wrapping_up, None, 0)
-            _agent_is_free(centre, pools[pool], now)
+            if wrap_ups is not None:
+                pool = wrap_ups[0].row
+                centre.wrapping_up -= 1
+                _remove(wrap_ups, centre.wrapping_up, None, 0)
+                _agent_is_free(centre, pools[pool], now)
 
         elif shift_change == now:  # kind 2
             pool = step_pool[step]
