@@ -9,6 +9,7 @@ engine's `unit_session`; "everything else" a replication without the engine's tw
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import statistics
@@ -19,11 +20,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sim.experiment.crews import AHEAD
 from sim.experiment.growth import grown
@@ -40,6 +41,9 @@ from sim.experiment.run_speed import (
 from sim.experiment.settings import DEFAULT_REPLICATIONS, available_cores
 from sim.language import _
 from sim.scenario import CallCentre, Scenario
+
+if TYPE_CHECKING:
+    from sim.engine.contract import Engine
 
 QUICK_GROWTH = (1, 3)
 FULL_GROWTH = (1, 3, 10, 100)
@@ -159,10 +163,8 @@ def _cost(
     scenario: Scenario, engine_name: str, times: int, repetitions: int, warm_up: bool
 ) -> Cost:
     from sim.engine import get_engine
-    from sim.engine.contract import Engine
     from sim.experiment.memory import keep_memory
-    from sim.model.campaign import Campaign, simulate
-    from sim.random_streams import RandomStreams
+    from sim.model.campaign import simulate
 
     keep_memory()  # as a worker does
     engine = get_engine(engine_name)
@@ -173,28 +175,51 @@ def _cost(
     scenario = grown(scenario, times)
     measured = []
     for replication in range(1, repetitions + 1):
-        day, session = Stopwatch(engine.call_centre_day), Stopwatch(engine.unit_session)
-        start = time.process_time()
-        campaign = Campaign(
-            scenario, Engine(engine_name, day, session), RandomStreams(1, replication)
-        )
-        calls = Stopwatch(campaign.call_centre.take_calls)
-        setattr(campaign.call_centre, "take_calls", calls)  # noqa: B010
-        campaign.run()
-        tables = campaign.recorder.tables()
-        seconds = time.process_time() - start
-        measured.append((seconds, calls.seconds, day.seconds, session.seconds))
-    total, calls_s, call_engine_s, sessions_s = map(statistics.median, zip(*measured, strict=True))
+        measured.append(_timed(scenario, engine, replication))
+        gc.collect()  # a stopwatch holds the call centre that holds it
+    seconds, counts = zip(*measured, strict=True)
+    total, calls_s, call_engine_s, sessions_s = map(statistics.median, zip(*seconds, strict=True))
+    attempts, patients, station_visits = counts[-1]
     return Cost(
         seconds=total,
         calls_s=calls_s,
         call_engine_s=call_engine_s,
         sessions_s=sessions_s,
-        attempts=int(tables["callers"]["attempts"].sum()),
-        patients=int(tables["sessions"]["patients"].sum()),
-        station_visits=int(tables["stations"]["served"].sum()),
+        attempts=attempts,
+        patients=patients,
+        station_visits=station_visits,
         peak_bytes=_peak_bytes(),
-        each_s=tuple(seconds for seconds, *_rest in measured),
+        each_s=tuple(each for each, *_rest in seconds),
+    )
+
+
+def _timed(
+    scenario: Scenario, engine: Engine, replication: int
+) -> tuple[tuple[float, float, float, float], tuple[int, int, int]]:
+    """One replication: processor seconds in all, of the calls, of their engine, of the sessions;
+    and attempts, patients, visits to stations."""
+    from sim.model.campaign import Campaign
+    from sim.random_streams import RandomStreams
+
+    day, session = Stopwatch(engine.call_centre_day), Stopwatch(engine.unit_session)
+    start = time.process_time()
+    campaign = Campaign(
+        scenario,
+        replace(engine, call_centre_day=day, unit_session=session),
+        RandomStreams(1, replication),
+    )
+    calls = Stopwatch(campaign.call_centre.take_calls)
+    setattr(campaign.call_centre, "take_calls", calls)  # noqa: B010
+    campaign.run()
+    tables = campaign.recorder.tables()
+    seconds = time.process_time() - start
+    return (
+        (seconds, calls.seconds, day.seconds, session.seconds),
+        (
+            int(tables["callers"]["attempts"].sum()),
+            int(tables["sessions"]["patients"].sum()),
+            int(tables["stations"]["served"].sum()),
+        ),
     )
 
 
