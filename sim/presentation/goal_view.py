@@ -344,7 +344,7 @@ class _View:
             _(
                 "Cost: the sum of the changes, each as a multiple of what there is, unless --cost "
                 "says otherwise. Each size is\nthe smallest that will do beside the others; other "
-                "combinations may be as cheap. {n:,} replications were spent."
+                "combinations may be cheaper. {n:,} replications were spent."
             ).format(n=self.answer["replications"]),
             _(
                 "* The mean, and in brackets the least and the greatest value, of {n} replications."
