@@ -133,15 +133,18 @@ CALL_DAY_MUTANTS = {
         "lost = caller.attempts_before + caller.made > centre.attempts_allowed",
     ),
     "the limit of a day comes before the redial decision": (
-        "if np.int64(decision) >= threshold:",
-        "if (np.int64(decision) >= threshold\n        and caller.made < centre.attempts_per_day):",
+        "if np.int64(caller.decision) >= threshold:",
+        "if (np.int64(caller.decision) >= threshold\n        and caller.made < centre.attempts_per_day):",
     ),
-    "everybody redials": ("if np.int64(decision) >= threshold:", "if False:"),
+    "everybody redials": ("if np.int64(caller.decision) >= threshold:", "if False:"),
     "luck belongs to the attempt of the day": (
         "caller.attempts_before + caller.made - 1,",
         "caller.made - 1,",
     ),
-    "patience and handle time share a word": ("_, _, _, word = _luck", "word, _, _, _ = _luck"),
+    "patience and handle time share a word": (
+        "    return patience\n",
+        "    return caller.handle\n",
+    ),
     "an answer just in time is late": (
         "if wait <= centre.target_us:",
         "if wait < centre.target_us:",

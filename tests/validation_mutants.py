@@ -89,8 +89,8 @@ MUTANTS = (
     ),
     Mutant(
         "patience and length of a call are drawn from one number",
-        "_, _, _, word = _luck(centre, caller, 0)\n    end = now",
-        "word, _, _, _ = _luck(centre, caller, 0)\n    end = now",
+        "    return patience\n",
+        "    return caller.handle\n",
     ),
     Mutant(
         "there is one line more",
@@ -104,10 +104,10 @@ MUTANTS = (
     ),
     Mutant(
         "everybody redials",
-        "if np.int64(decision) >= threshold:",
+        "if np.int64(caller.decision) >= threshold:",
         "if False:",
     ),
-    Mutant("redials come at once", "again = now + quantile(delays, delay)", "again = now"),
+    Mutant("redials come at once", "again = now + quantile(delays, caller.delay)", "again = now"),
     Mutant(
         "who hears the busy signal redials like who gives up waiting",
         "_call_again(centre, caller, centre.busy_redial_threshold,",

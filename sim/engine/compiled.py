@@ -25,6 +25,7 @@ Random numbers and quantiles, of curves or of single values, come from the kerne
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ from sim.engine.contract import (
     UnitSession,
     UnitSessionResult,
 )
-from sim.random_streams import philox, quantile
+from sim.random_streams import UInt32Array, philox, quantile
 
 NEVER = 2**63 - 1
 """Later than every time."""
@@ -105,6 +106,7 @@ CENTRE = np.dtype(
         ("bucket", np.int64),  # the last open bucket
         ("bucket_shift", np.int64),  # a bucket is 2**bucket_shift microseconds long
         ("sequence", np.int64),  # number of arrivals that joined the queue
+        ("logged", np.int64),  # number of attempts in the log
         ("max_waiting", np.int64),
         ("max_lines", np.int64),
         ("clock", np.int64),  # until when the next three are
@@ -119,8 +121,11 @@ CALLER = np.dtype(
         ("entity", np.uint32),
         ("stream", np.uint32),
         ("attempts_before", np.int64),
-        ("made", np.int64),  # attempts today
         ("arrival_us", np.int64),  # of the present attempt, or of the redial to come
+        ("made", np.int32),  # attempts today
+        ("decision", np.uint32),  # the words of the present attempt: whether to call again,
+        ("delay", np.uint32),  # when,
+        ("handle", np.uint32),  # how long the call takes
         ("language", np.int8),
         ("call_type", np.int8),
         ("outcome", np.int8),
@@ -129,7 +134,6 @@ CALLER = np.dtype(
         ("before", np.int32),  # the caller before in the queue
         ("position", np.int32),  # place of the caller's abandonment in its heap
         ("sequence", np.int64),  # number of the arrival among those that joined the queue
-        ("log_start", np.int64),  # place of the first attempt in the log
     ]
 )
 """64 bytes: a cache line."""
@@ -169,13 +173,19 @@ ATTEMPT = np.dtype([(name, np.int64) for name in ATTEMPT_FIELDS])
 def call_centre_day(day: CallCentreDay, log: bool = False) -> CallCentreDayResult:
     """One day of the call centre; see the contract. Raises ValueError if the input breaks it."""
     day.check()
-    result = _simulate(day, None)
-    # Only now is it known how many attempts there are, and so where in the log each one belongs.
-    return _simulate(day, result.attempts) if log else result
+    result = _simulate(day, _records(0, ATTEMPT))
+    if not log:
+        return result
+    # Only now is it known how many attempts there are.
+    attempts = _records(int(result.attempts.sum()), ATTEMPT)
+    _simulate(day, attempts)
+    attempts = attempts.view(np.int64).reshape(-1, len(ATTEMPT_FIELDS))
+    row, attempt = attempts[:, 0], attempts[:, 1]
+    return replace(result, log=attempts[np.lexsort((attempt, row))])
 
 
-def _simulate(day: CallCentreDay, attempts: Int64Array | None) -> CallCentreDayResult:
-    """The day, with its log if the number of attempts of each caller is known."""
+def _simulate(day: CallCentreDay, log: Records) -> CallCentreDayResult:
+    """The day. Its attempts are entered into the log as they are over, if that has any room."""
     n = day.fresh_us.shape[0]
     pool_count, languages = day.pool_speaks.shape
 
@@ -188,16 +198,16 @@ def _simulate(day: CallCentreDay, attempts: Int64Array | None) -> CallCentreDayR
     centre["bucket_shift"] = bucket_shift
     has_wrap_up = bool(day.wrap_up[:, 1, -1].any())  # (the last of a table is the largest)
 
-    callers = _records(n, CALLER)
-    for field in ("entity", "stream", "attempts_before", "language", "call_type"):
-        callers[field] = getattr(day, field)
-    callers["outcome"] = callers["pool"] = -1
-    answers = _records(n, ANSWER)
-    answers["answered_us"] = answers["end_us"] = answers["pool"] = -1
-    log = _records(0, ATTEMPT)
-    if attempts is not None:
-        callers["log_start"] = np.cumsum(attempts) - attempts
-        log = _records(int(attempts.sum()), ATTEMPT)
+    callers, answers = _records(n, CALLER), _records(n, ANSWER)
+    _enter_callers(
+        callers,
+        answers,
+        _kernel_input(day.entity),
+        _kernel_input(day.stream),
+        _kernel_input(day.attempts_before),
+        _kernel_input(day.language),
+        _kernel_input(day.call_type),
+    )
 
     pools = _records(pool_count, POOL)
     queues = _records(languages, QUEUE)
@@ -232,11 +242,13 @@ def _simulate(day: CallCentreDay, attempts: Int64Array | None) -> CallCentreDayR
         _kernel_input(day.handle),
         _kernel_input(day.wrap_up),
     )
+    bytes_, numbers = np.empty((2, n), np.int8), np.empty((1 + len(ANSWER_FIELDS), n), np.int64)
+    _read_callers(callers, answers, *bytes_, *numbers)
     return CallCentreDayResult(
-        outcome=callers["outcome"].copy(),
-        attempts=callers["made"].copy(),
-        pool=answers["pool"].copy(),
-        **{field: answers[field].copy() for field in ANSWER_FIELDS},
+        outcome=bytes_[0],
+        pool=bytes_[1],
+        attempts=numbers[0],
+        **dict(zip(ANSWER_FIELDS, numbers[1:], strict=True)),
         counts=cells.view(np.int64).reshape(day.intervals, languages, len(CallCount)),
         pool_answered=pools["answered"].copy(),
         pool_busy_us=pools["busy_us"].copy(),
@@ -250,7 +262,7 @@ def _simulate(day: CallCentreDay, attempts: Int64Array | None) -> CallCentreDayR
         pool_talking_us=pools["talking_us"].copy(),
         pool_idle_us=pools["idle_us"].copy(),
         pool_beyond_us=pools["beyond_us"].copy(),
-        log=None if attempts is None else log.view(np.int64).reshape(-1, len(ATTEMPT_FIELDS)),
+        log=None,
     )
 
 
@@ -258,6 +270,54 @@ def _most_agents(day: CallCentreDay) -> int:
     """No more than so many are ever busy at once."""
     pools = range(day.pool_speaks.shape[0])
     return sum(int(day.step_agents[day.step_pool == p].max(initial=0)) for p in pools)
+
+
+@kernel
+def _enter_callers(
+    callers: Records,
+    answers: Records,
+    entity: UInt32Array,
+    stream: UInt32Array,
+    attempts_before: Int64Array,
+    language: Int8Array,
+    call_type: Int8Array,
+) -> None:
+    """The callers before their first calls."""
+    for row in range(callers.size):
+        caller, answer = callers[row], answers[row]
+        caller.entity = entity[row]
+        caller.stream = stream[row]
+        caller.attempts_before = attempts_before[row]
+        caller.language = language[row]
+        caller.call_type = call_type[row]
+        caller.outcome = caller.pool = -1
+        answer.answered_us = answer.end_us = answer.pool = -1
+
+
+@kernel
+def _read_callers(
+    callers: Records,
+    answers: Records,
+    outcome: Int8Array,
+    pool: Int8Array,
+    attempts: Int64Array,
+    count: Int64Array,
+    answered_us: Int64Array,
+    end_us: Int64Array,
+    wait_us: Int64Array,
+    handled_us: Int64Array,
+) -> None:
+    """What their day came to."""
+    for row in range(callers.size):
+        caller, answer = callers[row], answers[row]
+        outcome[row] = caller.outcome
+        pool[row] = answer.pool
+        attempts[row] = caller.made
+        count[row] = answer.answers
+        answered_us[row] = answer.answered_us
+        end_us[row] = answer.end_us
+        wait_us[row] = answer.wait_us
+        handled_us[row] = answer.handled_us
 
 
 @kernel
@@ -334,16 +394,14 @@ def _call_centre_day(
                 centre.redialling -= 1
                 _remove(redials, centre.redialling, None, 0)
             caller = callers[row]
-            caller.made += 1
-            caller.arrival_us = now
+            patience_word = _call(centre, caller, now)
             free_pool = _free_pool(pools, speaks, preferred_pools, caller.language)
             if free_pool != NOBODY:
                 _answer(centre, callers, pools, completions, answers, handle, row, free_pool, now)
                 _attempt_is_over(centre, caller, row, cells, log, ANSWERED, now, False)
             else:
                 _join_queue(centre, callers, queues, row)
-                word, _, _, _ = _luck(centre, caller, 0)
-                patience_ends = now + quantile(patience[caller.call_type], word)
+                patience_ends = now + quantile(patience[caller.call_type], patience_word)
                 _push(abandonments, centre.waiting, callers, patience_ends, row)
                 centre.waiting += 1
                 centre.max_waiting = max(centre.max_waiting, centre.waiting)
@@ -493,6 +551,15 @@ def _longest_waiting(callers: Records, queues: Records, speaks: BoolArray, pool:
 
 
 @kernel
+def _call(centre: Record, caller: Record, now: int) -> int:
+    """A call arrives. What chance has in store for it is noted; the word of patience comes back."""
+    caller.made += 1
+    caller.arrival_us = now
+    patience, caller.decision, caller.delay, caller.handle = _luck(centre, caller, 0)
+    return patience
+
+
+@kernel
 def _answer(
     centre: Record,
     callers: Records,
@@ -506,8 +573,7 @@ def _answer(
 ) -> None:
     """An agent of the pool takes the call."""
     caller = callers[row]
-    _, _, _, word = _luck(centre, caller, 0)
-    end = now + quantile(handle[caller.call_type], word)
+    end = now + quantile(handle[caller.call_type], caller.handle)
     _push(completions, centre.talking, None, end, row)
     centre.talking += 1
     caller.outcome = CallOutcome.ANSWERED
@@ -532,17 +598,16 @@ def _call_again(
     centre: Record, caller: Record, threshold: int, delays: Int64Array, now: int
 ) -> int:
     """When the caller calls again after an attempt that is over, or NEVER on this day."""
-    _, decision, delay, _ = _luck(centre, caller, 0)
     if caller.attempts_before + caller.made >= centre.attempts_allowed:
         _day_ends(caller, CallOutcome.LOST)
         return NEVER
-    if np.int64(decision) >= threshold:
+    if np.int64(caller.decision) >= threshold:
         _day_ends(caller, CallOutcome.LOST)
         return NEVER
     if caller.made >= centre.attempts_per_day:
         _day_ends(caller, CallOutcome.CARRIED)
         return NEVER
-    again = now + quantile(delays, delay)
+    again = now + quantile(delays, caller.delay)
     if again >= centre.closes_us:
         _day_ends(caller, CallOutcome.CARRIED)
         return NEVER
@@ -599,7 +664,8 @@ def _attempt_is_over(
         cell.delayed += 1
         cell.wait_all_us += wait
     if log.size:
-        attempt = log[caller.log_start + caller.made - 1]
+        attempt = log[centre.logged]
+        centre.logged += 1
         attempt.row = row
         attempt.attempt = caller.made - 1
         attempt.arrival_us = caller.arrival_us
@@ -658,8 +724,7 @@ def _busy_signals(
         redial = caller.arrival_us
         while redial < until:
             now = redial
-            caller.arrival_us = now
-            caller.made += 1
+            _call(centre, caller, now)
             _attempt_is_over(centre, caller, row, cells, log, BLOCKED, now, False)
             redial = _call_again(centre, caller, centre.busy_redial_threshold, delays, now)
         if redial != NEVER and not _in_bucket(centre, caller, buckets, row, redial):
