@@ -301,6 +301,7 @@ def _curve(axes: Axes, study: Study, curve: str) -> None:
               label=_("last week's rate"))  # fmt: skip
     axes.plot(x, forecast["line"], color=style.SOFT, lw=1.1, ls=":", label=_("straight line"))
     axes.plot(places(fit), fit["observed"], "o", color=style.INK, ms=3, label=_("observed"))
-    axes.plot(places(errors), errors["observed"], "o", color=style.INK, ms=3, mfc=style.PAPER)
+    axes.plot(places(errors), errors["observed"], "o", color=style.INK, ms=3, mfc=style.PAPER,
+              label=_("observed, not looked at for the fit"))  # fmt: skip
     axes.set_ylabel(_(_DOSES[curve]))
     axes.yaxis.set_major_formatter(thousands)

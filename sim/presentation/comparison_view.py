@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from textwrap import fill
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
@@ -330,13 +331,18 @@ def coverage(comparison: Comparison) -> Figure:
     figure = new_figure(title.format(replications=counted(n)), _subtitle(comparison), 3.8)
     panels = figure.subplots(1, 2, sharex=True, sharey=True)
     colours = _colours(comparison)
+    # Lower curves are wider, so that those that coincide are all seen
+    widths = dict(zip(comparison.runs, np.linspace(3.4, 1.4, len(comparison.runs)), strict=True))
     for axes, scope in zip(panels, SCOPES, strict=True):
         curves = comparison.coverage(scope)
         for name in comparison.runs:
             here = curves[curves["scenario"] == name]
             shares = here.pivot_table(index="replication", columns="date", values="share")
             low, median, high = quantile_band(shares.to_numpy(), (0.05, 0.5, 0.95))
-            axes.plot(shares.columns, median, color=colours[name], label=name)
+            axes.plot(
+                shares.columns, median, color=colours[name], lw=widths[name], label=name,
+                clip_on=False, zorder=3,  # upon the axis, where nobody is vaccinated
+            )  # fmt: skip
             axes.fill_between(shares.columns, low, high, color=colours[name], alpha=0.3, lw=0)
         axes.set_title(_(_SCOPE_NAMES[scope]))
         axes.set_ylim(0, 1.02)

@@ -137,19 +137,12 @@ def answered(
 
 # Memory -----------------------------------------------------------------------------------------
 
-_TRIMMED_EVERY = 10
-"""redrawings"""
-_redrawn = 0
-
 
 def give_back_memory() -> None:
-    """Now and then, return to the system what simulations have left free in small pieces.
+    """Return to the system what simulations have left free in small pieces (some milliseconds).
 
-    Without that a server grows by about 1 MB with each of the first hundreds of simulations of the
-    plan. Nothing where the C library cannot do it.
+    Without that a server holds some 50 MB more, and grows by about 1 MB with each of the first
+    hundreds of simulations of the plan. Nothing where the C library cannot do it.
     """
-    global _redrawn
-    _redrawn += 1
-    if _redrawn % _TRIMMED_EVERY == 0:
-        with contextlib.suppress(AttributeError, OSError, TypeError):
-            ctypes.CDLL(None).malloc_trim(0)
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)

@@ -23,7 +23,7 @@ from sim.experiment.results import Run, scenario_digest
 from sim.experiment.run_in_memory import RunInMemory
 from sim.experiment.settings import RunSettings, available_cores
 from sim.experiment.work import Workforce
-from sim.presentation.page.answers import Answered
+from sim.presentation.page.answers import Answered, give_back_memory
 from sim.presentation.page.charts import Array
 from sim.scenario import Scenario
 
@@ -152,6 +152,7 @@ class Ensemble:
             traceback.print_exc()
         finally:
             self._over.set()
+            give_back_memory()
 
     def _simulate(self) -> None:
         jobs = [

@@ -21,7 +21,8 @@ STYLE = """<style>
 .vx caption{text-align:left;font-weight:600;padding:.4rem 0;caption-side:top;color:inherit}
 .vx th,.vx td{padding:.25rem .5rem;border-bottom:1px solid rgba(128,128,128,.35);
   text-align:left;vertical-align:top;font-weight:400}
-.vx thead th{font-weight:600;border-bottom:2px solid rgba(128,128,128,.6)}
+.vx thead th{font-weight:600}
+.vx thead th,.vx thead td{border-bottom:2px solid rgba(128,128,128,.6)}
 .vx .scroll{overflow-x:auto;max-width:100%}
 .vx .alert{padding:.6rem .9rem;border-left:.5rem solid @FAILED;
   background:color-mix(in srgb,@FAILED 12%,transparent);
@@ -48,13 +49,17 @@ STYLE = """<style>
 @media (max-width:640px){.stMainBlockContainer{padding:3.2rem 1rem 3rem}
   .picture.wide{display:none}.picture.narrow{display:block}
   .vx .verdict{font-size:1.1rem}}
+[data-testid="stSidebarContent"]{padding-left:1rem;padding-right:1rem}
+[role="combobox"]{text-overflow:ellipsis}
 [role="option"],[role="option"] div{height:auto;white-space:normal;overflow:visible}
 [role="option"]{padding-top:.35rem;padding-bottom:.35rem}
 </style>""".replace("@FAILED", style.FAILED)
 """Of all that follows; once a page."""
 
 
+_REFUSED = N_("This file cannot be used: it must be TOML (*.toml), of at most 1 MB.")
 _SPOKEN = (
+    (_REFUSED, '[data-testid="stTooltipErrorContent"]'),
     (N_("Choose a file"), '[data-testid="stFileUploaderDropzone"]>span button p'),
     (N_("Press Enter to apply"), '[data-testid="InputInstructions"]'),
     (N_("Press Ctrl+Enter to apply"), '.stTextArea [data-testid="InputInstructions"]'),
@@ -68,9 +73,10 @@ def style_of_words() -> str:
         f"{place}{{font-size:0}}{place}::after{{content:{_css(_(text))};font-size:.875rem}}"
         for text, place in _SPOKEN
     ]
-    refused = _css(_("This file cannot be used: it must be TOML (*.toml), of at most 1 MB."))
+    refused, alert = _css(_(_REFUSED)), '[data-testid="stFileChip"]>[role="alert"]'
     return (
         f"<style>{''.join(rules)}"
+        f"{alert}{{visibility:hidden}}{alert}::after{{content:{refused};visibility:visible}}"
         '[data-testid="stFileUploaderDropzoneInstructions"]{display:none}'
         '[data-testid="stFileUploader"]:has([data-testid="stFileChip"][aria-invalid="true"])'
         f"::after{{content:{refused};display:block;padding-top:.4rem;font-weight:600}}</style>"
@@ -125,15 +131,20 @@ def bars(
     lines = []
     for name, cells in rows:
         numbers = "".join(
-            f'<td>{escape(text)}<br><span class="bar" aria-hidden="true" '
-            f'style="width:{100 * share:.2f}%;background:{colour};'
-            f'outline:1px solid rgba(128,128,128,.5)"></span></td>'
+            f"<td>{escape(text)}<br>{_bar(share, colour) if share else ''}</td>"
             for text, share, colour in cells
         )
         lines.append(f'<tr><th scope="row" style="width:46%">{escape(name)}</th>{numbers}</tr>')
     return (
         f"<table><caption>{heading(2, caption)}</caption><thead><tr>{head}</tr></thead>"
         f"<tbody>{''.join(lines)}</tbody></table>"
+    )
+
+
+def _bar(share: float, colour: str) -> str:
+    return (
+        f'<span class="bar" aria-hidden="true" style="width:{100 * share:.2f}%;'
+        f'background:{colour};outline:1px solid rgba(128,128,128,.5)"></span>'
     )
 
 

@@ -32,7 +32,7 @@ from sim.presentation.document import (
 from sim.presentation.page import charts, markup
 from sim.presentation.page.answers import Answered, Kept
 from sim.presentation.report import blocks_of
-from sim.scenario import MINUTE_US
+from sim.scenario import MINUTE_US, clock
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -189,7 +189,7 @@ def _by_hour(run: Run) -> Table:
         answered = row["answered"]
         rows.append(
             [
-                f"{row['hour']:02d}:00",
+                clock(60 * int(row["hour"])),
                 *(terminal.count(row[name] / n) for name in columns[:-1]),
                 terminal.amount(row["wait_answered"] / answered, "min") if answered else "–",
                 _busy(run, int(row["hour"]), answered / n),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+import unicodedata
 from dataclasses import replace
 from typing import Any
 
@@ -27,7 +28,14 @@ from sim.scenario_files import ScenarioError
 
 
 def show() -> None:
-    """One redrawing of the page for one reader."""
+    """One redrawing of the page for one reader, who may interrupt it with the next change."""
+    try:
+        _redraw()
+    finally:
+        give_back_memory()
+
+
+def _redraw() -> None:
     here = serving()
     desk = _desk(here)
     with speaking(desk.state.language):
@@ -56,7 +64,6 @@ def show() -> None:
             ))  # fmt: skip
             traceback.print_exc()
         _write_address(desk)
-        give_back_memory()
 
 
 def _desk(here: Serving) -> Desk:
@@ -109,8 +116,10 @@ def _write_address(desk: Desk) -> None:
 # The side bar ---------------------------------------------------------------------------------
 
 
-_BOX = 26
-"""letters of a scenario's title that its box shows; the rest would be cut off"""
+_BOX = 206
+"""pixels for a scenario's title in its box; a longer one is cut off"""
+_LETTER, _THAI_LETTER = 7, 9.4
+"""pixels, at most"""
 
 
 def _choose(desk: Desk) -> None:
@@ -128,7 +137,7 @@ def _choose(desk: Desk) -> None:
         _("Scenario"), offered, offered.index(state.choice.scenario),
         format_func=lambda name: _title(desk, name), key=f"{desk.generation}/scenario",
     )  # fmt: skip
-    if len(_title(desk, name)) > _BOX:
+    if _width(_title(desk, name)) > _BOX:
         st.html(panels.block(markup.paragraph(_title(desk, name), "note")))
     if name != state.choice.scenario:
         desk.take(replace(state, choice=Choice(name)))
@@ -189,6 +198,15 @@ def _title(desk: Desk, name: str) -> str:
     if name == IMPORTED and desk.upload is not None:
         return desk.upload.name
     return named(desk.scenarios.title(name))
+
+
+def _width(text: str) -> float:
+    """Pixels that a text takes, at most; Thai vowels and tone marks above others take none."""
+    return sum(
+        _LETTER if letter.isascii() else _THAI_LETTER
+        for letter in text
+        if unicodedata.category(letter) != "Mn"
+    )
 
 
 # The answer -----------------------------------------------------------------------------------
