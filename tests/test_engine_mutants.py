@@ -134,7 +134,8 @@ CALL_DAY_MUTANTS = {
     ),
     "the limit of a day comes before the redial decision": (
         "if np.int64(caller.decision) >= threshold:",
-        "if (np.int64(caller.decision) >= threshold\n        and caller.made < centre.attempts_per_day):",
+        "if (np.int64(caller.decision) >= threshold\n"
+        "        and caller.made < centre.attempts_per_day):",
     ),
     "everybody redials": ("if np.int64(caller.decision) >= threshold:", "if False:"),
     "luck belongs to the attempt of the day": (
