@@ -178,7 +178,7 @@ SESSION_MUTANTS = {
         "service_ends[over] < now:",
     ),
     "the service that began first ends first": (
-        "while place > 0 and service_ends[place - 1] > end:",
+        "while place > 0 and times_us[place - 1] > time:",
         "while False:",
     ),
     "one more starts than there are staff": (
@@ -232,8 +232,8 @@ SESSION_MUTANTS = {
         "    for v in range(vials.size):\n",
     ),
     "who finds no dose leaves when patience runs out": (
-        "left_queue_us[place] = end = now\n",
-        "left_queue_us[place] = end = min(patience_ends, late)\n",
+        "left = end = now\n",
+        "left = end = min(patience_ends, late)\n",
     ),
     "observation counts from the seat": (
         "end = max(now, jab_us[patient] + service_us[patient, s])",
@@ -248,12 +248,12 @@ SESSION_MUTANTS = {
         "                    jab_us[patient] = now\n",
     ),
     "who has left is still in the queue at that instant": (
-        "ends[ended] <= begins[i]",
-        "ends[ended] < begins[i]",
+        "is_begin = begin < end\n",
+        "is_begin = begin <= end\n",
     ),
     "those who leave the queue have not waited": (
-        "wait_us[s] += left_queue_us[place] - join\n",
-        "wait_us[s] += (start_us[patient, s] >= 0) * (left_queue_us[place] - join)\n",
+        "wait_us[s] += left - join\n",
+        "wait_us[s] += (start_us[patient, s] >= 0) * (left - join)\n",
     ),
 }
 

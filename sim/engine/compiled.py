@@ -1016,13 +1016,13 @@ def _unit_session(
                 vaccine[patient] = _choose(preference, patient, vaccines, now)
             if not in_time and late <= patience_ends:
                 outcome[patient] = PatientOutcome.LATE
-                left_queue_us[place] = end = late
+                left = end = late
             elif not in_time:
                 outcome[patient] = PatientOutcome.LEFT
-                left_queue_us[place] = end = patience_ends
+                left = end = patience_ends
             elif kind[s] == StationKind.VACCINATION and vaccine[patient] == -1:
                 outcome[patient] = PatientOutcome.NO_DOSE
-                left_queue_us[place] = end = now
+                left = end = now
             else:
                 if kind[s] == StationKind.OBSERVATION:
                     end = max(now, jab_us[patient] + service_us[patient, s])
@@ -1031,15 +1031,16 @@ def _unit_session(
                 if kind[s] == StationKind.VACCINATION:
                     jab_us[patient] = end
                 start_us[patient, s] = now
-                left_queue_us[place] = now
+                left = now
                 _pass(times[s], closes_us, started - over, staff, now)
-                _add_end(service_ends, started, end)
+                _add_in_order(service_ends, started, end)
                 started += 1
                 served[s] += 1
                 busy_us[s] += end - now
             end_us[patient, s] = end
             exit_us[patient] = end
-            wait_us[s] += left_queue_us[place] - join
+            wait_us[s] += left - join
+            _add_in_order(left_queue_us, place, left)
         while over < started or step < last_step:
             if over == started or (step < last_step and step_time_us[step] < service_ends[over]):
                 _pass(times[s], closes_us, started - over, staff, step_time_us[step])
@@ -1058,7 +1059,10 @@ def _unit_session(
         doses[0, v], doses[1, v] = vaccines[v].opened, vaccines[v].used
         doses[2, v] = vaccines[v].discarded
     inside_us = (exit_us - arrival_us).sum()
-    max_inside, _ = _most_and_time(arrival_us, exit_us)
+    exits_us = np.empty(n, dtype=np.int64)
+    for patient in range(n):
+        _add_in_order(exits_us, patient, exit_us[patient])
+    max_inside, _ = _most_and_time(arrival_us, exits_us)
     return patients, moments, times_us, sums, doses, inside_us, max_inside
 
 
@@ -1075,8 +1079,8 @@ def _pass(station: Record, closes_us: int, busy: int, staff: int, now: int) -> N
     station.clock = now
 
 
-# Patients reach a station, and services end, nearly in order: what is new finds its place from the
-# end of a sorted array in a few steps.
+# Patients reach a station, leave its queue and the unit, and services end, nearly in order: what is
+# new finds its place from the end of a sorted array in a few steps.
 
 
 @kernel
@@ -1093,13 +1097,13 @@ def _join(queue: Int64Array, joined_us: Int64Array, size: int, join: int, patien
 
 
 @kernel
-def _add_end(service_ends: Int64Array, size: int, end: int) -> None:
-    """Add the end of a service to so many, in order of time."""
+def _add_in_order(times_us: Int64Array, size: int, time: int) -> None:
+    """Add a time to so many that are in order."""
     place = size
-    while place > 0 and service_ends[place - 1] > end:
-        service_ends[place] = service_ends[place - 1]
+    while place > 0 and times_us[place - 1] > time:
+        times_us[place] = times_us[place - 1]
         place -= 1
-    service_ends[place] = end
+    times_us[place] = time
 
 
 @kernel
@@ -1138,25 +1142,21 @@ def _discard(vaccine: Record) -> None:
     vaccine.doses_left = 0
 
 
-@allocating_kernel
+@kernel
 def _most_and_time(begins: Int64Array, ends: Int64Array) -> tuple[int, int]:
     """Largest number of intervals begin <= t < end that hold one t; that number integrated over t.
 
-    `begins` are sorted.
+    Both are sorted.
     """
-    if (ends[1:] < ends[:-1]).any():  # (queues are left in order, unless patience is lost)
-        ends = np.sort(ends)
-    most = ended = total = clock = 0
-    for i in range(begins.size):
-        while ended < ends.size and ends[ended] <= begins[i]:
-            total += (i - ended) * (ends[ended] - clock)
-            clock = ends[ended]
-            ended += 1
-        total += (i - ended) * (begins[i] - clock)
-        clock = begins[i]
-        most = max(most, i + 1 - ended)
-    for end in ends[ended:]:
-        total += (begins.size - ended) * (end - clock)
-        clock = end
-        ended += 1
+    # One step a begin or an end, without a branch that depends on which: they alternate at random.
+    most = total = clock = begun = ended = 0
+    while ended < ends.size:
+        begin = begins[begun] if begun < begins.size else NEVER
+        end = ends[ended]
+        total += (begun - ended) * (min(begin, end) - clock)
+        clock = min(begin, end)
+        is_begin = begin < end
+        begun += is_begin
+        ended += not is_begin
+        most = max(most, begun - ended)
     return most, total

@@ -36,7 +36,7 @@ from sim.model.population import (
     TimeProfile,
     time_of_day,
 )
-from sim.model.records import Diary, Recorder
+from sim.model.records import Diary, Recorder, dates
 from sim.model.shifts import staff_steps, staff_time_us
 from sim.random_streams import (
     HasQuantiles,
@@ -239,7 +239,7 @@ class CallCentre:
         self._call_again(today, later)
         self.latest = None
         if not self._open[today]:
-            self._days_of_callers.note(date=self._date(today), counts=counts)
+            self._days_of_callers.note(day=today, counts=counts)
             return _NOBODY, _NOBODY
 
         order = order_of(fresh_us)
@@ -275,9 +275,9 @@ class CallCentre:
             counts,
         )
         self._call_again(today, carried)
-        self._days_of_callers.note(date=self._date(today), counts=counts)
+        self._days_of_callers.note(day=today, counts=counts)
         self._days_of_centre.note(
-            date=self._date(today),
+            day=today,
             counts=result.counts,
             answered=result.pool_answered,
             busy=result.pool_busy_us,
@@ -357,12 +357,12 @@ class CallCentre:
 
     def _record_callers(self) -> None:
         """Rows by group and purpose, where there is anything to say."""
-        dates, counts = self._days_of_callers["date"], self._days_of_callers["counts"]
+        counts = self._days_of_callers["counts"]
         day, cell = np.nonzero(counts.any(axis=2))
         self._recorder.add(
             "callers",
             {
-                "date": dates[day],
+                "date": dates(self._first_day, self._days_of_callers["day"][day]),
                 "group": self._cell_groups[cell],
                 "purpose": self._cell_purposes[cell],
                 **dict(zip(_CALLER_COLUMNS, counts[day, cell].T, strict=True)),
@@ -372,14 +372,14 @@ class CallCentre:
     def _record_engine(self) -> None:
         """Attempts by hour and language, agents by pool."""
         noted, languages = self._days_of_centre, np.array(self._scenario.languages)
-        dates, counts = noted["date"], noted["counts"]
+        on, counts = dates(self._first_day, noted["day"]), noted["counts"]
         days, intervals, _, kinds = counts.shape
         hours = (self._centre.opens + 60 * np.arange(intervals)) // 60
         counts = counts.reshape(-1, kinds)
         self._recorder.add(
             "call_centre",
             {
-                "date": np.repeat(dates, intervals * languages.size),
+                "date": np.repeat(on, intervals * languages.size),
                 "hour": np.tile(np.repeat(hours, languages.size), days),
                 "language": np.tile(languages, days * intervals),
                 "offered": counts[:, CallCount.OFFERED],
@@ -397,7 +397,7 @@ class CallCentre:
         self._recorder.add(
             "agents",
             {
-                "date": np.repeat(dates, pools.size),
+                "date": np.repeat(on, pools.size),
                 "pool": np.tile(pools, days),
                 "answered": noted["answered"].ravel(),
                 "on_duty": np.tile(np.array(self._on_duty_us) / MINUTE_US, days),
@@ -405,9 +405,6 @@ class CallCentre:
                 "overtime": noted["overtime"].ravel() / MINUTE_US,
             },
         )
-
-    def _date(self, today: int) -> np.datetime64:
-        return np.datetime64(self._first_day) + today
 
 
 def _words(streams: tuple[Stream, ...], groups: list[str]) -> NDArray[np.uint32]:

@@ -25,7 +25,7 @@ import pandas as pd
 import simpy
 from numpy.typing import NDArray
 
-from sim.compilation import allocating_kernel
+from sim.compilation import allocating_kernel, kernel
 from sim.engine.contract import Engine
 from sim.model.appointment_book import AppointmentBook
 from sim.model.call_centre import CallCentre
@@ -43,7 +43,7 @@ from sim.model.population import (
     draw_population,
 )
 from sim.model.reasons import count_causes, reasons_of, split_lack_of_doses
-from sim.model.records import CAUSES, PROVINCE_STORE, REASONS, Diary, Recorder
+from sim.model.records import CAUSES, PROVINCE_STORE, REASONS, Diary, Recorder, dates
 from sim.model.regimens import Regimens
 from sim.model.vaccination_unit import VaccinationUnits
 from sim.model.waiting_list import WaitingList
@@ -216,7 +216,7 @@ class Campaign:
     def _record(self, today: int) -> None:
         booked, waiting = self._booked, self.waiting_list.waiting.copy()
         self._evenings.note(
-            date=np.datetime64(self._date(today)),
+            day=today,
             registered_telephone=self._by_group(self._by_telephone),
             registered_other=self._by_group(self._otherwise),
             came_other=self._by_group(self.other_channels.coming(today)),
@@ -244,15 +244,17 @@ class Campaign:
     # Records --------------------------------------------------------------------------------
 
     def _by_group(self, who: NDArray[np.integer[Any]]) -> Int64Array:
-        return np.bincount(self.people.group[who], minlength=len(self._groups))
+        counts = np.zeros(self._groups.size, dtype=np.int64)
+        _count_by_group(who, self.people.group, counts)
+        return counts
 
     def record(self) -> None:
         """Record the evenings when the campaign is over."""
-        dates = self._evenings["date"]
-        self._record_bookings(dates)
-        self._record_stock(dates)
+        evenings = dates(self._first_day, self._evenings["day"])
+        self._record_bookings(evenings)
+        self._record_stock(evenings)
 
-    def _record_bookings(self, dates: NDArray[np.datetime64]) -> None:
+    def _record_bookings(self, evenings: NDArray[np.datetime64]) -> None:
         columns = [
             "registered_telephone", "registered_other", "came_other", "booked_first",
             "booked_second", "waiting_first", "waiting_second",
@@ -260,16 +262,16 @@ class Campaign:
         self.recorder.add(
             "bookings",
             {
-                "date": np.repeat(dates, self._groups.size),
-                "group": np.tile(self._groups, dates.size),
+                "date": np.repeat(evenings, self._groups.size),
+                "group": np.tile(self._groups, evenings.size),
                 **{column: self._evenings[column].ravel() for column in columns},
             },
         )
 
-    def _record_stock(self, dates: NDArray[np.datetime64]) -> None:
+    def _record_stock(self, evenings: NDArray[np.datetime64]) -> None:
         """Rows by vaccine and place, the store first; whole vials times doses on the label."""
         noted, label = self._evenings, self.supply.label
-        shape = (dates.size, 1 + len(self.scenario.units), label.size)
+        shape = (evenings.size, 1 + len(self.scenario.units), label.size)
 
         def column(store: Int64Array | int = 0, units: Int64Array | int = 0) -> Int64Array:
             doses = np.empty(shape, dtype=np.int64)
@@ -279,9 +281,9 @@ class Campaign:
         self.recorder.add(
             "stock",
             {
-                "date": np.repeat(dates, self._places.size),
-                "place": np.tile(self._places, dates.size),
-                "vaccine": np.tile(self._vaccines, dates.size),
+                "date": np.repeat(evenings, self._places.size),
+                "place": np.tile(self._places, evenings.size),
+                "vaccine": np.tile(self._vaccines, evenings.size),
                 "delivered": column(store=noted["delivered"] * label),
                 "storage_loss": column(store=noted["lost"] * label),
                 "shipped_in": column(units=noted["shipped"] * label),
@@ -356,6 +358,12 @@ _DOSE_PROBLEMS = {
 }
 _INTERVAL, _COMPLETE = int(Status.INTERVAL), int(Status.COMPLETE)
 _NO_SETBACK, _NOTHING = int(Setback.NONE), int(HeldBy.NOTHING)
+
+
+@kernel
+def _count_by_group(who, group, counts):  # type: ignore[no-untyped-def]
+    for person in who:
+        counts[group[person]] += 1
 
 
 @allocating_kernel

@@ -29,11 +29,11 @@ class OtherChannels:
             & (people.status == Status.NOT_REGISTERED)
             & (people.first_call_day != NEVER)
         )
-        order = order_by_place(people.first_call_day[who], people.first_call_us[who])
+        days = people.first_call_day[who]
+        order = order_by_place(days, people.first_call_us[who])
         self._queue = who.astype(np.int32)[order]  # (half the memory)
-        self._come_by = np.searchsorted(
-            people.first_call_day[self._queue], np.arange(2001), side="right"
-        )
+        horizon = (scenario.campaign.horizon - self._first_day).days
+        self._come_by = np.cumsum(np.bincount(days, minlength=horizon + 1))
         """how many of the queue have come by the end of each day"""
         self._next = 0
 
@@ -48,24 +48,32 @@ class OtherChannels:
         """As many as a day allows, first come first served; and the time of each (µs)."""
         if not self._channels.is_open(self._first_day + timedelta(days=today)):
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-        come = self._queue[: self._come_by[today]]
-        self._next, places = _first_unregistered(
-            come, self._next, self._people.status, self._channels.bookings_per_day
+        self._next, who, came_us = _first_unregistered(
+            self._queue[: self._come_by[today]],
+            self._next,
+            self._come_before(today),
+            self._people.status,
+            self._people.first_call_us,
+            self._channels.bookings_per_day,
         )
-        who = self._queue[places].astype(np.int64)
-        came_us = np.where(places >= self._come_before(today), self._people.first_call_us[who], 0)
         return who, came_us
 
 
 @allocating_kernel
-def _first_unregistered(queue, place, status, most):  # type: ignore[no-untyped-def]
-    """Places of the first in the queue, from a place on, who are not registered, `most` at most;
-    with the place after them: all before it are registered then, or no longer in need."""
-    taken = np.empty(min(most, queue.size - place), dtype=np.int64)
+def _first_unregistered(queue, place, come_before, status, first_call_us, most):  # type: ignore[no-untyped-def]
+    """The first in the queue, from a place on, who are not registered, `most` at most.
+
+    Returns the place after them (all before it are registered then, or no longer in need), them,
+    and when they came today: at 0 those who have come before.
+    """
+    size = min(most, queue.size - place)
+    who, came_us = np.empty(size, dtype=np.int64), np.empty(size, dtype=np.int64)
     number = 0
     while place < queue.size and number < most:
-        if status[queue[place]] == _NOT_REGISTERED:
-            taken[number] = place
+        person = queue[place]
+        if status[person] == _NOT_REGISTERED:
+            who[number] = person
+            came_us[number] = first_call_us[person] if place >= come_before else 0
             number += 1
         place += 1
-    return place, taken[:number]
+    return place, who[:number], came_us[:number]

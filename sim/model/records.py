@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Literal
 
 import numpy as np
@@ -292,6 +293,11 @@ class Diary:
     def joined(self, name: str) -> NDArray[Any]:
         """Arrays noted under the name, which may differ in length, one after the other."""
         return np.concatenate(self._noted[name])
+
+
+def dates(first_day: date, days: Any) -> NDArray[np.datetime64]:
+    """Dates of days counted from the first day of the campaign."""
+    return np.asarray(np.datetime64(first_day) + np.asarray(days, dtype=np.int64))
 
 
 @dataclass

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sim.compilation import kernel
 from sim.engine.contract import PatientOutcome, UnitSessionResult
 from sim.model.population import Population
-from sim.model.records import Diary, Recorder
+from sim.model.records import Diary, Recorder, dates
 from sim.model.regimens import Regimens
 from sim.model.unit_plan import UnitPlan, opening_us
 from sim.model.unit_visits import Visits
@@ -90,9 +90,7 @@ class UnitDiary:
             counts,
         )
         some = np.flatnonzero(counts[:, _DailyCount.APPOINTMENTS] + counts[:, _DailyCount.WALK_INS])
-        self._visits_noted.note(
-            date=np.full(some.size, self._date(today)), cell=some, counts=counts[some]
-        )
+        self._visits_noted.note(day=np.full(some.size, today), cell=some, counts=counts[some])
 
     def note_sessions(self, today: int, results: dict[int, UnitSessionResult]) -> None:
         """Note each session."""
@@ -109,7 +107,7 @@ class UnitDiary:
                     self._busiest[n] = number
                     self._unit_days[n] = self._unit_day(today, n, results[n])
         self._sessions_noted.note(
-            date=np.full(units.size, self._date(today)),
+            day=np.full(units.size, today),
             unit=units,
             patients=patients,
             last_exit_us=np.maximum(np.maximum.reduceat(exit_us, first), self._opens_us[units]),
@@ -140,7 +138,7 @@ class UnitDiary:
         self._recorder.add(
             "daily",
             {
-                "date": noted.joined("date"),
+                "date": dates(self._first_day, noted.joined("day")),
                 "unit": self._names[cell // (2 * groups.size)],
                 "group": groups[cell // 2 % groups.size],
                 "dose": cell % 2 + 1,
@@ -151,14 +149,14 @@ class UnitDiary:
     def _record_sessions(self) -> None:
         """A row a session, and a row a station of it."""
         noted = self._sessions_noted
-        dates, units = noted.joined("date"), noted.joined("unit")
+        on, units = dates(self._first_day, noted.joined("day")), noted.joined("unit")
         plans = [self._plans[n] for n in units.tolist()]
         names = self._names[units]
         closes_us = self._opens_us[units] + self._open_us[units]
         self._recorder.add(
             "sessions",
             {
-                "date": dates,
+                "date": on,
                 "unit": names,
                 "open_minutes": self._open_us[units] / MINUTE_US,
                 "patients": noted.joined("patients"),
@@ -171,7 +169,7 @@ class UnitDiary:
         self._recorder.add(
             "stations",
             {
-                "date": np.repeat(dates, stations),
+                "date": np.repeat(on, stations),
                 "unit": np.repeat(names, stations),
                 "station": np.array([name for plan in plans for name in plan.stations]),
                 "served": noted.joined("served"),
@@ -201,16 +199,13 @@ class UnitDiary:
             )
         names = np.array(plan.stations)
         return {
-            "date": np.full(minutes.size * names.size, self._date(today)),
+            "date": dates(self._first_day, np.full(minutes.size * names.size, today)),
             "unit": np.full(minutes.size * names.size, self._names[number]),
             "station": np.repeat(names, minutes.size),
             "minute": np.tile(minutes, names.size),
             "waiting": np.concatenate(waiting),
             "in_service": np.concatenate(in_service),
         }
-
-    def _date(self, today: int) -> np.datetime64:
-        return np.datetime64(self._first_day) + today
 
 
 def _between(starts: Int64Array, ends: Int64Array, instants: Int64Array) -> Int64Array:

@@ -22,7 +22,7 @@ from sim.compilation import allocating_kernel, kernel
 from sim.model.appointment_book import UNLIMITED, AppointmentBook
 from sim.model.dose_supply import DoseSupply
 from sim.model.order import Agenda
-from sim.model.population import Population, Status
+from sim.model.population import NEVER, Population, Status
 from sim.model.regimens import Regimens
 from sim.random_streams import parts
 from sim.scenario import Scenario
@@ -77,16 +77,18 @@ class WaitingList:
 
     def expect_second_doses(self, who: Int64Array, today: int) -> None:
         """People who have had a first dose join the list when their time comes."""
+        days = np.full(who.size, today, dtype=np.int16)
         if self._policy in ("first_doses_first", "second_doses_first"):
-            due = self._second_due(who)
-            self._falling_due.enter(who, np.maximum(due - self._notice_days, today))
-        else:
-            self._falling_due.enter(who, np.full(who.size, today))
-
-    def _second_due(self, who: Int64Array) -> Int64Array:
-        """Day from which a second appointment is looked for."""
-        days = self._regimens.target_days[self._people.regimen[who]]
-        return np.asarray(self._people.last_dose_day[who] + days)
+            _days_of_joining(
+                who,
+                self._people.regimen,
+                self._people.last_dose_day,
+                self._regimens.target_days,
+                self._notice_days,
+                today,
+                days,
+            )
+        self._falling_due.enter(who, days)
 
     def join(self, today: int, registered: Int64Array, unserved: Int64Array) -> None:
         """Second doses that fall due, then those who were not served, then the newly registered
@@ -296,6 +298,17 @@ class WaitingList:
             return np.full(vaccines, -1, dtype=np.int64), np.zeros(vaccines, dtype=np.int64)
         regimen = self._regimens.of_first_dose[min(today + 1, self._days - 1)]
         return self._regimens.second[regimen], self._regimens.target_days[regimen]
+
+
+@kernel
+def _days_of_joining(  # type: ignore[no-untyped-def]
+    who, regimen, last_dose_day, target_days, notice_days, today, out
+):
+    """When people begin to look for a second appointment: so long before it falls due."""
+    for i in range(who.size):
+        person = who[i]
+        due = last_dose_day[person] + target_days[regimen[person]]
+        out[i] = min(max(due - notice_days, today), NEVER)
 
 
 @kernel
