@@ -288,8 +288,8 @@ MUTANTS = {
         r"beyond_duty \(stations\)",
     ),
     "a service lasts longer than recorded": (
-        "_add_end(service_ends, started, end)",
-        "_add_end(service_ends, started, end + 1_000_000)",
+        "_add_in_order(service_ends, started, end)",
+        "_add_in_order(service_ends, started, end + 1_000_000)",
         r"littles_law \(service: |beyond_duty",
     ),
     "a service lasts longer than drawn": (
