@@ -193,6 +193,17 @@ def test_what_holds_back_the_next_first_dose_is_told_by_day() -> None:
 # Small campaigns, by hand ---------------------------------------------------------------------
 
 
+def test_where_everybody_has_a_dose_nothing_holds_back_even_if_no_dose_is_left() -> None:
+    # 20 doses and 10 slots a day for 20 people: all are used up with the second session
+    scenario = campaign(
+        groups={"all": advance_group(20)},
+        deliveries={"only": delivery(20)},
+        units={"hall": unit(slots=10)},
+    )
+    held_by = [stretch.held_by for stretch in feasibility.stretches(scenario)]
+    assert held_by[:2] == [("slots",), ("people",)]
+
+
 def test_second_doses_compete_for_slots_and_doses() -> None:
     # Ten slots a day from day 0, 100 doses, interval 5: by day 9 first doses on days 0 to 4 and
     # second ones on days 5 to 9 are 50 people; with 60 doses only 30.

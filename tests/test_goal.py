@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 
 from sim.cli import app
 from sim.experiment.attainment import Attainment, Point, lever_costs
+from sim.experiment.exchanges import LEAST_SAVING, offers
 from sim.experiment.feasibility import most_by
 from sim.experiment.goal_study import GoalQuestion, find, round_down
 from sim.experiment.goals import read_goal
@@ -112,6 +113,51 @@ def test_the_cheapest_of_several_ways_is_found(trials: Trials) -> None:
     enough = [p for p in grid(found) if not found.misses(p, range(1))]
     best = min(map(found.cost, enough))
     assert found.cost(found.combinations()[0]) == pytest.approx(best)
+
+
+def test_a_combination_is_found_that_is_cheaper_than_the_one_lever_that_is_enough() -> None:
+    # 112 of 120 people, 10 vials of 10: 20 more doses are enough alone (0.2; 10 are not), an extra
+    # dose from each vial is not (110), but with 10 doses more it is (121) for less than the 20
+    scenario = campaign(
+        groups={"early": advance_group(120)},
+        deliveries={"only": delivery(100)},
+        vaccines={"az": {"doses_per_vial": 10, "open_vial_hours": 6.0}},
+        units={"hall": unit(slots=120)},
+    )
+    reach = f"first_dose>=0.93 by {day(9)}"
+    over, cost = "deliveries,extra_doses<=1", "deliveries=0.01,extra_doses=0.05"
+    question = GoalQuestion.of(Source.of(scenario), reach, 0.8, over, cost)
+    with Trials(question.goal.settings(ONE)) as trials:
+        answer, tables = find(question, trials)
+        found = Attainment(
+            scenario, question.goal, 0.8, question.levers, question.costs, trials, MANY
+        )
+        enough = [p for p in grid(found) if sum(p) <= 40 and not found.misses(p, range(1))]
+    assert min(enough, key=found.cost) == (10, 1)
+    best = tables["changes"][tables["changes"]["option"] == answer["cheapest"]]
+    assert list(zip(best["lever"], best["size"], strict=True)) == [
+        ("deliveries", 10),
+        ("extra_doses", 1),
+    ]
+    alone = tables["options"].loc[answer["alone_enough"]]
+    assert list(alone["cost"]) == [pytest.approx(0.2)]
+    assert answer["exchanges"]["finished"]
+
+
+def test_an_offer_costs_less_and_takes_from_what_is_moved(trials: Trials) -> None:
+    scenario = campaign(
+        groups={"late": advance_group(20, turn=6)},
+        deliveries={"only": delivery(20)},
+        units={"hall": unit(slots=2)},
+    )
+    found = search(scenario, "deliveries,vaccinators<=5,turns", trials)
+    point = (0, 3, 2)
+    made = list(offers(found, point))
+    assert made
+    for offer in made:
+        assert found.cost(offer) <= (1 - LEAST_SAVING) * found.cost(point) + 1e-9
+        assert any(a > b for a, b in zip(offer, point, strict=True))
+        assert any(a < b for a, b in zip(offer, point, strict=True))
 
 
 # Alone, together, not at all ------------------------------------------------------------------
@@ -285,22 +331,50 @@ def test_a_lever_that_hardly_helps_is_judged_by_what_the_plan_has_missed() -> No
 def test_a_study_spends_no_more_than_it_may_and_says_that_it_was_not_finished(
     tmp_path: Path,
 ) -> None:
-    source = Source.of(small_scenario())
-    question = GoalQuestion.of(source, NEARLY, 0.95, "deliveries,agents<=4,lines", None, 100)
+    # 3 doses and 2 days more are enough (see above); to be sure of 95 % takes 90 replications, and
+    # of 100 some are kept for the values shown
+    question = GoalQuestion.of(Source.of(TIGHT), EVERYONE, 0.95, "deliveries,turns", None, 100)
     with Trials(question.goal.settings(ONE)) as trials:
         answer, tables = find(question, trials)
         assert trials.spent <= 100
     assert not answer["finished"]
+    assert answer["reachable"] is None
     assert "unfinished" in set(tables["options"]["verdict"])
     said = study_text(question.plan(ONE, tmp_path / "study").write(answer, tables))
     assert said.startswith("Not found before the replications were used up (--replications allows")
     assert "Not reachable" not in said
     with pytest.raises(SettingsError, match="at least 100 are needed, not 99"):
-        GoalQuestion.of(source, NEARLY, 0.95, None, None, 99)
+        GoalQuestion.of(Source.of(small_scenario()), NEARLY, 0.95, None, None, 99)
 
 
-def test_smaller_sizes_are_tried_in_finer_steps_until_one_is_not_enough(trials: Trials) -> None:
-    # 20 people need 3 more doses, one a vial; from 6 down: 5, 4, 3 are enough, 2 is not
+def test_too_few_replications_to_be_sure_are_no_proof_that_nothing_helps(tmp_path: Path) -> None:
+    # 87 % where 80 % are asked for: as it is the goal seems to be reached, and 100 replications do
+    # not make sure of it
+    source = Source.of(small_scenario())
+    question = GoalQuestion.of(source, "first_dose>=0.705 by 2021-06-20", 0.8, "agents", None, 100)
+    with Trials(question.goal.settings(ONE)) as trials:
+        answer, tables = find(question, trials)
+        assert trials.spent <= 100
+    assert (answer["reached_already"], answer["reachable"]) == (None, None)
+    made = question.plan(ONE, tmp_path / "study").write(answer, tables)
+    said = study_text(made)
+    assert said.startswith("Too few replications to be sure (--replications allows more): ")
+    assert "It seems that nothing has to be changed." in said
+    assert "Not" not in said
+    assert save_pictures(made) == []
+
+
+def test_replications_that_can_never_make_sure_are_refused() -> None:
+    # the evidence of n successes of probability 0.99 asked, see `ProbabilityTest`
+    with pytest.raises(SettingsError, match=r"at least \d+ are needed, not 300: so many without a"):
+        GoalQuestion.of(Source.of(TIGHT), EVERYONE, 0.99, None, None, 300)
+
+
+def test_smaller_sizes_are_tried_in_growing_steps_and_anew_until_the_least_is_not_enough(
+    trials: Trials,
+) -> None:
+    # 20 people need 3 more doses, one a vial; from 6 down: 5, 4 are enough, 2 is not; from 4 anew
+    # 3 is, 2 is not
     scenario = campaign(
         groups={"early": advance_group(20)},
         deliveries={"only": delivery(17)},

@@ -2,12 +2,13 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
-from campaign_processes import start, write_program
+from campaign_processes import ROOT, start, write_program
 
 from sim.experiment.worker_start import interrupts_put_off
 
@@ -50,6 +51,30 @@ def test_ctrl_c_while_workers_start_ends_in_one_line_and_leaves_nothing(
     assert out.exists() == ("kept in" in lines[0])
     assert list(temporary.iterdir()) == []
     assert ended_within(10, running.pid)
+
+
+def test_ctrl_c_while_the_command_line_is_loaded_ends_in_one_line() -> None:
+    # Python tells on standard error which module is loaded: here, one of the first that are ours
+    command = [
+        sys.executable,
+        "-X",
+        "importtime",
+        "-m",
+        "sim",
+        "goal",
+        "x.toml",
+        "--reach",
+        "full>=1",
+    ]
+    loading = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    assert loading.stderr is not None
+    for line in loading.stderr:
+        if "typer" in line:
+            loading.send_signal(signal.SIGINT)
+            break
+    said = [line for line in loading.stderr if not line.startswith("import time:")]
+    assert loading.wait(60) == 130
+    assert said == ["vaxsim: interrupted; nothing was kept\n"]
 
 
 def ended_within(seconds: float, group: int) -> bool:

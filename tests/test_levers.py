@@ -5,18 +5,12 @@ from pathlib import Path
 import pytest
 from campaigns import advance_group, campaign, day, delivery
 
+from sim.experiment.changes import settings_that_differ, shared_out
 from sim.experiment.feasibility import most_by
 from sim.experiment.goals import Goal, read_goal
-from sim.experiment.levers import (
-    FAMILIES,
-    Lever,
-    LeverError,
-    pulled,
-    read_levers,
-    settings_that_differ,
-    shared_out,
-    slots_a_day,
-)
+from sim.experiment.lever_kinds import FAMILIES
+from sim.experiment.levers import Lever, LeverError, pulled, read_levers
+from sim.experiment.unit_levers import slots_a_day
 from sim.language import speaking
 from sim.scenario import Scenario
 from sim.scenario_files import file_data, load_scenario, scenario_from_data
@@ -194,10 +188,10 @@ def test_a_part_that_is_not_there_is_answered_with_the_parts() -> None:
         levers("agents.nobody")
 
 
-def test_smaller_sizes_come_in_quarters_of_a_step_in_whole_vials() -> None:
+def test_smaller_sizes_come_in_growing_steps_from_a_quarter_in_whole_vials() -> None:
     # agents go in twos, so one by one; doses in quarters of their step; turns in whole days
     by_name = {lever.name: lever for lever in levers("agents,deliveries,turns")}
-    assert by_name["agents"].smaller(6) == [5, 4, 3, 2, 1]
+    assert by_name["agents"].smaller(6) == [5, 4, 2]  # 1, 2, 4 less
     size = by_name["deliveries"].sizes[1]
     step = by_name["deliveries"].sizes[0] // 4
     assert by_name["deliveries"].smaller(size)[:2] == [size - step, size - 2 * step]

@@ -15,7 +15,7 @@ import pytest
 import tomlkit
 from scipy.stats import qmc, uniform
 from scipy.stats import sobol_indices as scipy_indices
-from small_campaign import SMALL
+from small_campaign import SMALL, small_scenario
 from typer.testing import CliRunner
 
 from sim.cli import app
@@ -27,8 +27,11 @@ from sim.experiment.sensitivity import (
     make_question,
 )
 from sim.experiment.settings import RunSettings
+from sim.experiment.sources import Source
 from sim.experiment.statistics import sobol_indices
+from sim.experiment.study import StudyPlan
 from sim.experiment.trials import Trials
+from sim.presentation.study_views import study_text
 from sim.scenario import merge
 from sim.scenario_files import with_values
 
@@ -202,6 +205,19 @@ def test_nothing_matters_where_nothing_can() -> None:
     answer, tables = answered(make_question(small(IDLE), [COVERAGE], samples=2))
     assert answer["measure_first"][COVERAGE] is None
     assert (tables["indices"]["total"] == 0).all()
+
+
+def test_shares_that_cannot_be_in_truth_are_said_to_be_rough(two: Answer, tmp_path: Path) -> None:
+    # two rows: of one measure a share "with others" may come out below that "alone"
+    question = make_question(TWO, [COVERAGE, CALLS], samples=2, replications=2)
+    plan = StudyPlan(
+        "sensitivity", Source.of(small_scenario()), RunSettings(), question.as_json(), tmp_path
+    )
+    answer, tables = two
+    for total, rough in ((0.1, True), (0.9, False)):
+        indices = tables["indices"].assign(first=0.5, total=total)
+        said = study_text(plan.write(answer, {**tables, "indices": indices}))
+        assert ("nothing explains less with others than alone" in said) == rough
 
 
 # What is refused ------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from sim.experiment.crews import Processes
 from sim.experiment.goals import read_goal
 from sim.experiment.replications import Task
 from sim.experiment.selection import ProbabilityTest, select_best, tolerance_factor
-from sim.experiment.settings import RunSettings
+from sim.experiment.settings import RunSettings, SettingsError
 from sim.experiment.sources import Source
 from sim.experiment.staff_levers import DEFAULT_COSTS, Levers, StaffingError
 from sim.experiment.staff_range import StaffRange
@@ -459,6 +459,30 @@ def test_a_search_that_ends_with_its_replications_says_so(unfinished):
     assert not answer["finished"]
     assert answer["nothing_cheaper"] is None
     assert "The search was not finished when its replications were used up" in said
+
+
+def test_too_few_replications_to_be_sure_name_nobody_who_is_missing(tmp_path):
+    # the staffing that is there meets this goal always; to be sure of 95.4 % takes 98 replications
+    # beside those of the search
+    scenario = small_scenario()
+    goal = read_goal("first_dose>=0.2 by 2021-06-15", scenario)
+    question = Question(goal, 0.954, {"agent": 1.0}, 100)
+    settings = replace(goal.settings(RunSettings()), workers=1)
+    with Trials(settings) as trials:
+        answer, tables = find_staffing(trials, scenario, question)
+    assert not answer["found"]
+    times, n = answer["why_not"]["judged"]
+    assert times == n
+    assert answer["why_not"]["farthest"]["missing"] == {}
+    plan = StudyPlan("staff", Source.of(scenario), settings, question.data(), tmp_path / "study")
+    said = study_text(plan.write(answer, tables))
+    assert said.startswith("Too few replications to be sure: a staffing was found that seems to")
+    assert "Who is missing" not in said
+
+
+def test_replications_that_can_never_make_sure_are_refused():
+    with pytest.raises(SettingsError, match="are needed, not 100: so many without a miss"):
+        Question(read_goal("first_dose>=0.2", small_scenario()), 0.99, DEFAULT_COSTS, 100)
 
 
 def test_few_staffings_are_looked_at_where_there_are_very_many(unfinished):

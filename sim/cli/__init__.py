@@ -19,7 +19,7 @@ from sim.cli.answers import goal, staff
 from sim.cli.benchmark import bench
 from sim.cli.console import say
 from sim.cli.documents import describe
-from sim.cli.options import Language
+from sim.cli.options import Command, Language
 from sim.cli.page import page
 from sim.cli.plans import check, schema
 from sim.cli.reports import report
@@ -82,16 +82,16 @@ def _vaxsim(
     pass
 
 
-app.command("app")(_with_language(page))
+app.command("app", cls=Command)(_with_language(page))
 for command in (
     new, check, run, binds, compare, sweep, goal, staff, sensitivity, risk,
     show, report, plot, runs, trace, describe, verify, validate, backtest, bench, schema,
 ):  # fmt: skip
-    app.command()(_with_language(command))
+    app.command(cls=Command)(_with_language(command))
 
 
 def main() -> None:
-    """Entry point of the command `vaxsim`."""
+    """The command `vaxsim`, once it is loaded (`sim.__main__`)."""
     signal.signal(signal.SIGINT, _leave)  # until the command heeds Ctrl-C itself
     # Nothing here multiplies large matrices, and OpenBLAS's threads take long to start
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -2,14 +2,55 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from sim.experiment.settings import DEFAULT_MOST, DEFAULT_REPLICATIONS
-from sim.language import _
+from sim.language import THAI_DIGITS, _
+
+_WITH_NUMBERS = re.compile("NUMBER|VALUE|COST|LEVER|DATE|PORT|TIMES|PERCENT|LAST|LOW")
+"""In what help calls the value of an option that may hold numbers or dates."""
+_NUMBER = re.compile(r"(^|[=:,])([-+]?[0-9๐-๙][-+._%0-9๐-๙]*)(?=$|[=:,])")
+"""A number or date by itself, or after a name: names keep their digits."""
+
+
+class Command(TyperCommand):
+    """A command with numbers and dates that may be written with Thai digits."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As any command does."""
+        return super().parse_args(ctx, with_usual_digits(self.params, args))
+
+
+def with_usual_digits(parameters: Iterable[Any], args: Sequence[str]) -> list[str]:
+    """What a command is given, with the digits that programs read in numbers and dates."""
+    with_numbers = {
+        name
+        for parameter in parameters
+        if _WITH_NUMBERS.search(str(parameter.metavar))
+        for name in parameter.opts
+    }
+    usual, before = [], ""
+    for arg in args:
+        name, is_set, value = arg.partition("=")
+        if before in with_numbers:
+            usual.append(_usual(arg))
+        elif is_set and name in with_numbers:
+            usual.append(f"{name}={_usual(value)}")
+        else:
+            usual.append(arg)
+        before = arg
+    return usual
+
+
+def _usual(text: str) -> str:
+    return _NUMBER.sub(lambda found: found[0].translate(THAI_DIGITS), text)
 
 
 class EngineName(StrEnum):

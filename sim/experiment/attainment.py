@@ -22,12 +22,12 @@ replications come first that the smaller one missed: if it does not help there, 
 point that fails is enlarged until at most half as many as allowed of the replications fail, and
 judged by fresh ones.
 
-Then smaller sizes are tried (`descended`), lever by lever, one after the other in finer steps and
-on the same replications, until one is not confirmed. Since a smaller change is no better, only the
-first of such a row that is not enough can be confirmed wrongly by the test of that row. The k-th
-row of tests of an option (the point found with what is smaller in one lever; an enlargement;
-another lever) has the error 5 % / 2^k: so an option that does not reach the goal with the wanted
-probability is confirmed with a chance of at most 5 %.
+Then smaller sizes are tried (`descended`), lever by lever, one after the other in growing steps and
+on the same replications, until one is not confirmed, and anew from there. Since a smaller change is
+no better, only the first of such a row that is not enough can be confirmed wrongly by the test of
+that row. The k-th row of tests of an option (the point found with what is smaller in one lever; an
+enlargement; another lever) has the error 5 % / 2^k: so an option that does not reach the goal with
+the wanted probability is confirmed with a chance of at most 5 %.
 
 Once `most` replications are spent, no further one is asked for: what is not judged by then is said
 to be undecided.
@@ -36,7 +36,6 @@ to be undecided.
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
@@ -49,7 +48,7 @@ from sim.experiment.costs import read_costs
 from sim.experiment.feasibility import ceiling_is_certain, most_by
 from sim.experiment.goals import Goal
 from sim.experiment.levers import Lever, LeverError, pulled
-from sim.experiment.selection import ProbabilityTest, passes_from
+from sim.experiment.selection import ProbabilityTest, passes_from, successes_needed
 from sim.experiment.settings import SettingsError
 from sim.experiment.statistics import CONFIDENCE, proportion_interval
 from sim.experiment.trials import Trials
@@ -74,8 +73,8 @@ GIVEN_UP_BELOW = 0.005
 ten would do so with no more than this chance."""
 MOST_FAILURES = 16
 """Replications that a point has missed and that the search looks at, at most."""
-MOST_SMALLER = 8
-"""Smaller sizes of a lever that are tried, at most."""
+MOST_DESCENTS = 3
+"""Rows of tests in which smaller sizes of a lever are tried, at most."""
 MOST_COMBINATIONS = 8
 MOST_FOR_COMBINATIONS = 400
 """Replications after which no further combination is looked for."""
@@ -146,6 +145,8 @@ class Found:
     """rows of tests before this one"""
     steps: Mapping[int, int] = field(default_factory=dict)
     """by lever: how much less was tried and did not do"""
+    last_row: int = -1
+    """the last row of tests in which something smaller was tried"""
 
 
 @dataclass
@@ -574,25 +575,42 @@ class Attainment:
     def descended(self, found: Found) -> Found:
         """A confirmed point with sizes made smaller as long as fresh replications confirm it.
 
-        The levers that cost most come first.
+        The levers that cost most come first; each goes down in growing steps until one is not
+        confirmed, and from there anew.
         """
         levers = sorted(
             (i for i, size in enumerate(found.point) if size),
             key=lambda i: -self._part(found.point, i),
         )
-        for row, i in enumerate(levers, found.row):
-            for size in self.levers[i].smaller(found.point[i])[:MOST_SMALLER]:
-                smaller = _with(found.point, i, size)
-                if not self.ceiling_decides or self.allowed(smaller):
-                    judged = self.confirmation(smaller, row)
-                    if not judged.decided:
-                        return found
-                    if judged.confirmed:
-                        found = Found(smaller, judged, row, found.steps)
-                        continue
-                found = replace(found, steps={**found.steps, i: found.point[i] - size})
-                break
+        row = found.row
+        for i in levers:
+            for _pass in range(MOST_DESCENTS):
+                before = found.point[i]
+                found = self._down(found, i, row)
+                least = self.levers[i].smaller(found.point[i])[:1]
+                failed = found.point[i] - found.steps.get(i, 0)
+                if found.last_row < row:
+                    return found  # replications ran out
+                row += 1
+                if found.point[i] == before or least == [failed]:
+                    break
         return found
+
+    def _down(self, found: Found, i: int, row: int) -> Found:
+        """One lever made smaller until a size is not confirmed, in a row of tests."""
+        tested = replace(found, last_row=row)
+        for size in self.levers[i].smaller(found.point[i]):
+            smaller = _with(found.point, i, size)
+            judged = None
+            if not self.ceiling_decides or self.allowed(smaller):
+                judged = self.confirmation(smaller, row)
+                if not judged.decided:
+                    return replace(tested, last_row=found.last_row)
+            if judged is None or not judged.confirmed:
+                return replace(tested, steps={**tested.steps, i: tested.point[i] - size})
+            steps = {lever: step for lever, step in tested.steps.items() if lever != i}
+            tested = Found(smaller, judged, row, steps, row)
+        return tested
 
 
 def _with(point: Point, i: int, size: int) -> Point:
@@ -628,8 +646,8 @@ def passed_over_below(search: Attainment, found: Found) -> float | None:
     """
     if not found.steps:
         return None
-    row = found.row + len(found.steps) - 1
-    return _passes_from(search.probability, _error(row), search.most_fresh(row))
+    error = _error(found.last_row)
+    return _passes_from(search.probability, error, search.most_fresh(found.last_row))
 
 
 _passes_from = cache(passes_from)
@@ -642,16 +660,9 @@ def _can_succeed(test: ProbabilityTest, most: int) -> bool:
     return best.decision is True
 
 
-@cache
 def needed(probability: float, row: int = 0) -> int:
     """Replications of which all must succeed to confirm the probability at once."""
-
-    def enough(n: int) -> bool:
-        test = ProbabilityTest(probability, _error(row))
-        test.successes = n
-        return test.decision is True
-
-    return bisect_left(range(10**9), True, key=enough)
+    return successes_needed(probability, _error(row))
 
 
 def _named(row: Mapping[Hashable, float]) -> dict[str, float]:

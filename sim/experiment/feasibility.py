@@ -367,12 +367,12 @@ def stretches(scenario: Scenario) -> list[Stretch]:
         held_by: list[Literal["slots", "doses", "turns", "people"]] = []
         if given[number] >= limits.first_slots[number] - TINY:
             held_by.append("slots")
+        elif first[number] >= limits.people[-1] - TINY:
+            held_by.append("people")  # there is no next one, whatever else is used up
         else:
             if first[number] >= usable[number] - TINY:
                 held_by.append("doses")
-            if first[number] >= limits.people[-1] - TINY:
-                held_by.append("people")
-            elif first[number] >= limits.people[number] - TINY:
+            if first[number] >= limits.people[number] - TINY:
                 held_by.append("turns")
         day, deadline = limits.day(number), scenario.campaign.deadline
         before = found[-1] if found else None

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from sim.experiment.attainment import (
+    ERROR,
     Attainment,
     Confirmation,
     Found,
@@ -27,15 +28,18 @@ from sim.experiment.attainment import (
     passed_over_below,
     read_probability,
 )
+from sim.experiment.changes import settings_that_differ
+from sim.experiment.exchanges import Exchanged, exchanged
 from sim.experiment.feasibility import not_yet, not_yet_words
 from sim.experiment.goals import Goal, read_goal
-from sim.experiment.levers import Lever, read_levers, settings_that_differ
-from sim.experiment.settings import RunSettings, SettingsError
+from sim.experiment.levers import Lever, read_levers
+from sim.experiment.selection import check_enough
+from sim.experiment.settings import RunSettings
 from sim.experiment.shadow_prices import bindings
 from sim.experiment.sources import Source
 from sim.experiment.study import StudyPlan
 from sim.experiment.trials import Trials, default_most
-from sim.language import _, speaking
+from sim.language import speaking
 
 Kind = Literal["plan", "alone", "together", "widest", "nearest", "all_widest", "further"]
 """As it is; one lever; several; all named, as far as they go; those for a coverage that is near;
@@ -50,6 +54,8 @@ _OPTIONS_BESIDES = 6
 _LOOKED_AT_BESIDES = 3
 """Combinations looked at for a goal that nobody has asked for."""
 _POINTS_KEPT = 50
+MOST_FOR_EXCHANGES = 250
+"""Replications after which no further exchange of levers is looked at."""
 SHARE_OF_SMALLER = 1 / 6
 """Part of all replications that is left for smaller sizes, at least."""
 
@@ -90,8 +96,7 @@ class GoalQuestion:
         probability = read_probability(probability)
         if most is None:
             most = max(default_most(scenario), _TESTS * needed(probability))
-        if most < 100:
-            raise SettingsError(_("replications: at least 100 are needed, not {n}").format(n=most))
+        check_enough(most, probability, ERROR / 2)
         return cls(source, goal, probability, levers, costs, over, most)
 
     def plan(self, settings: RunSettings, out: Path | None) -> StudyPlan:
@@ -151,6 +156,8 @@ class _Finder:
     trials: Trials
     options: list[_Option] = field(default_factory=list)
     searches: list[Attainment] = field(default_factory=list)
+    exchanges: Exchanged | None = None
+    """those that were looked at for the goal"""
 
     @property
     def most(self) -> int:
@@ -185,8 +192,7 @@ class _Finder:
     def judge(self) -> None:
         """Judge what was found: what is soon judged, then the rest, the cheapest first.
 
-        Of the combinations, those are left out that cost more than another one and than something
-        that is enough.
+        Combinations that cost more than something that is enough are left out.
         """
         for soon in (True, False):
             for option in sorted(self.options, key=_cost):
@@ -197,11 +203,11 @@ class _Finder:
                         self.options[self.options.index(option)] = option.judged(soon)
 
     def _costs_more(self, option: _Option) -> bool:
-        cheaper = [other for other in self.options if _cost(other) < _cost(option)]
-        return bool(_enough(cheaper)) and any(other.kind == "together" for other in cheaper)
+        enough = (self.options[n] for n in _enough(self.options))
+        return any(_cost(other) < _cost(option) for other in enough)
 
-    def as_it_is(self, search: Attainment) -> bool:
-        """Whether the scenario reaches the goal already."""
+    def as_it_is(self, search: Attainment) -> bool | None:
+        """Whether the scenario reaches the goal already; None: too few replications to tell."""
         nothing = search.nothing
         verdict = self._obstacle(search, nothing)
         if verdict == "simulation" or not search.ceiling_decides:
@@ -209,7 +215,7 @@ class _Finder:
             if judged.confirmation is not None and judged.confirmation.reached:
                 self.options.append(judged)
                 search.look_at(judged.confirmation)
-                return judged.verdict == "enough"
+                return None if judged.verdict == "unfinished" else judged.verdict == "enough"
         self.note("plan", search, nothing, verdict)
         return False
 
@@ -233,9 +239,10 @@ class _Finder:
         return "simulation" if search.allowed(point) else "ceiling"
 
     def together(self, search: Attainment) -> None:
-        """The cheapest combinations."""
-        several = [p for p in search.combinations() if sum(size > 0 for size in p) > 1]
-        for point in several[:ALTERNATIVES]:
+        """The cheapest combinations, also those to which exchanges of levers lead."""
+        alone = [option.point for option in self.options if option.kind == "alone"]
+        points, self.exchanges = _cheaper(search, [*search.combinations(), *alone])
+        for point in [p for p in points if sum(size > 0 for size in p) > 1][:ALTERNATIVES]:
             self.note("together", search, point, "unfinished")
 
     def smaller(self) -> None:
@@ -255,7 +262,7 @@ class _Finder:
         if not more:
             return
         wider = self.search([*search.levers, *more])
-        points = wider.combinations(_LOOKED_AT_BESIDES)
+        points, _exchanges = _cheaper(wider, wider.combinations(_LOOKED_AT_BESIDES))
         if points:
             self.note("further", wider, points[0], "unfinished")
         else:
@@ -275,8 +282,22 @@ class _Finder:
         nearer = self.search(search.levers, replace(goal, amount=share))
         with contextlib.suppress(OutOfReplicationsError):
             if not nearer.will_do(nearer.nothing):
-                for point in nearer.combinations(_LOOKED_AT_BESIDES)[:1]:
+                points, _exchanges = _cheaper(nearer, nearer.combinations(_LOOKED_AT_BESIDES))
+                for point in points[:1]:
                     self.note(near, nearer, point, "unfinished")
+
+
+def _cheaper(search: Attainment, points: Sequence[Point]) -> tuple[list[Point], Exchanged | None]:
+    """Those points that will do, and what exchanges make of the cheapest; by their cost."""
+    enough: dict[Point, None] = {}
+    with contextlib.suppress(OutOfReplicationsError):
+        for point in points:
+            if search.will_do(point):
+                enough[point] = None
+    if not enough:
+        return [], None
+    found = exchanged(search, min(enough, key=search.cost), MOST_FOR_EXCHANGES)
+    return sorted({**enough, found.point: None}, key=search.cost), found
 
 
 def round_down(share: float) -> float:
@@ -292,9 +313,9 @@ def find(question: GoalQuestion, trials: Trials) -> tuple[dict[str, Any], dict[s
     """
     finder = _Finder(question, trials)
     search = finder.search(question.levers)
-    search.most = round((1 - SHARE_OF_SMALLER) * finder.most)
     already = finder.as_it_is(search)
-    if not already:
+    if already is False:
+        search.most = round((1 - SHARE_OF_SMALLER) * finder.most)
         finder.alone(search)
         finder.together(search)
         finder.judge()
@@ -312,7 +333,7 @@ def _enough(options: Sequence[_Option]) -> list[int]:
     return [i for i, option in enumerate(options) if option.verdict == "enough"]
 
 
-def _answer(finder: _Finder, search: Attainment, already: bool) -> dict[str, Any]:
+def _answer(finder: _Finder, search: Attainment, already: bool | None) -> dict[str, Any]:
     question, goal = finder.question, finder.question.goal
     within = [
         i
@@ -325,7 +346,7 @@ def _answer(finder: _Finder, search: Attainment, already: bool) -> dict[str, Any
         "goal": str(goal),
         "probability": question.probability,
         "reached_already": already,
-        "reachable": bool(within),
+        "reachable": bool(within) or (False if finder.finished else None),
         "cheapest": cheapest,
         "passed_over_below": found and passed_over_below(search, found),
         "shown_replications": len(SHOWN),
@@ -333,6 +354,8 @@ def _answer(finder: _Finder, search: Attainment, already: bool) -> dict[str, Any
         "persons_needed": None if goal.scope is None else goal.persons_needed(search.scenario),
         "ceiling_is_certain": search.ceiling_decides,
         "finished": finder.finished,
+        "exchanges": finder.exchanges
+        and {"looked_at": finder.exchanges.offers, "finished": finder.exchanges.finished},
         "replications": finder.trials.spent,
     }
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from sim.experiment.levers import Change, more_staff, pulled_by, sooner, times
+from sim.experiment.changes import Change, more_staff, pulled_by, sooner, times
 from sim.language import N_
 from sim.model.capacity import unit_slots
 from sim.scenario import WEEKDAYS, Scenario, Unit

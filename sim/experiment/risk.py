@@ -20,9 +20,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sim.experiment.changes import pulled_by
 from sim.experiment.coverage import cumulative
 from sim.experiment.goals import Goal
-from sim.experiment.levers import pulled_by
 from sim.experiment.plan_arithmetic import deliveries_vary
 from sim.experiment.settings import RunSettings, SettingsError
 from sim.experiment.statistics import (

@@ -11,14 +11,18 @@ import math
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.experiment.settings import SettingsError
 from sim.language import _
 
 Floats = NDArray[np.float64]
+
+_LEAST = 100
+"""Replications with which a search makes sense."""
 
 
 @dataclass
@@ -78,6 +82,34 @@ class ProbabilityTest:
         if self.log_evidence(above=False) >= enough:
             return False
         return None
+
+
+@cache
+def successes_needed(least: float, error: float) -> int:
+    """Trials of which all must be successes for a `ProbabilityTest` to say yes."""
+
+    def enough(n: int) -> bool:
+        test = ProbabilityTest(least, error)
+        test.successes = n
+        return test.decision is True
+
+    return bisect_left(range(10**9), True, key=enough)
+
+
+def check_enough(replications: int, probability: float, error: float) -> None:
+    """Raise SettingsError if so many replications are no search, or cannot confirm anything."""
+    needed = successes_needed(probability, error)
+    if replications >= max(needed, _LEAST):
+        return
+    text = _("replications: at least {least} are needed, not {n}")
+    if needed > _LEAST:
+        text = _(
+            "replications: at least {least} are needed, not {n}: so many without a miss make sure "
+            "that the probability is {probability:g}, and to search takes more"
+        )
+    raise SettingsError(
+        text.format(least=max(needed, _LEAST), n=replications, probability=probability)
+    )
 
 
 def passes_from(least: float, error: float, most: int, power: float = 0.9) -> float:

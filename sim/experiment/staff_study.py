@@ -17,6 +17,7 @@ import pandas as pd
 from sim.experiment.costs import read_costs
 from sim.experiment.feasibility import most_by, only_willingness_varies
 from sim.experiment.goals import Goal, read_goal
+from sim.experiment.selection import check_enough, successes_needed
 from sim.experiment.settings import RunSettings
 from sim.experiment.shadow_prices import bindings
 from sim.experiment.sources import Source
@@ -36,6 +37,8 @@ from sim.scenario import Scenario
 
 _ON_CURVE = 7
 _FOR_CURVE = 20
+_TESTS = 3
+"""For so many tests without a miss there are always enough replications."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +62,7 @@ class Question:
                     "number of replications shows that something is certain"
                 ).format(probability=self.probability)
             )
-        if self.most < 100:
-            raise StaffingError(
-                _("replications: at least 100 are needed, not {n}").format(n=self.most)
-            )
+        check_enough(self.most, self.probability, ERROR / 2)
 
     @classmethod
     def of(
@@ -74,11 +74,15 @@ class Question:
         most: int | None = None,
     ) -> Question:
         """From texts. Raises SettingsError for what cannot be."""
+        if most is None:
+            most = default_most(scenario)
+            if 0 < probability < 1:
+                most = max(most, _TESTS * successes_needed(probability, ERROR / 2))
         question = cls(
             goal=read_goal(reach, scenario),
             probability=probability,
             costs=read_costs(costs, "agent=1,vaccinator=1.5") if costs else DEFAULT_COSTS,
-            most=default_most(scenario) if most is None else most,
+            most=most,
         )
         Levers(scenario, question.costs)  # wrong costs are told before anything is simulated
         return question
@@ -216,7 +220,8 @@ def _farthest(search: StaffingSearch) -> dict[str, Any]:
         value = mean_interval(_values(goal, distance)).within(*goal.range)
         scenario = levers.scenario_with(staffing)
         assert scenario is not None
-        missing = simulation.trials.missing(scenario, range(2), goal.scope) if goal.scope else {}
+        lost = np.flatnonzero(distance < 0)[:2].tolist()
+        missing = simulation.trials.missing(scenario, lost, goal.scope) if goal.scope else {}
     return {
         "staffing": {lever.key: n for lever, n in zip(levers.all, staffing, strict=True)},
         "cost": levers.cost(staffing),

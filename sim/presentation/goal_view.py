@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
+from sim.experiment.exchanges import LEAST_SAVING
 from sim.experiment.feasibility import NOT_YET, not_yet_words
 from sim.experiment.goals import read_goal
 from sim.experiment.levers import read_levers
@@ -40,7 +41,7 @@ _LABEL_WIDTH = 45
 def sections(study: Study) -> list[list[Part]]:
     """The answer in words, then each lever alone, combinations, and how to set them."""
     view = _View(study)
-    if study.answer["reached_already"]:
+    if study.answer["reached_already"] is not False:
         return [[view.sentence()]]
     return [
         [view.sentence()],
@@ -56,7 +57,7 @@ def sections(study: Study) -> list[list[Part]]:
 
 def pictures(study: Study) -> Iterator[tuple[str, Figure]]:
     """Ceiling and simulated value of every option, against the goal; none if it needs nothing."""
-    if study.answer["reached_already"]:
+    if study.answer["reached_already"] is not False:
         return
     view = _View(study)
     with drawing():
@@ -124,6 +125,8 @@ class _View:
                 n=f"{row['fresh_replications']:,}",
                 values=self._simulated(0),
             )
+        if self.answer["reached_already"] is None:
+            return " ".join(self._too_few_to_tell())
         best = self.answer["cheapest"]
         if best is None:
             return " ".join(self._not_reachable())
@@ -147,6 +150,21 @@ class _View:
         elif len(self.changes[self.changes["option"] == best]) > 1:
             parts.append(_("No single lever is enough."))
         return " ".join(parts)
+
+    def _too_few_to_tell(self) -> Iterator[str]:
+        """How often the goal is reached as it is, where the replications do not tell enough."""
+        row: Any = self.options.loc[0]
+        yield _(
+            "Too few replications to be sure (--replications allows more): {goal} as it is in "
+            "{times:,} of {n:,}, where a probability of at least {probability} is asked for."
+        ).format(
+            goal=statement(self.goal),
+            times=row["fresh_reached"],
+            n=row["fresh_replications"],
+            probability=share(self.answer["probability"]),
+        )
+        if row["fresh_reached"] >= self.answer["probability"] * row["fresh_replications"]:
+            yield _("It seems that nothing has to be changed.")
 
     def _not_reachable(self) -> Iterator[str]:
         text = _(
@@ -343,9 +361,10 @@ class _View:
         lines = [
             _(
                 "Cost: the sum of the changes, each as a multiple of what there is, unless --cost "
-                "says otherwise. Each size is\nthe smallest that will do beside the others; other "
-                "combinations may be cheaper. {n:,} replications were spent."
+                "says otherwise. Each size is\nthe smallest that will do beside the others. {n:,} "
+                "replications were spent."
             ).format(n=self.answer["replications"]),
+            *self._exchanges(),
             _(
                 "* The mean, and in brackets the least and the greatest value, of {n} replications."
             ).format(n=self.answer["shown_replications"]),
@@ -361,6 +380,26 @@ class _View:
             )
         return lines
 
+    def _exchanges(self) -> list[str]:
+        """How the cheapest was looked for among combinations."""
+        exchanges = self.answer.get("exchanges")
+        if self.answer["cheapest"] is None or exchanges is None:
+            return []
+        looked_at = _(
+            "Cheaper combinations were looked for from the cheapest found: {n:,} exchanges of one "
+            "lever for others."
+        ).format(n=exchanges["looked_at"])
+        ended = _(
+            "None that is left saves {percent} of the cost in the search's replications; not all "
+            "combinations were tried."
+        ).format(percent=share(LEAST_SAVING))
+        if not exchanges["finished"]:
+            ended = _(
+                "Not all were looked at before the replications for it were used up: other "
+                "combinations may be cheaper."
+            )
+        return [f"{looked_at}\n{ended}"]
+
     def _steps(self) -> list[str]:
         """By how much less was tried for the cheapest option, and what may be passed over."""
         if self.answer["cheapest"] is None:
@@ -368,7 +407,7 @@ class _View:
         changes = self.changes[self.changes["option"] == self.answer["cheapest"]]
         tried = changes[changes["step"].notna()]
         if not len(tried):
-            return [_("Sizes are those of the search: no finer ones were tried.")]
+            return [_("No smaller size was tried to the end.")]
         less = ", ".join(
             f"{row['lever']} {amount(row['step'], row['unit'])}" for row in tried.to_dict("records")
         )

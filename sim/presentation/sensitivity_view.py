@@ -160,27 +160,35 @@ def _sd(value: float, unit: str) -> str:
 def _indices(study: Study, name: str) -> list[Part]:
     found = study.table("indices")
     columns = ("", _("alone"), _("95 % interval"), _("with others"), _("95 % interval"))
-    rows = []
-    for row in found[found["measure"] == name].to_dict("records"):
-        if np.isnan(row["first"]):
-            continue
-        rows.append(
-            (
-                _factor(row["factor"]),
-                _share(row["first"]),
-                _span(row["first_low"], row["first_high"]),
-                _share(row["total"]),
-                _span(row["total_low"], row["total_high"]),
-            )
+    known = found[(found["measure"] == name) & found["first"].notna()].to_dict("records")
+    rows = [
+        (
+            _factor(row["factor"]),
+            _share(row["first"]),
+            _span(row["first_low"], row["first_high"]),
+            _share(row["total"]),
+            _span(row["total_low"], row["total_high"]),
         )
+        for row in known
+    ]
     heading = _("What explains {measure} (shares of its variance)").format(measure=_words(name))
     if not rows:
         return [heading, Items([_("nothing: see above")])]
-    return [Table(heading, columns, rows, "<>>>>")]
+    impossible = any(_percent(row["total"]) < _percent(row["first"]) for row in known)
+    below = _(
+        "In truth nothing explains less with others than alone: where it does here, both are rough "
+        "estimates, as their intervals say (more --samples narrow them)."
+    )
+    return [Table(heading, columns, rows, "<>>>>"), *([f"  {below}"] if impossible else [])]
+
+
+def _percent(share: float) -> int:
+    """A share as it is shown: within what is possible, in whole percent."""
+    return round(100 * min(max(share, 0.0), 1.0))
 
 
 def _share(value: float) -> str:
-    return f"{100 * min(max(value, 0.0), 1.0):.0f} %"
+    return f"{_percent(value)} %"
 
 
 def _tornado(study: Study, name: str) -> list[Part]:

@@ -84,13 +84,19 @@ def _not_found(study: Study) -> str:
         needed, most = count(why["needed"]), count(why["ceiling"])
         sentences = [said.format(**words, needed=needed, most=most)]
     elif why["judged"]:
-        sentences = [
-            _(
-                "No staffing was shown to reach the goal, {goal}, with a probability of "
-                "{probability}: the best of those that seemed to reached it in {times} of {n} "
+        times, n = why["judged"]
+        said = _(
+            "No staffing was shown to reach the goal, {goal}, with a probability of "
+            "{probability}: the best of those that seemed to reached it in {times} of {n} "
+            "replications that played no part in the choice."
+        )
+        if times >= study.question["probability"] * n:
+            said = _(
+                "Too few replications to be sure: a staffing was found that seems to reach the "
+                "goal, {goal}, with a probability of {probability}, in {times} of {n} "
                 "replications that played no part in the choice."
-            ).format(**words, times=why["judged"][0], n=why["judged"][1])
-        ]
+            )
+        sentences = [said.format(**words, times=times, n=n)]
     else:
         sentences = [
             _(
