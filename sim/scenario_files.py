@@ -335,7 +335,10 @@ _NO_HINT = N_(": this line cannot be read")
 _TOML_HINTS = [
     (
         "Invalid value",
-        N_(': text needs quotes, a time too ("08:00"); a date is written 2021-06-01'),
+        N_(
+            ': text needs quotes, a time too ("08:00"); a date is written 2021-06-01; digits are '
+            "0 to 9"
+        ),
     ),
     ("Expected newline", N_(': one `key = value` a line; a time needs quotes ("08:00")')),
     ("Expected '='", N_(": write key = value, and table names in [brackets]")),

@@ -474,6 +474,31 @@ def test_every_panel_is_accessible(browser: Any, url: str, code: str, scheme: An
     assert faults == []
 
 
+CONTRAST = """() => {
+    const light = colour => {
+        const of = colour.match(/[0-9.]+/g).slice(0, 3).map(c => c / 255);
+        const [r, g, b] = of.map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
+    };
+    const button = document.querySelector('button[kind="primary"]');
+    const ground = light(getComputedStyle(button).backgroundColor);
+    const ink = light(getComputedStyle(button.querySelector("p")).color);
+    return Math.max(ground, ink) / Math.min(ground, ink);
+}"""
+"""WCAG 2: of the main button's text; axe does not judge it."""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_main_button_can_be_read(browser: Any, url: str, scheme: Any) -> None:
+    context = browser.new_context(color_scheme=scheme)
+    page = context.new_page()
+    page.goto(f"{url}/?panel=ensemble")
+    settled(page)
+    page.locator('button[kind="primary"]').wait_for()
+    assert page.evaluate(CONTRAST) >= 4.5
+    context.close()
+
+
 def open_all_inputs(page: Any) -> None:
     """Open whatever is folded in the side bar."""
     for summary in page.locator('[data-testid="stSidebar"] summary').all():

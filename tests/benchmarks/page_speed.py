@@ -1,11 +1,11 @@
 """How long the page takes from a moved slider to the redrawn answer, and what it holds.
 
-    python tests/benchmarks/page_speed.py [SCENARIO] [--changes 20] [--memory 200]
+    python tests/benchmarks/page_speed.py [SCENARIO] [--changes 20] [--memory 200] [--tabs 20]
 
 Starts `vaxsim app` on a free port of this machine, opens it in Chromium, and moves the number of
 agents with the keyboard: one change after the other, then with a second reader who does the same at
-the same time, then many changes while the server's memory is watched. Where other work goes on on
-the machine, the server's processor time says more than the clock.
+the same time, then many changes and tabs while the server's memory is watched. Where other work
+goes on on the machine, the server's processor time says more than the clock.
 """
 
 from __future__ import annotations
@@ -71,6 +71,11 @@ def opened(playwright, url: str) -> Page:  # type: ignore[no-untyped-def]
 def ready(page: Page) -> None:
     """Wait until the page has its first answer and all its inputs."""
     page.wait_for_function(_REDRAWN, arg="", timeout=60_000)
+    rested(page)
+
+
+def rested(page: Page) -> None:
+    """Wait until the server has nothing more to do for this page."""
     page.locator('[data-test-script-state="notRunning"]').wait_for()
     page.wait_for_timeout(1000)
 
@@ -117,6 +122,7 @@ def main() -> None:
     parser.add_argument("scenario", nargs="?", default="scenarios/plan.toml")
     parser.add_argument("--changes", type=int, default=20)
     parser.add_argument("--memory", type=int, default=200)
+    parser.add_argument("--tabs", type=int, default=20)
     asked = parser.parse_args()
     with served(asked.scenario) as (url, process), sync_playwright() as playwright:
         page = opened(playwright, url)
@@ -130,12 +136,21 @@ def main() -> None:
         page.wait_for_timeout(3000)
         told("with a second reader", seconds_of_changes(page, asked.changes))
         other.join()
+        rested(page)
         for done in range(0, asked.memory, 20):
             print(f"after {done} more changes: {megabytes(process):.0f} MB", flush=True)
             page.goto(f"{url}/?seed={3 + done}")  # of which nothing is remembered
             ready(page)
             seconds_of_changes(page, 20)
-        print(f"after {asked.memory} more changes: {megabytes(process):.0f} MB")
+            rested(page)
+        print(f"after {asked.memory} more changes: {megabytes(process):.0f} MB", flush=True)
+        for tab in range(asked.tabs):
+            other = page.context.browser.new_page()
+            other.goto(f"{url}/?seed={1000 + tab}&panel=units")
+            ready(other)
+            other.close()
+        rested(page)
+        print(f"after {asked.tabs} more tabs, opened and closed: {megabytes(process):.0f} MB")
 
 
 def _another_reader(url: str, number: int) -> None:

@@ -161,7 +161,8 @@ class Ensemble:
             for name, scenario in self.scenarios.items()
         ]
         workers = max(2, available_cores() - 1)
-        with Workforce(workers, on_days=lambda days: self._on_days()) as workforce:
+        threading.Thread(target=self._let_readers_go_first, daemon=True).start()
+        with Workforce(workers, on_days=lambda days: self._check()) as workforce:
             for job, packed in workforce.do(jobs):
                 self._keep(job.name, packed)
                 self._check()
@@ -176,9 +177,10 @@ class Ensemble:
             self._curves[name, scope].append(persons)
         self._packed[name].append(packed)
 
-    def _on_days(self) -> None:
-        _let_readers_go_first()
-        self._check()
+    def _let_readers_go_first(self) -> None:
+        """Workers get what the page leaves of the cores, from when they start."""
+        while not self._over.wait(0.2):
+            _lower_priority_of_workers()
 
     def _check(self) -> None:
         if self._cancelled or time.monotonic() - self._looked_at > FORGOTTEN_AFTER:
@@ -186,8 +188,8 @@ class Ensemble:
             raise _CancelledError
 
 
-def _let_readers_go_first() -> None:
-    """Workers get what the page itself leaves of the cores (where the system knows priorities)."""
+def _lower_priority_of_workers() -> None:
+    """Of all processes started here (where the system knows priorities)."""
     if hasattr(os, "setpriority"):
         for worker in multiprocessing.active_children():
             if worker.pid is not None:

@@ -53,7 +53,8 @@ STYLE = """<style>
 [role="combobox"]{text-overflow:ellipsis}
 [role="option"],[role="option"] div{height:auto;white-space:normal;overflow:visible}
 [role="option"]{padding-top:.35rem;padding-bottom:.35rem}
-</style>""".replace("@FAILED", style.FAILED)
+@media (prefers-color-scheme:dark){button[kind="primary"]:enabled p{color:@UPON}}
+</style>""".replace("@FAILED", style.FAILED).replace("@UPON", style.upon(style.CONTROLS["dark"]))
 """Of all that follows; once a page."""
 
 
