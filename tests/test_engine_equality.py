@@ -284,6 +284,19 @@ def test_an_ordinary_session_of_a_thousand_patients_is_equal() -> None:
     assert result.wait_us.all()
 
 
+def test_a_session_that_is_left_in_the_opposite_order_is_equal() -> None:
+    # 200 come, one a second, to a station that never opens, and the k-th waits 1000 - 2 k seconds:
+    # who has come last leaves first, at 1000 - k seconds. 200 * 199 / 2 = 19,900 pairs change
+    # places, more than are moved one by one (32 * 200).
+    n = 200
+    k = np.arange(n)
+    day = session(k, np.zeros((n, 1)), steps_s=[[(0, 0)]], tolerance_s=1000 - 2 * k)
+    assert not session_differences(day)
+    result = compiled.unit_session(day)
+    assert result.max_inside == result.max_queue[0] == n
+    assert (result.exit_us == (1000 - k) * SECOND).all()
+
+
 # --- What an engine promises besides --------------------------------------------------------------
 
 

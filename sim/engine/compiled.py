@@ -1040,7 +1040,7 @@ def _unit_session(
             end_us[patient, s] = end
             exit_us[patient] = end
             wait_us[s] += left - join
-            _add_in_order(left_queue_us, place, left)
+            left_queue_us[place] = left
         while over < started or step < last_step:
             if over == started or (step < last_step and step_time_us[step] < service_ends[over]):
                 _pass(times[s], closes_us, started - over, staff, step_time_us[step])
@@ -1059,10 +1059,7 @@ def _unit_session(
         doses[0, v], doses[1, v] = vaccines[v].opened, vaccines[v].used
         doses[2, v] = vaccines[v].discarded
     inside_us = (exit_us - arrival_us).sum()
-    exits_us = np.empty(n, dtype=np.int64)
-    for patient in range(n):
-        _add_in_order(exits_us, patient, exit_us[patient])
-    max_inside, _ = _most_and_time(arrival_us, exits_us)
+    max_inside, _ = _most_and_time(arrival_us, exit_us)
     return patients, moments, times_us, sums, doses, inside_us, max_inside
 
 
@@ -1079,8 +1076,8 @@ def _pass(station: Record, closes_us: int, busy: int, staff: int, now: int) -> N
     station.clock = now
 
 
-# Patients reach a station, leave its queue and the unit, and services end, nearly in order: what is
-# new finds its place from the end of a sorted array in a few steps.
+# Patients reach a station, and services end, nearly in order: what is new finds its place from the
+# end of a sorted array in a few steps.
 
 
 @kernel
@@ -1097,13 +1094,14 @@ def _join(queue: Int64Array, joined_us: Int64Array, size: int, join: int, patien
 
 
 @kernel
-def _add_in_order(times_us: Int64Array, size: int, time: int) -> None:
-    """Add a time to so many that are in order."""
+def _add_in_order(times_us: Int64Array, size: int, time: int) -> int:
+    """Add a time to so many that are in order; returns its place."""
     place = size
     while place > 0 and times_us[place - 1] > time:
         times_us[place] = times_us[place - 1]
         place -= 1
     times_us[place] = time
+    return place
 
 
 @kernel
@@ -1142,12 +1140,14 @@ def _discard(vaccine: Record) -> None:
     vaccine.doses_left = 0
 
 
-@kernel
+@allocating_kernel
 def _most_and_time(begins: Int64Array, ends: Int64Array) -> tuple[int, int]:
     """Largest number of intervals begin <= t < end that hold one t; that number integrated over t.
 
-    Both are sorted.
+    `begins` are sorted.
     """
+    if (ends[1:] < ends[:-1]).any():  # (queues are left in order, unless patience is lost)
+        ends = _in_order(ends)
     # One step a begin or an end, without a branch that depends on which: they alternate at random.
     most = total = clock = begun = ended = 0
     while ended < ends.size:
@@ -1160,3 +1160,19 @@ def _most_and_time(begins: Int64Array, ends: Int64Array) -> tuple[int, int]:
         ended += not is_begin
         most = max(most, begun - ended)
     return most, total
+
+
+FEW_PLACES = 32
+"""Up to so many on average, times are moved to their places one by one."""
+
+
+@allocating_kernel
+def _in_order(times_us: Int64Array) -> Int64Array:
+    """The times sorted: nearly in order, they find their places in a few steps; else otherwise."""
+    in_order = np.empty_like(times_us)
+    moves = 0
+    for i in range(times_us.size):
+        moves += i - _add_in_order(in_order, i, times_us[i])
+        if moves > FEW_PLACES * times_us.size:
+            return np.sort(times_us)
+    return in_order

@@ -263,8 +263,8 @@ class WaitingList:
         the vaccine that they would be given; up to each day, int64[V, days]."""
         wanted = np.zeros((self._supply.store.size, self._days), dtype=np.int64)
         last = min(today + self._window_days, self._days - 1)
-        for waiting, turn in zip(self.waiting[0], self._turn, strict=True):
-            earliest = max(int(turn), today + 1)
+        for waiting, turn in zip(self.waiting[0].tolist(), self._turn.tolist(), strict=True):
+            earliest = max(turn, today + 1)
             if earliest <= last:
                 vaccine = self._regimens.first_choices[earliest, 0]
                 if vaccine >= 0:
