@@ -482,6 +482,39 @@ def wrap_up_chain(
     )
 
 
+def overlapping_pools_loss(
+    own_rate: float,
+    shared_rate: float,
+    service_rate: float,
+    own: int,
+    shared: int,
+    *,
+    random: bool = False,
+) -> tuple[float, float]:
+    """Lost calls of two kinds when nobody waits, as shares of each kind.
+
+    Calls of the first kind (`own_rate`) take one of `own` servers, or if none is free one of the
+    `shared` ones (with `random` any free server of both, each as likely); calls of the second kind
+    take a shared one only. The stationary solution of the two-dimensional chain (own servers busy,
+    shared servers busy).
+    """
+    _check_queue(own_rate, service_rate, own, 0, 0.0)
+    _check_queue(shared_rate, service_rate, shared, 0, 0.0)
+    mine, others = np.indices((own + 1, shared + 1))
+    free = own - mine + shared - others
+    to_own = (own - mine) / np.maximum(free, 1) if random else mine < own
+    chain = _stationary_plane(
+        (own + 1, shared + 1),
+        [
+            (1, 0, own_rate * to_own),
+            (0, 1, (own_rate * (1.0 - to_own) + shared_rate) * (others < shared)),
+            (-1, 0, service_rate * mine),
+            (0, -1, service_rate * others),
+        ],
+    )
+    return float(chain[-1, -1]), float(chain[:, -1].sum())
+
+
 def _stationary_plane(
     shape: tuple[int, int], moves: Sequence[tuple[int, int, NDArray[np.floating[Any]]]]
 ) -> Floats:

@@ -547,6 +547,9 @@ class CallCentre(Opening):
     """Trunk lines: callers talking and waiting at one time; the next hears the busy signal."""
     at_closing: Literal["serve", "cut_off"]
     """Callers still waiting at closing are served, or told to call again."""
+    agent_choice: Annotated[Literal["fewest_languages", "random"] | None, NOT_SAID] = None
+    """Which free agent takes an arriving call: one of the pool with the fewest languages, then the
+    first in the file, or any who speaks its language; left out, fewest_languages."""
     answer_target_seconds: Positive = 20.0
     """Waits up to this count as answered in time (service level)."""
     patience_minutes: Distribution
@@ -575,6 +578,9 @@ class CallCentre(Opening):
     """How long after an answered call the caller calls again."""
     another_day_probability: Probability = 0.0
     """Who does not redial calls again on another day with this probability, else never."""
+    keeps_patience: Annotated[bool | None, NOT_SAID] = None
+    """A caller who tries again waits as long as at the first attempt; left out (or false), patience
+    is drawn anew for every call."""
     attempts_per_day: Attempts
     """Most attempts of a person on one day."""
     attempts_in_all: Attempts

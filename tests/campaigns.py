@@ -432,4 +432,6 @@ def random_campaign(seed: int) -> Scenario:
         ):
             group[key] = one_of(None, None, minutes(mean))
     data["call_centre"]["booking_wrap_up_minutes"] = one_of(None, None, minutes(3.0))
+    data["call_centre"]["agent_choice"] = one_of(None, "random")
+    data["call_centre"]["keeps_patience"] = one_of(None, False, True)
     return Scenario.model_validate(data)

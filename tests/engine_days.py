@@ -70,6 +70,8 @@ def call_day(
         "opens_us": 0,
         "closes_us": int(us(closes_s)),
         "cut_off_at_closing": False,
+        "random_agent": False,
+        "keeps_patience": False,
         "lines": 10,
         "pool_speaks": [[True]],
         "step_time_us": us([time for time, _, _ in steps_s]),
@@ -111,7 +113,7 @@ def _call_day_of(fields: dict[str, Any]) -> CallCentreDay:
     scalars |= {"attempts_allowed", "target_us", "interval_us", "seed", "replication"}
     typed = {}
     for name, value in fields.items():
-        if name == "cut_off_at_closing":
+        if name in ("cut_off_at_closing", "random_agent", "keeps_patience"):
             typed[name] = bool(value)
         elif name in scalars:
             typed[name] = int(value)
@@ -195,6 +197,8 @@ def random_call_day(seed: int) -> CallCentreDay:
                 np.zeros((types, 2, CELLS + 1)),
                 [durations([0], [1], [0, 1, 2], [0, 3], [2, 20]) for _ in range(types)],
             ),
+            "random_agent": one_of(False, True),
+            "keeps_patience": one_of(False, True),
         }
     )
 

@@ -121,6 +121,8 @@ def call_days(draw: st.DrawFn) -> CallCentreDay:
         closes_s=8,
         steps_s=[(*key, steps[key]) for key in sorted(steps)],
         cut_off_at_closing=draw(st.booleans()),
+        random_agent=draw(st.booleans()),
+        keeps_patience=draw(st.booleans()),
         lines=draw(st.integers(1, 5)),
         pool_speaks=draw(
             st.lists(

@@ -109,8 +109,17 @@ CALL_DAY_MUTANTS = {
         "if centre.waiting + centre.talking + centre.wrapping_up == centre.lines:",
     ),
     "after-call work has the luck of patience": (
-        "caller, WRAP_UP_STREAMS)",
-        "caller, 0)",
+        "word, _, _, _ = _luck(centre, caller, WRAP_UP_STREAMS)",
+        "word, _, _, _ = _luck(centre, caller, 0)",
+    ),
+    "any free agent is one of the last pool that has one": (
+        "            number -= max(pools[pool].on_duty - pools[pool].busy, 0)\n"
+        "            if number < 0:\n",
+        "            if pools[pool].busy < pools[pool].on_duty and pool >= number:\n",
+    ),
+    "patience is drawn anew though it is kept": (
+        "patience_word, _, _, _ = _luck_of(centre, caller, 0, 0)",
+        "pass",
     ),
     "one redial too many before closing": (
         "if again >= centre.closes_us:",

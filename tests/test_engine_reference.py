@@ -432,6 +432,44 @@ def test_those_waiting_at_closing_are_cut_off_and_carried_over():
     assert total(result, CallCount.WAIT_ALL_US) == (50 + 40) * SECOND
 
 
+def test_patience_is_drawn_for_each_attempt_unless_it_is_kept():
+    # Nobody answers; patience is 10 or 500 s, each as likely, and everybody makes three attempts.
+    patience = [plateau_table([10 * SECOND, 500 * SECOND])]
+    fields = {"steps_s": NO_AGENTS, "redial_threshold": ALWAYS, "attempts_allowed": 3, "lines": 99}
+    waits = {}
+    for kept in (False, True):
+        day = call_day([0] * 50, patience=patience, keeps_patience=kept, **fields)
+        log = call_centre_day(day, log=True).log
+        waits[kept] = (log[:, 4] - log[:, 2]).reshape(50, 3)
+    assert (waits[True] == waits[True][:, :1]).all()
+    assert (waits[False][:, 0] == waits[True][:, 0]).all()
+    assert (waits[False] != waits[False][:, :1]).any(axis=1).sum() > 25  # 3 of 4 on average
+
+
+def test_a_call_takes_any_free_agent_at_random():
+    # One agent of the first pool and three of the second are always free: a quarter of the calls
+    # goes to the first, which has the fewest languages; standard error 0.01.
+    day = call_day(
+        range(2000),
+        handle_s=0,
+        steps_s=[(0, 0, 1), (0, 1, 3)],
+        pool_speaks=[[True, False], [True, True]],
+        random_agent=True,
+    )
+    assert (call_centre_day(day).pool == 0).mean() == pytest.approx(0.25, abs=0.05)
+
+
+def test_a_busy_agent_is_not_chosen_at_random():
+    # The first call takes any of the two agents; the second the other one.
+    day = call_day(
+        [0, 1],
+        steps_s=[(0, 0, 1), (0, 1, 1)],
+        pool_speaks=[[True], [True]],
+        random_agent=True,
+    )
+    assert sorted(call_centre_day(day).pool) == [0, 1]
+
+
 def test_caller_cut_off_at_the_last_attempt_is_lost():
     day = call_day(
         [0, 0],

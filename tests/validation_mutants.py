@@ -1,61 +1,71 @@
-"""Wrong engines: which case of `vaxsim validate` notices which mistake?
+"""Wrong programs: which case of `vaxsim validate` notices which mistake?
 
-A mutant is the text of an engine with one rule broken. With the argument `telephone` or `units`
-this file makes each of them, runs the quick set with it and prints a table, which takes half an
-hour; the tests use some of them on shorter days. In the table * means that the program's own checks
-end the simulation, and ! that the mutant ends the whole process.
+A mutant is a copy of the program with one rule of an engine or of the model broken. With the
+argument `telephone`, `units` or `campaign` this file makes each of them, runs the quick set with it
+and prints a table, which takes half an hour; the tests use some of them on shorter days. In the
+table * means that the program's own checks end the simulation, and ! that the mutant ends the whole
+process. A mutant of the reference engine is noticed because the engines differ.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from sim.engine import compiled, get_engine, reference
+from sim.engine import get_engine, reference
 from sim.engine.contract import Engine
 from sim.experiment import replications
 from sim.experiment.settings import RunSettings
 from sim.experiment.validation import Case, Engines, JudgedCase, validate
+from sim.experiment.validation_campaigns import campaign_cases
 from sim.experiment.validation_cases import all_cases
 
-SCENARIOS = Path(__file__).parent.parent / "scenarios" / "validation"
-KERNELS = "from sim.compilation import allocating_kernel, kernel\n"
-UNCACHED_KERNELS = "import numba\n\nkernel = allocating_kernel = numba.njit(nogil=True)\n"
-"""Numba keeps compiled code by file name, and a mutant has none."""
+PROJECT = Path(__file__).parent.parent
+SCENARIOS = PROJECT / "scenarios" / "validation"
+REFERENCE = "engine/reference.py"
+CAMPAIGN_FILES = ("no_shows.toml", "both.toml", "walk_in_hours.toml", "cut_off.toml")
+"""About who calls or comes on a day, as well."""
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """One rule broken: the text `old` of an engine becomes `new`."""
+    """One rule broken: the text `old` of a file of `sim` becomes `new`."""
 
     mistake: str
     old: str
     new: str
-    engine: str = "compiled"
+    file: str = "engine/compiled.py"
+
+    def text(self) -> str:
+        """The file with the mistake."""
+        text = (PROJECT / "sim" / self.file).read_text(encoding="utf-8")
+        assert text.count(self.old) == 1, f"must be in one place of {self.file}: {self.old}"
+        return text.replace(self.old, self.new)
 
     def module(self) -> ModuleType:
-        """The engine with the mistake."""
-        original = compiled if self.engine == "compiled" else reference
-        text = Path(original.__file__).read_text(encoding="utf-8")
-        assert text.count(self.old) == 1, f"must be in one place: {self.old}"
-        text = text.replace(self.old, self.new)
-        if self.engine == "compiled":
-            assert KERNELS in text
-            text = text.replace(KERNELS, UNCACHED_KERNELS)
+        """The reference engine with the mistake."""
+        assert self.file == REFERENCE
         module = ModuleType("mutant")
         sys.modules["mutant"] = module
-        exec(compile(text, "mutant", "exec"), module.__dict__)
+        exec(compile(self.text(), reference.__file__, "exec"), module.__dict__)
         return module
 
+    def copy_to(self, folder: Path) -> None:
+        """The program with the mistake. (Times are kept, so what is not changed is compiled.)"""
+        shutil.copytree(PROJECT / "sim", folder / "sim")
+        (folder / "sim" / self.file).write_text(self.text(), encoding="utf-8")
 
-MUTANTS = (
-    # The call centre
+
+TELEPHONE = (
     Mutant(
         "the call that waits shortest is taken (last come, first served)",
         "row = queues[language].first\n        if (",
@@ -133,12 +143,97 @@ MUTANTS = (
         "if speaks[pool, language] and pools[pool].busy < pools[pool].on_duty:",
         "if pools[pool].busy < pools[pool].on_duty:",
     ),
-    # The units
+    Mutant(
+        "redials come after half the time",
+        "again = now + quantile(delays, caller.delay)",
+        "again = now + quantile(delays, caller.delay) // 2",
+    ),
+    Mutant("the busy signal counts as giving up", "cell.blocked += 1", "cell.abandoned += 1"),
+    Mutant(
+        "after-call work is skipped",
+        "free += quantile(wrap_up[caller.call_type], word)",
+        "free += 0 * quantile(wrap_up[caller.call_type], word)",
+    ),
+    Mutant(
+        "the agent is free when the caller hangs up, and works after the call all the same",
+        "_push(wrap_ups, centre.wrapping_up, None, free, pool)",
+        "_push(wrap_ups, centre.wrapping_up, None, now, pool)",
+    ),
+    Mutant(
+        "after-call work holds the line",
+        "if centre.waiting + centre.talking == centre.lines:",
+        "if centre.waiting + centre.talking + centre.wrapping_up == centre.lines:",
+    ),
+    Mutant(
+        "after-call work is not the agent's time",
+        "_work(centre, pools[pool], now, free)",
+        "_work(centre, pools[pool], now, now)",
+    ),
+    Mutant(
+        "who waits at closing is dropped, whatever the setting",
+        "if centre.cut_off_at_closing:",
+        "if True:",
+    ),
+    Mutant("nobody is cut off at closing", "if centre.cut_off_at_closing:", "if False:"),
+    Mutant(
+        "agents with many languages take calls first",
+        "np.argsort(speaks.sum(axis=1), kind",
+        "np.argsort(-speaks.sum(axis=1), kind",
+    ),
+    Mutant(
+        "an agent of the pool with the fewest languages takes the call, whatever the setting",
+        "            if centre.random_agent:\n",
+        "            if False:\n",
+    ),
+    Mutant(
+        "waits up to twice the target are in time",
+        "if wait <= centre.target_us:",
+        "if wait <= 2 * centre.target_us:",
+    ),
+    Mutant(
+        "all calls are as long as those of the first kind",
+        "_tables([each.call_minutes for each in types])",
+        "_tables([types[0].call_minutes for each in types])",
+        "model/call_centre.py",
+    ),
+    Mutant(
+        "all callers are as patient as those of the first kind",
+        "_tables([each.patience_minutes for each in types])",
+        "_tables([types[0].patience_minutes for each in types])",
+        "model/call_centre.py",
+    ),
+    Mutant(
+        "after-call work is that of the first kind of call",
+        "_tables([each.wrap_up_minutes for each in types])",
+        "_tables([types[0].wrap_up_minutes for each in types])",
+        "model/call_centre.py",
+    ),
+    Mutant(
+        "redials after the busy signal come after the delay of the others",
+        "centre.redial_after_busy_delay_minutes or centre.redial_delay_minutes, MINUTE_US",
+        "centre.redial_delay_minutes, MINUTE_US",
+        "model/call_centre.py",
+    ),
+    Mutant(
+        "calls after an answer come after the delay of redials",
+        "quantile_table(centre.reconnect_delay_minutes, MINUTE_US)",
+        "quantile_table(centre.redial_delay_minutes, MINUTE_US)",
+        "model/call_centre.py",
+    ),
+    Mutant(
+        "lines are those of the file less one",
+        '"lines": centre.lines,',
+        '"lines": max(centre.lines - 1, 1),',
+        "model/call_centre.py",
+    ),
+)
+
+UNITS = (
     Mutant(
         "the patient who waits shortest is next (last come, first served)",
         "heappush(self.queue, (now, patient, turn))",
         "heappush(self.queue, (-now, patient, turn))",
-        "reference",
+        REFERENCE,
     ),
     Mutant(
         "one more is served than there are staff",
@@ -186,16 +281,175 @@ MUTANTS = (
         "staff = 0\n        started",
         "staff = step_staff[step_first[s]]\n        started",
     ),
+    Mutant(
+        "a service takes as long as at the next station",
+        "quantile(minutes[s], words[1, i])",
+        "quantile(minutes[(s + 1) % share.size], words[1, i])",
+        "model/vaccination_unit.py",
+    ),
+    Mutant(
+        "observation counts from arrival",
+        "end = max(now, jab_us[patient] + service_us[patient, s])",
+        "end = max(now, arrival_us[patient] + service_us[patient, s])",
+    ),
+    Mutant(
+        "an open vial is kept overnight",
+        "    for v in range(vials.size):\n        _discard(vaccines[v])\n",
+        "    for v in range(vials.size):\n",
+    ),
+    Mutant(
+        "who comes late may be served whenever",
+        "late = max(join, latest_start_us[s])",
+        "late = max(join, NEVER)",
+    ),
+    Mutant(
+        "everybody visits every station",
+        "out_visits[i, s] = words[0, i] < share[s]",
+        "out_visits[i, s] = True",
+        "model/vaccination_unit.py",
+    ),
+    Mutant(
+        "walks are those of the mean, whoever walks",
+        "        if walk_varies[s]:",
+        "        if walk_varies[s] and False:",
+        "model/vaccination_unit.py",
+    ),
+    Mutant(
+        "walks are dropped",
+        "out_walk_us[i, s] = walk_minutes[s, 0, 0]",
+        "out_walk_us[i, s] = 0",
+        "model/vaccination_unit.py",
+    ),
+    Mutant(
+        "nobody is observed longer",
+        "if words[2, i] < adverse[s]:",
+        "if False:",
+        "model/vaccination_unit.py",
+    ),
+    Mutant(
+        "early is late",
+        "early_or_late_us = quantile(punctuality, words[1, i])",
+        "early_or_late_us = -quantile(punctuality, words[1, i])",
+        "model/unit_visits.py",
+    ),
+    Mutant(
+        "appointments in blocks come one by one",
+        "        if block_us:",
+        "        if False:",
+        "model/unit_visits.py",
+    ),
 )
+
+CAMPAIGN = (
+    Mutant(
+        "appointments are missed with the probability twice",
+        "if words[0, i] < no_show:",
+        "if words[0, i] < no_show or words[3, i] < no_show:",
+        "model/unit_visits.py",
+    ),
+    Mutant(
+        "who misses an appointment never books again",
+        "dropped = booked & (words >= limit)",
+        "dropped = booked",
+        "model/vaccination_unit.py",
+    ),
+    Mutant(
+        "half of the walk-ins come",
+        "self._units[number].walk_ins_per_day, int(",
+        "self._units[number].walk_ins_per_day / 2, int(",
+        "model/unit_visits.py",
+    ),
+    Mutant(
+        "deliveries come a day late",
+        "int((delay + MICRO // 2) // MICRO)",
+        "int((delay + MICRO // 2) // MICRO) + 1",
+        "model/dose_supply.py",
+    ),
+    Mutant(
+        "all that was said is delivered",
+        "int(delivery.doses * int(fraction) // MICRO //",
+        "int(delivery.doses //",
+        "model/dose_supply.py",
+    ),
+    Mutant(
+        "nothing is lost in storage",
+        "int(vials * vaccine.storage_loss +",
+        "int(0 * vaccine.storage_loss +",
+        "model/dose_supply.py",
+    ),
+    Mutant(
+        "no more than the label is drawn from a vial",
+        "[v.extra_doses_per_vial for v in vaccines]",
+        "[0 for v in vaccines]",
+        "model/dose_supply.py",
+    ),
+    Mutant(
+        "the second dose is due a day later",
+        "due = last_dose_day[who] + target_days[regimen[who]]",
+        "due = last_dose_day[who] + target_days[regimen[who]] + 1",
+        "model/waiting_list.py",
+    ),
+    Mutant(
+        "the second dose is due a day earlier",
+        "due = last_dose_day[who] + target_days[regimen[who]]",
+        "due = last_dose_day[who] + target_days[regimen[who]] - 1",
+        "model/waiting_list.py",
+    ),
+    Mutant("units open on closed dates", " and day not in self.closed_dates", "", "scenario.py"),
+    Mutant(
+        "every answered call books",
+        "if decision < books[cell]:",
+        "if True:",
+        "model/call_centre.py",
+    ),
+    Mutant(
+        "who has given up calls again on another day",
+        "tries = decision < another_day and",
+        "tries =",
+        "model/call_centre.py",
+    ),
+    Mutant(
+        "who calls before opening calls again on another day",
+        "calls_today = is_open and caller.next_us < closes_us",
+        "calls_today = is_open and opens_us <= caller.next_us < closes_us",
+        "model/call_centre.py",
+    ),
+    Mutant(
+        "everybody is willing",
+        "out_willing[person] = words[0, i] < willing",
+        "out_willing[person] = True",
+        "model/population.py",
+    ),
+    Mutant(
+        "everybody books by telephone",
+        "out_by_telephone[person] = words[1, i] < by_telephone",
+        "out_by_telephone[person] = True",
+        "model/population.py",
+    ),
+    Mutant(
+        "first calls decay half as fast",
+        "np.maximum(since, 0) / wave.mean_days)",
+        "np.maximum(since, 0) / (2 * wave.mean_days))",
+        "model/population.py",
+    ),
+    Mutant(
+        "other channels take twice as many",
+        "self._channels.bookings_per_day",
+        "2 * self._channels.bookings_per_day",
+        "model/other_channels.py",
+    ),
+)
+
+MUTANTS = {"telephone": TELEPHONE, "units": UNITS, "campaign": CAMPAIGN}
 
 
 @contextmanager
 def in_place_of_the_engine(mutant: Mutant) -> Iterator[None]:
-    """The program works with the mutant (in this process)."""
+    """The program works with a mutant of the reference engine (in this process)."""
     wrong = Engine.of(mutant.module())
 
     def get(name: str) -> Engine:
-        return wrong if name == mutant.engine else get_engine(name)
+        return wrong if name == "reference" else get_engine(name)
 
     replications.get_engine = get
     try:
@@ -215,69 +469,60 @@ def short_day(case: Case) -> Case:
     return dataclasses.replace(case, changes=(*case.changes, *changes))
 
 
-def noticed_by(cases: list[Case], engines: Engines = "compiled") -> list[str]:
-    """Which cases fail with the engine that is in place, and why if that is not their verdict."""
-    found = []
-    for case in cases:
-        try:
-            (judged,) = validate([case], SCENARIOS, RunSettings(workers=1), engines, quick=True)
-        except Exception:  # the model's own checks notice some mistakes
-            found.append(f"{case.name}*")
-        else:
-            found += [case.name] if wrong(judged) else []
-    return found
-
-
 def wrong(judged: JudgedCase) -> bool:
-    """Whether a quantity misses its exact value with both seeds."""
-    return any(q.judgements[-1].verdict == "outside" for q in judged.quantities)
+    """Whether an audit fails, engines differ, or a quantity misses its value with both seeds."""
+    outside = any(q.judgements[-1].verdict == "outside" for q in judged.quantities)
+    return outside or judged.engines_equal is False or bool(judged.failure)
 
 
-SMALL = ("impatient_fixed", "impatient_exponential", "network")
-"""Cases for a mutant of the reference engine, on short days."""
-
-TELEPHONE = MUTANTS[:17]
-UNITS = MUTANTS[17:]
-
-
-def main(part: str, *number: str) -> None:
-    """Print which cases notice which mutant of the call centre or of the units.
-
-    Only cases of the same part can notice it; those with a million calls are left out. With a
-    number only that mutant, a name a line. Each mutant has a process of its own, since one that
-    writes beyond its arrays ends it.
-    """
-    mutants = TELEPHONE if part == "telephone" else UNITS
-    cases = [
-        case
-        for case in all_cases()
-        if calls(case) == (part == "telephone") and case.name not in ("r3", "r5_50")
-    ]
-    if number:
-        mutant = mutants[int(number[0])]
-        compiled_one = mutant.engine == "compiled"
-        tried = cases if compiled_one else [short_day(c) for c in cases if c.name in SMALL]
-        with in_place_of_the_engine(mutant):
-            for case in tried:
-                for name in noticed_by([case], "compiled" if compiled_one else "reference"):
-                    print(name, flush=True)
-        return
-    print("| mistake in the engine | noticed by |\n| --- | --- |")
-    for place, mutant in enumerate(mutants):
-        command = [sys.executable, __file__, part, str(place)]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-        names = [*done.stdout.split(), *(["!"] if done.returncode else [])]
-        print(f"| {mutant.mistake} | {', '.join(names) or 'NOBODY'} |", flush=True)
+def noticed_by(case: Case, engines: Engines) -> str:
+    """The case's name if it fails with the program as it is, marked if not by its verdict."""
+    (judged,) = validate([case], SCENARIOS, RunSettings(workers=1), engines, quick=True)
+    return f"{case.name}{'*' if judged.failure else ''}" if wrong(judged) else ""
 
 
-def calls(case: Case) -> bool:
-    """Whether the case is about the call centre."""
-    groups = case.scenario(SCENARIOS).groups.values()
-    return case.file != "deliveries.toml" and any(
-        not group.booked_in_advance and wave.mean_days < 1
-        for group in groups
+def parts_of(case: Case) -> set[str]:
+    """Which parts of the program a case is about."""
+    scenario = case.scenario(SCENARIOS)
+    if case.name in ("r3", "r5_50"):  # a million calls
+        return set()
+    if case.name in {"deliveries", *(each.name for each in campaign_cases())}:
+        return {"campaign"}
+    calls = any(
+        wave.mean_days < 1 and not group.booked_in_advance
+        for group in scenario.groups.values()
         for wave in group.first_calls
     )
+    part = "telephone" if calls else "units"
+    return {part, "campaign"} if case.file in CAMPAIGN_FILES else {part}
+
+
+def main(part: str, number: str = "") -> None:
+    """Print which cases notice which mutant of a part; with a number the names for that mutant.
+
+    Of the call centre, the units and the days between, a mutant is tried on cases that are about
+    the same part; those with a million calls are left out.
+    """
+    mutants = MUTANTS[part]
+    if number:
+        engines: Engines = "both" if mutants[int(number)].file == REFERENCE else "compiled"
+        for case in all_cases():
+            if part in parts_of(case) and (name := noticed_by(case, engines)):
+                print(name, flush=True)
+        return
+    print("| mistake | noticed by |\n| --- | --- |")
+    for place, mutant in enumerate(mutants):
+        with tempfile.TemporaryDirectory() as folder:
+            mutant.copy_to(Path(folder))
+            done = subprocess.run(
+                [sys.executable, __file__, part, str(place)],
+                stdout=subprocess.PIPE,
+                text=True,
+                check=False,
+                env={**os.environ, "PYTHONPATH": folder},
+            )
+        names = [*done.stdout.split(), *(["!"] if done.returncode else [])]
+        print(f"| {mutant.mistake} | {', '.join(names) or 'NOBODY'} |", flush=True)
 
 
 if __name__ == "__main__":

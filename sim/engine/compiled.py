@@ -83,6 +83,8 @@ DAY_FIELDS = [
     ("opens_us", np.int64),
     ("closes_us", np.int64),
     ("cut_off_at_closing", np.bool_),
+    ("random_agent", np.bool_),
+    ("keeps_patience", np.bool_),
     ("lines", np.int64),
     ("redial_threshold", np.int64),
     ("busy_redial_threshold", np.int64),
@@ -395,12 +397,18 @@ def _call_centre_day(
                 _remove(redials, centre.redialling, None, 0)
             caller = callers[row]
             patience_word = _call(centre, caller, now)
-            free_pool = _free_pool(pools, speaks, preferred_pools, caller.language)
+            if centre.random_agent:
+                _, word, _, _ = _luck(centre, caller, WRAP_UP_STREAMS)
+                free_pool = _pool_of_any_agent(pools, speaks, caller.language, word)
+            else:
+                free_pool = _free_pool(pools, speaks, preferred_pools, caller.language)
             if free_pool != NOBODY:
                 _answer(centre, callers, pools, completions, answers, handle, row, free_pool, now)
                 _attempt_is_over(centre, caller, row, cells, log, ANSWERED, now, False)
             else:
                 _join_queue(centre, callers, queues, row)
+                if centre.keeps_patience:
+                    patience_word, _, _, _ = _luck_of(centre, caller, 0, 0)
                 patience_ends = now + quantile(patience[caller.call_type], patience_word)
                 _push(abandonments, centre.waiting, callers, patience_ends, row)
                 centre.waiting += 1
@@ -536,6 +544,22 @@ def _free_pool(
 
 
 @kernel
+def _pool_of_any_agent(pools: Records, speaks: BoolArray, language: int, word: int) -> int:
+    """The pool of one of the free agents for this language, by the word."""
+    free = 0
+    for pool in range(pools.size):
+        if speaks[pool, language]:
+            free += max(pools[pool].on_duty - pools[pool].busy, 0)
+    number = np.int64(word) * free >> 32
+    for pool in range(pools.size):
+        if speaks[pool, language]:
+            number -= max(pools[pool].on_duty - pools[pool].busy, 0)
+            if number < 0:
+                return pool
+    return NOBODY
+
+
+@kernel
 def _longest_waiting(callers: Records, queues: Records, speaks: BoolArray, pool: int) -> int:
     """Of those waiting whom the pool can serve, the caller whose arrival was processed first."""
     longest = NOBODY
@@ -624,9 +648,17 @@ def _day_ends(caller: Record, outcome: int) -> None:
 @kernel
 def _luck(centre: Record, caller: Record, beyond: int) -> tuple[int, int, int, int]:
     """The four words of the caller's present attempt, of the call's stream or one so far beyond."""
+    return _luck_of(centre, caller, caller.attempts_before + caller.made - 1, beyond)
+
+
+@kernel
+def _luck_of(
+    centre: Record, caller: Record, attempt: int, beyond: int
+) -> tuple[int, int, int, int]:
+    """The same of another attempt, numbered from 0."""
     return philox(
         caller.entity,
-        caller.attempts_before + caller.made - 1,
+        attempt,
         np.int64(caller.stream) + beyond,
         centre.replication,
         centre.seed & np.uint64(0xFFFFFFFF),

@@ -57,9 +57,11 @@ this instant join the same comparison.* The kinds, in order:
 5. **arrival** (id: row), fresh or redial, always before `closes_us`. If all lines are in use
    (lines in use = waiting + talking = `lines`), the attempt is blocked and the caller goes on to
    *redial*. Otherwise the call takes a line. If a pool that speaks the caller's language has
-   busy < on_duty, the free pool with the fewest languages takes it, then the lowest index.
-   Otherwise the caller waits; the abandonment is due at arrival + patience. Zero patience takes a
-   line all the same and leaves by its own abandonment event at the same instant.
+   busy < on_duty, the free pool with the fewest languages takes it, then the lowest index; with
+   `random_agent` the pool of one of the f free agents, counted pool by pool from 0: number
+   word x f >> 32, by word 1 of the block of the after-call work. Otherwise the caller waits; the
+   abandonment is due at arrival + patience, which is that of attempt 0 if `keeps_patience`. Zero
+   patience takes a line all the same and leaves by its own abandonment event at the same instant.
 
 *Taking a call*: the pool takes, among those waiting whose language it speaks, the one whose
 arrival was **processed** first (a sequence number, not the time: two calls of the same instant
@@ -204,6 +206,10 @@ class CallCentreDay:
     opens_us: int
     closes_us: int
     cut_off_at_closing: bool
+    random_agent: bool
+    """an arriving call takes any free agent who speaks its language, each as likely"""
+    keeps_patience: bool
+    """patience is that of the caller's first attempt (number 0), whichever attempt it is"""
     lines: int
     pool_speaks: BoolArray
     """[P, L]"""

@@ -96,6 +96,7 @@ class Luck(NamedTuple):
     reconnect_delay: memoryview
     handle: memoryview
     wrap_up: memoryview
+    agent: memoryview
 
 
 class CallCentre:
@@ -183,7 +184,7 @@ class CallCentre:
             else:
                 self.lines_in_use += 1
                 self.max_lines = max(self.max_lines, self.lines_in_use)
-                pool = self.free_pool(language)
+                pool = self.free_pool(language, luck.agent[row])
                 queued = pool is None
                 if pool is None:
                     pool = yield self.turn(row, language, arrival + luck.patience[row])
@@ -224,8 +225,16 @@ class CallCentre:
 
     # Rules that the processes share
 
-    def free_pool(self, language: int) -> int | None:
-        """The free pool for this language with the fewest languages, then the lowest index."""
+    def free_pool(self, language: int, word: int) -> int | None:
+        """The free pool for this language with the fewest languages, then the lowest index; or
+        that of any free agent, by the word."""
+        if self.day.random_agent:
+            free = [  # the pool of each free agent
+                pool
+                for pool in sorted(self.pools_for[language])
+                for _ in range(self.on_duty[pool] - self.busy[pool])
+            ]
+            return free[word * len(free) >> 32] if free else None
         for pool in self.pools_for[language]:
             if self.busy[pool] < self.on_duty[pool]:
                 return pool
@@ -378,6 +387,9 @@ def _luck(day: CallCentreDay, k: int) -> Luck:
     streams, attempts = RandomStreams(day.seed, day.replication), day.attempts_before + k
     words = streams.blocks(day.stream, day.entity, attempts)
     more = streams.blocks(day.stream + np.uint32(WRAP_UP_STREAMS), day.entity, attempts)
+    of_patience = words[0]
+    if day.keeps_patience:
+        of_patience = streams.blocks(day.stream, day.entity, np.zeros_like(attempts))[0]
 
     def by_type(tables: NDArray[np.int64], word: NDArray[np.uint32]) -> memoryview:
         values = np.empty(word.size, dtype=np.int64)
@@ -387,7 +399,7 @@ def _luck(day: CallCentreDay, k: int) -> Luck:
         return values.data
 
     return Luck(
-        patience=by_type(day.patience, words[0]),
+        patience=by_type(day.patience, of_patience),
         redials=(words[1] < day.redial_threshold).data,
         redials_after_busy=(words[1] < day.busy_redial_threshold).data,
         redial_delay=draw(day.redial_delay, words[2]).data,
@@ -396,6 +408,7 @@ def _luck(day: CallCentreDay, k: int) -> Luck:
         reconnect_delay=draw(day.reconnect_delay, words[2]).data,
         handle=by_type(day.handle, words[3]),
         wrap_up=by_type(day.wrap_up, more[0]),
+        agent=more[1].astype(np.int64).data,
     )
 
 

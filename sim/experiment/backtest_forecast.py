@@ -421,7 +421,8 @@ def _band(members: Floats, sd: Floats, freedom: float) -> tuple[Floats, Floats]:
     z = stdtrit(freedom, (np.arange(_ERROR_QUANTILES) + 0.5) / _ERROR_QUANTILES)
     mixture = (members[..., np.newaxis] + sd[..., np.newaxis] * z).transpose(1, 2, 0, 3)
     flat = mixture.reshape(*mixture.shape[:2], -1)
-    low, high = np.quantile(flat, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=-1)
+    ends = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
+    low, high = np.quantile(flat, ends, axis=-1, method="hazen")  # of values in the middle of cells
     return low, high
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sim.model.population import dose_days
 from sim.scenario import AlreadyVaccinated, Scenario
 
 Scope = Literal["first", "full"]
@@ -139,15 +140,10 @@ def days_counted(
     entry: AlreadyVaccinated, scenario: Scenario, scope: Scope
 ) -> Iterator[tuple[int, int]]:
     """(day on which they count, number of people) for one entry of `already_vaccinated`."""
-    regimen = scenario.regimens[entry.regimen]
-    delay = 0
+    day, last_dose = dose_days(entry, scenario)
     if scope == "full" and scenario.campaign.complete_with == "all_doses":
-        if entry.doses == 1 and regimen.second is not None:
+        if entry.doses == 1 and scenario.regimens[entry.regimen].second is not None:
             return
-        delay = regimen.target_days if entry.doses == 2 else 0
-    begin = (entry.first_dose_from - scenario.campaign.first_day).days
-    span = (entry.first_dose_to - entry.first_dose_from).days + 1
-    offsets = np.arange(entry.people) * span // entry.people
-    for offset, people in zip(*np.unique(offsets, return_counts=True), strict=True):
-        last_dose = min(begin + int(offset) + delay, -1)  # before the campaign
-        yield last_dose + _lag(scenario, scope), int(people)
+        day = last_dose
+    for each, people in zip(*np.unique(day, return_counts=True), strict=True):
+        yield int(each) + _lag(scenario, scope), int(people)

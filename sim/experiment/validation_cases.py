@@ -8,21 +8,42 @@ time becomes minutes: CALL minutes pass between two calls (or patients) of a day
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.experiment.validation import Case, Observed, Quantity, Tables
+from sim.experiment.validation import Case, Quantity, Tables
+from sim.experiment.validation_campaigns import campaign_cases
+from sim.experiment.validation_quantities import (
+    CALL,
+    Measure,
+    abandons,
+    attempts_an_hour,
+    blocked,
+    centre,
+    clinics,
+    exponential,
+    in_time,
+    occupancy,
+    of_target,
+    per_person,
+    service,
+    station_wait,
+    summary,
+    telephone,
+    wait,
+    waits,
+)
 from sim.queueing_theory import (
-    Queue,
     erlang_b,
     erlang_c,
     fixed_patience_queue,
     infinite_server_mean,
     markovian_queue,
     mean_wait_from_empty,
+    overlapping_pools_loss,
     redial_chain,
     served_within,
     single_server_mean_wait,
@@ -30,143 +51,6 @@ from sim.queueing_theory import (
     wrap_up_chain,
 )
 from sim.scenario import clock
-
-CALL = 1440 / 200_000
-"""Minutes between two calls or patients, on average."""
-
-Measure = Callable[[Tables], Observed]
-LATER = range(1, 24)
-"""Hours of the day without the first one, in which queues that start empty fill."""
-
-
-# What is measured -----------------------------------------------------------------------------
-
-
-def _calls(
-    part: str, of: Sequence[str], hours: Sequence[int], language: str | None = None
-) -> Measure:
-    """One sum over the rows of the table `call_centre` in some hours, divided by another."""
-
-    def ratio(tables: Tables) -> float:
-        rows = tables["call_centre"]
-        rows = rows[rows["hour"].isin(hours)]
-        if language is not None:
-            rows = rows[rows["language"] == language]
-        whole = rows[of[0]].sum() - sum(rows[name].sum() for name in of[1:])
-        return float(rows[part].sum() / whole)
-
-    return ratio
-
-
-LET_IN = ("offered", "blocked")
-"""Calls offered less calls blocked."""
-
-
-def blocked(exact: float, hours: Sequence[int] = LATER) -> Quantity:
-    """Share of the attempts that hear the busy signal."""
-    return Quantity("P(busy signal)", exact, _calls("blocked", ("offered",), hours), True)
-
-
-def waits(exact: float, hours: Sequence[int] = LATER, name: str = "P(wait)") -> Quantity:
-    """Share of the calls let in that wait."""
-    return Quantity(name, exact, _calls("delayed", LET_IN, hours), True)
-
-
-def abandons(exact: float, language: str | None = None) -> Quantity:
-    """Share of the attempts that give up waiting."""
-    name = "P(abandon)" if language is None else f"P(abandon), {language}"
-    return Quantity(name, exact, _calls("abandoned", ("offered",), LATER, language), True)
-
-
-def in_time(exact: float, name: str) -> Quantity:
-    """Share of the attempts answered within the target."""
-    return Quantity(name, exact, _calls("within_target", ("offered",), LATER), True)
-
-
-def wait(exact: float, minutes: float, unit: str, language: str | None = None) -> Quantity:
-    """Mean wait of all calls let in, in a unit of time that is so many minutes long."""
-    mean = _calls("wait_all", LET_IN, LATER, language)
-    name = f"mean wait ({unit})" if language is None else f"mean wait, {language} ({unit})"
-    return Quantity(name, exact, lambda tables: mean(tables) / minutes)
-
-
-def summary(name: str, measure: str, exact: float, minutes: float = 1.0) -> Quantity:
-    """A measure of the table `replications`, divided by the minutes of a unit of time."""
-    return Quantity(
-        name, exact, lambda tables: float(tables["replications"][measure].iloc[0]) / minutes
-    )
-
-
-def per_person(name: str, measure: str, exact: float, probability: bool = False) -> Quantity:
-    """A measure of the table `replications`, divided by the people calling."""
-
-    def ratio(tables: Tables) -> float:
-        row = tables["replications"].iloc[0]
-        return float(row[measure] / row["persons_calling"])
-
-    return Quantity(name, exact, ratio, probability)
-
-
-def attempts_an_hour(exact: float, minutes: float) -> Quantity:
-    """Attempts per unit of time."""
-
-    def rate(tables: Tables) -> float:
-        rows = tables["call_centre"]
-        offered = rows.loc[rows["hour"].isin(LATER), "offered"].sum()
-        return float(offered / (60 * len(LATER) / minutes))
-
-    return Quantity("attempts per mean call", exact, rate)
-
-
-def occupancy(exact: float) -> Quantity:
-    """Agents' time on calls, of their time on duty: arrival rate x mean call / agents (Little)."""
-    return summary("occupancy", "agent_occupancy", exact)
-
-
-def station_wait(exact: float, minutes: float, unit: str, station: str = "vaccination") -> Quantity:
-    """Mean wait of all who join a station."""
-    name = "mean wait" if station == "vaccination" else f"mean wait, {station}"
-    return summary(f"{name} ({unit})", f"station_{station}_mean_wait_minutes", exact, minutes)
-
-
-def _telephone(queue: Queue, minutes: float) -> tuple[Quantity, ...]:
-    """What a call centre with abandonment shows."""
-    return (
-        waits(queue.waits),
-        abandons(queue.abandons),
-        wait(queue.mean_wait, minutes, "mean calls"),
-        occupancy(queue.occupancy),
-    )
-
-
-# What scenarios are -----------------------------------------------------------------------------
-
-
-def _exponential(minutes: float) -> str:
-    return f"{{distribution='exponential', mean={minutes!r}}}"
-
-
-def _centre(
-    load: float, agents: int, patience: str | None = None, calls: int = 200_000
-) -> tuple[str, ...]:
-    """Overrides: `load` erlangs of exponential calls for so many agents."""
-    mean = load * 1440 / calls
-    changes = [
-        f"groups.people.people={2 * calls}",
-        f"call_centre.booking_call_minutes={_exponential(mean)}",
-        f"call_centre.pools.desk.agents={agents}",
-    ]
-    return (*changes, *([] if patience is None else [f"call_centre.patience_minutes={patience}"]))
-
-
-def _clinics(number: int) -> tuple[str, ...]:
-    """Overrides: so many units that are all alike."""
-    return tuple(f"units.clinic_{i}={{type='clinic', district='town'}}" for i in range(1, number))
-
-
-def _service(distribution: str) -> str:
-    return f"unit_types.clinic.stations.vaccination.minutes={distribution}"
-
 
 # The published reference cases ------------------------------------------------------------------
 
@@ -190,13 +74,13 @@ def _reference_cases() -> Iterator[Case]:
         yield Case(
             f"r2_{agents}", f"M/M/{agents}/{agents}, {load} erlangs (Erlang B)", "R2",
             "erlang_b.toml", 32, (blocked(exact),),
-            (*_centre(load, agents), f"call_centre.lines={agents}"),
+            (*centre(load, agents), f"call_centre.lines={agents}"),
         )  # fmt: skip
     call, calls = 48 * CALL / 5, 1_000_000
     yield Case(
         "r3", "M/M/50, 48 erlangs", "R3", "erlang_c.toml", 440,
         (waits(0.694456), wait(20.8337, call / 60, "s"), occupancy(0.96)),
-        _centre(48, 50, calls=calls),
+        centre(48, 50, calls=calls),
     )  # fmt: skip
     call = 48 * CALL
     yield Case(
@@ -207,14 +91,14 @@ def _reference_cases() -> Iterator[Case]:
             wait(3.70947, call / 60, "s"),
             occupancy(0.930324),
         ),
-        _centre(48, 50, _exponential(2 * call)),
+        centre(48, 50, exponential(2 * call)),
     )  # fmt: skip
     for load, exact in ((90, 0.00833192), (100, 0.03986100), (110, 0.09919156), (120, 0.16769296)):
         yield Case(
             f"r4_{load}", f"M/M/100+M, {load} erlangs, patience 1 (Erlang A)", "R4",
             "erlang_a.toml", {90: 600, 100: 190}.get(load, 90),
             (abandons(exact), wait(exact, load * CALL, "mean calls")),
-            _centre(load, 100, _exponential(load * CALL)),
+            centre(load, 100, exponential(load * CALL)),
         )  # fmt: skip
     for agents, load, patience, calls, replications, (left, waited, mean) in (
         (3, 2, 1, 200_000, 30, (0.06116806, 0.37647994, 0.19297577)),
@@ -225,7 +109,7 @@ def _reference_cases() -> Iterator[Case]:
             f"r5_{agents}", f"M/M/{agents}+D, {load} erlangs, patience exactly {patience}", "R5",
             "fixed_patience.toml", replications,
             (abandons(left), waits(waited), wait(mean, call, "mean calls")),
-            _centre(load, agents, repr(patience * call), calls),
+            centre(load, agents, repr(patience * call), calls),
         )  # fmt: skip
     unit = CALL / 100
     for cv, exact in ((0.5, 200.0), (1.0, 320.0), (1.5, 520.0)):
@@ -233,7 +117,7 @@ def _reference_cases() -> Iterator[Case]:
             f"r6_{cv:g}".replace(".", "_"), f"M/G/1, load 0.8, cv of service {cv:g}", "R6",
             "unit.toml", 140,
             (station_wait(exact, unit, "1/100 of 1/arrivals"),),
-            (_service(f"{{distribution='gamma', mean={80 * unit!r}, cv={cv}}}"),),
+            (service(f"{{distribution='gamma', mean={80 * unit!r}, cv={cv}}}"),),
         )  # fmt: skip
     yield Case(
         "r7", "M/M/2, then M/M/3 (Burke)", "R7", "tandem.toml", 140,
@@ -265,7 +149,7 @@ def _reference_cases() -> Iterator[Case]:
                 lambda tables: tables["stations"]["wait"].to_numpy() / 100,
             ),
         ),
-        _clinics(20),
+        clinics(20),
     )  # fmt: skip
     for booked, exact in ((20, 2.000), (50, 4.755), (100, 4.493), (500, 4.500)):
         yield Case(
@@ -273,7 +157,7 @@ def _reference_cases() -> Iterator[Case]:
             "vials.toml", 64,
             (Quantity("doses wasted a session", exact, _wasted),),
             (
-                *_clinics(20),
+                *clinics(20),
                 f"groups.people.people={1000 * booked}",
                 f"unit_types.clinic.slots_per_day={booked}",
             ),
@@ -298,13 +182,13 @@ def _telephone_cases() -> Iterator[Case]:
         "finite_lines", "M/M/10/15+M, 12 erlangs, patience 2", "birth-death chain",
         "finite_lines.toml", 36,
         (blocked(finite.blocked), in_time(level, "served within 0.2 mean calls"),
-         *_telephone(finite, call)),
+         *telephone(finite, call)),
     )  # fmt: skip
     after = wrap_up_chain(8, 1, 1 / 0.4, 10, waiting_places=3, abandonment_rate=0.5)
     yield Case(
         "wrap_up", "M/M/10/13+M, 8 erlangs of talk, after-call work of 0.4 calls without a line",
         "chain in two dimensions", "wrap_up.toml", 40,
-        (blocked(after.blocked), *_telephone(after, 8 * CALL)),
+        (blocked(after.blocked), *telephone(after, 8 * CALL)),
     )  # fmt: skip
     endless = markovian_queue(9, 1, 10, waiting_places=8)
     yield Case(
@@ -312,7 +196,7 @@ def _telephone_cases() -> Iterator[Case]:
         "finite_lines.toml", 40,
         (blocked(endless.blocked), waits(endless.waits),
          wait(endless.mean_wait, 9 * CALL, "mean calls"), occupancy(endless.occupancy)),
-        (*_centre(9, 10, "10000.0"), "call_centre.lines=18"),
+        (*centre(9, 10, "10000.0"), "call_centre.lines=18"),
     )  # fmt: skip
     lasting = 25 * CALL
     for name, length in (
@@ -333,7 +217,7 @@ def _telephone_cases() -> Iterator[Case]:
         (in_time(served_within(1 / 6, 48, 1, 50, abandonment_rate=0.5),
                  "served within 1/6 mean call"),
          waits(erlang_a.waits)),
-        (*_centre(48, 50, _exponential(2 * 48 * CALL)),
+        (*centre(48, 50, exponential(2 * 48 * CALL)),
          f"call_centre.answer_target_seconds={48 * CALL * 10!r}"),
     )  # fmt: skip
     busy = redial_chain(8, 1, 10, redials=0.5, mean_delay=5, waiting_places=0)
@@ -343,8 +227,8 @@ def _telephone_cases() -> Iterator[Case]:
         (attempts_an_hour(busy.attempts, 8 * CALL), blocked(busy.queue.blocked),
          occupancy(busy.queue.occupancy),
          per_person("lost for good", "persons_gave_up", busy.given_up, True)),
-        (*_centre(8, 10), "call_centre.lines=10",  # who gave up would redial sooner; nobody does
-         f"call_centre.redial_after_busy_delay_minutes={_exponential(5 * 8 * CALL)}"),
+        (*centre(8, 10), "call_centre.lines=10",  # who gave up would redial sooner; nobody does
+         f"call_centre.redial_after_busy_delay_minutes={exponential(5 * 8 * CALL)}"),
     )  # fmt: skip
     persistent = redial_chain(4, 1, 5, redials=1, mean_delay=2, waiting_places=0)
     yield Case(
@@ -352,8 +236,8 @@ def _telephone_cases() -> Iterator[Case]:
         "chain in two dimensions (Falin and Templeton)", "redials.toml", 30,
         (attempts_an_hour(persistent.attempts, 4 * CALL), blocked(persistent.queue.blocked),
          occupancy(persistent.queue.occupancy)),
-        (*_centre(4, 5), "call_centre.lines=5", "call_centre.redial_after_busy_probability=1.0",
-         f"call_centre.redial_after_busy_delay_minutes={_exponential(2 * 4 * CALL)}"),
+        (*centre(4, 5), "call_centre.lines=5", "call_centre.redial_after_busy_probability=1.0",
+         f"call_centre.redial_after_busy_delay_minutes={exponential(2 * 4 * CALL)}"),
     )  # fmt: skip
     apart = redial_chain(
         12, 1, 10, redials=0.3, redials_when_blocked=0.7, mean_delay=5, waiting_places=5,
@@ -380,10 +264,58 @@ def _telephone_cases() -> Iterator[Case]:
         "fluid limit (Ding, van der Mei and Koole)", "reconnects.toml", 40,
         (abandons(40 / 140), wait(40 / 140, 100 * CALL, "mean calls"),
          attempts_an_hour(140.0, 100 * CALL)),
-        (*_centre(100, 100, _exponential(100 * CALL)), "call_centre.redial_probability=0.5",
+        (*centre(100, 100, exponential(100 * CALL)), "call_centre.redial_probability=0.5",
          "call_centre.reconnect_probability=0.2",
-         f"call_centre.redial_delay_minutes={_exponential(500 * CALL)}",
-         f"call_centre.reconnect_delay_minutes={_exponential(500 * CALL)}"),
+         f"call_centre.redial_delay_minutes={exponential(500 * CALL)}",
+         f"call_centre.reconnect_delay_minutes={exponential(500 * CALL)}"),
+    )  # fmt: skip
+    # Who is to call again waits (on average 60 minutes) in an infinite-server queue with feedback:
+    # its mean grows to 1 - exp(-1/2) per caller while fresh calls come, an hour long; each of these
+    # makes 1 / (1 - 1/2) further calls, and each caller as many in all.
+    for name, again in (
+        (
+            "reconnect",
+            (
+                "call_centre.pools.desk.agents=100_000",
+                "call_centre.redial_probability=0",
+                "call_centre.reconnect_probability=0.5",
+            ),
+        ),
+        ("redial", ("call_centre.pools.desk.agents=0", "call_centre.redial_probability=0.5")),
+    ):
+        yield Case(
+            f"{name}_times", f"calls of one hour, half {name} after 60 minutes (exponential)",
+            "number in an infinite-server queue with feedback", "hopeless.toml", 30,
+            (Quantity("attempts after that hour, of all", -math.expm1(-0.5), _after_first_hour),),
+            (*again, "call_centre.attempts_in_all=1000", "groups.people.people=40_000",
+             f"call_centre.{name}_delay_minutes={exponential(60)}",
+             f"call_centre.call_times={[1.0] + [0.0] * 23}"),
+        )  # fmt: skip
+    yield Case(
+        "inquiries",
+        "M/G/30/30, 10 erlangs of bookings, 15 of inquiries, after-call work by 100 agents",
+        "Erlang B holds for any service", "erlang_b.toml", 32,
+        (blocked(erlang_b(25, 30)), occupancy((25 + 2 + 4) * (1 - erlang_b(25, 30)) / 100)),
+        ("call_centre.inquiries_per_person=0.5", "call_centre.pools.desk.agents=100",
+         f"call_centre.booking_call_minutes={exponential(10 * CALL)}",
+         f"call_centre.inquiry_call_minutes={30 * CALL!r}",
+         f"call_centre.booking_wrap_up_minutes={2 * CALL!r}",
+         f"call_centre.inquiry_wrap_up_minutes={exponential(8 * CALL)}"),
+    )  # fmt: skip
+    # 8 hours of the day are open: those who call before them call again within them.
+    yield Case(
+        "cut_off", "nobody answers, patience exponential, all who wait at closing are cut off",
+        "M/M/infinity from empty", "cut_off.toml", 60,
+        (Quantity("cut off, of those calling", 60 / 480 * -math.expm1(-480 / 60), _cut_off),
+         Quantity("heard that it is closed, of all", 2 / 3, _of_first_calls("calls_outside_hours")),
+         Quantity("called within hours, of all", 2 / 3, _of_first_calls("attempts"))),
+    )  # fmt: skip
+    yield Case(
+        "served_at_closing", "an hour's calls for days of work: all are answered after closing",
+        "by hand", "cut_off.toml", 2,
+        (summary("answered, of all", "answered_share", 1.0),),
+        ("call_centre.at_closing='serve'", "call_centre.pools.desk.agents=1",
+         "call_centre.patience_minutes=1e6"),
     )  # fmt: skip
     yield Case(
         "hopeless", "up to 4 attempts, redialled with 0.6, none answered", "geometric series",
@@ -416,6 +348,20 @@ def _telephone_cases() -> Iterator[Case]:
         (abandons(shared.abandons, "thai"), abandons(shared.abandons, "burmese"),
          occupancy(shared.occupancy)),
     )  # fmt: skip
+    for name, choice, words in (
+        ("languages_overlap", "fewest_languages", "those with one first"),
+        ("random_agents", "random", "any free one"),
+    ):
+        lost = overlapping_pools_loss(8, 4, 1, 6, 6, random=choice == "random")
+        yield Case(
+            name,
+            f"6 agents speak Thai, 6 both languages, {words}; 8 and 4 erlangs, nobody waits",
+            "chain in two dimensions", "languages_apart.toml", 60,
+            tuple(map(abandons, lost, ("thai", "burmese"))),
+            ("call_centre.patience_minutes=0.0", f"call_centre.agent_choice='{choice}'",
+             "call_centre.pools.desk.agents=6", "call_centre.pools.migrants.agents=6",
+             "call_centre.pools.migrants.languages=['thai', 'burmese']"),
+        )  # fmt: skip
     yield Case(
         "hours", "M(t)/M/c(t): load and agents by time of day", "Erlang C hour by hour",
         "hours.toml", 300,
@@ -432,6 +378,26 @@ def _telephone_cases() -> Iterator[Case]:
         "number in service (Eick, Massey and Whitt)", "evening.toml", 80,
         (Quantity("share of the work after closing", _work_after_closing(), _overtime, True),),
     )  # fmt: skip
+
+
+def _after_first_hour(tables: Tables) -> float:
+    offered = tables["call_centre"].groupby("hour")["offered"].sum()
+    return float(offered[offered.index > 0].sum() / offered.sum())
+
+
+def _cut_off(tables: Tables) -> float:
+    sums = tables["call_centre"][["offered", "cut_off"]].sum()
+    return float(sums["cut_off"] / sums["offered"])
+
+
+def _of_first_calls(column: str) -> Measure:
+    """A sum of the table `callers`, divided by the people calling."""
+
+    def ratio(tables: Tables) -> float:
+        sums = tables["callers"][[column, "first_calls"]].sum()
+        return float(sums[column] / sums["first_calls"])
+
+    return ratio
 
 
 def _overtime(tables: Tables) -> float:
@@ -460,10 +426,10 @@ def _work_after_closing() -> float:
 def _unit_cases() -> Iterator[Case]:
     yield from _services()
     patience = {"mean": "exponential", "exact": "fixed"}
-    exponential = markovian_queue(5, 1, 5, abandonment_rate=0.5)
+    impatient = markovian_queue(5, 1, 5, abandonment_rate=0.5)
     fixed = fixed_patience_queue(5, 1, 5, 2)
     for queue, letter, kind, tolerance in (
-        (exponential, "M", patience["mean"], _exponential(10 * CALL)),
+        (impatient, "M", patience["mean"], exponential(10 * CALL)),
         (fixed, "D", patience["exact"], repr(10 * CALL)),
     ):
         yield Case(
@@ -499,7 +465,7 @@ def _unit_cases() -> Iterator[Case]:
             summary("mean time inside (min)", "mean_minutes_in_unit", time * CALL),
         ),
         tuple(
-            f"unit_types.clinic.stations.{station}.walk_minutes={_exponential(mean)}"
+            f"unit_types.clinic.stations.{station}.walk_minutes={exponential(mean)}"
             for station, mean in (("registration", 0.5), ("screening", 1.0), ("vaccination", 2.0))
         ),
     )  # fmt: skip
@@ -514,13 +480,13 @@ def _unit_cases() -> Iterator[Case]:
             )
             for hour in (10, 12, 14, 16)
         ),
-        _clinics(700),
+        clinics(700),
     )  # fmt: skip
     yield Case(
         "little", "M/M/3, 1.8 erlangs: patients counted every 5 minutes", "Little's law",
         "little.toml", 2,
         (Quantity("mean number in service", 1.8, _seen("in_service", 60, 1440)),),
-        _clinics(180),
+        clinics(180),
     )  # fmt: skip
     yield Case(
         "observation", "M/G/infinity from empty: seats, counted from the jab",
@@ -533,7 +499,7 @@ def _unit_cases() -> Iterator[Case]:
             )
             for minute in (20, 40, 100, 140)
         ),
-        _clinics(800),
+        clinics(800),
     )  # fmt: skip
     yield Case(
         "blocks", "D/D/1: six patients every hour, 10 minutes each", "by hand: (0+10+...+50)/6",
@@ -552,12 +518,29 @@ def _unit_cases() -> Iterator[Case]:
             station_wait(47.0, 1.0, "min"),
             summary("last exit after closing (min)", "latest_exit_minutes", 96.0),
         ),
-        ("appointments.block_minutes=0", _service("12.0")),
+        ("appointments.block_minutes=0", service("12.0")),
+    )  # fmt: skip
+    # The k-th comes at 10 k and would start at 12 k; only starts before 510 are in time.
+    yield Case(
+        "late", "the same, no service may start from half an hour after closing on",
+        "by hand: 12 k < 510", "blocks.toml", 2,
+        (summary("vaccinated", "first_doses_by_end", 43.0),
+         summary("not served in time", "turned_away_late", 5.0)),
+        ("appointments.block_minutes=0", service("12.0"),
+         "unit_types.clinic.stations.vaccination.overtime_minutes=30.0"),
     )  # fmt: skip
     yield Case(
-        "punctuality", "who comes before opening waits: uniform from -30 to 30 min",
-        "E[max(0, -X)] = 7.5", "punctuality.toml", 4,
-        (station_wait(7.5, 1.0, "min"),),
+        "adverse", "15 minutes in a seat after the jab, one patient in four 20 minutes longer",
+        "by hand: 5 + 15 + 20 / 4", "observation.toml", 24,
+        (summary("mean time inside (min)", "mean_minutes_in_unit", 25.0),),
+        ("groups.people.people=20_000", "unit_types.clinic.stations.observation.minutes=15.0",
+         "unit_types.clinic.stations.observation.adverse_event_probability=0.25",
+         "unit_types.clinic.stations.observation.adverse_event_minutes=20.0"),
+    )  # fmt: skip
+    yield Case(
+        "punctuality", "who comes before opening waits: uniform from -30 to 10 min",
+        "E[max(0, -X)] = 11.25", "punctuality.toml", 4,
+        (station_wait(11.25, 1.0, "min"),),
     )  # fmt: skip
     yield Case(
         "no_shows", "appointments missed with 0.15, half of them booked again",
@@ -565,8 +548,8 @@ def _unit_cases() -> Iterator[Case]:
         (
             Quantity("appointments missed", 0.15,
                      lambda t: float(t["replications"]["no_show_share"].iloc[0]), True),
-            _of_target("appointments per person", "appointments", 1 / (1 - 0.15 * 0.5)),
-            _of_target("vaccinated", "first_doses_by_end", 0.85 / (1 - 0.15 * 0.5)),
+            of_target("appointments per person", "appointments", 1 / (1 - 0.15 * 0.5)),
+            of_target("vaccinated", "first_doses_by_end", 0.85 / (1 - 0.15 * 0.5)),
         ),
     )  # fmt: skip
     yield Case(
@@ -577,7 +560,7 @@ def _unit_cases() -> Iterator[Case]:
                      lambda t: t["sessions"]["patients"].to_numpy(dtype=np.float64)),
             Quantity("walk-ins, of all", 3 / 7, _walk_ins, True),
         ),
-        _clinics(20),
+        clinics(20),
     )  # fmt: skip
     came = np.arange(10)
     used = [math.exp(-9) * 9.0**k / math.factorial(k) for k in came]
@@ -618,7 +601,7 @@ def _services() -> Iterator[Case]:
     for name, distribution, cv in (
         ("constant", repr(s), 0.0),
         ("uniform", f"{{distribution='uniform', low=0.0, high={2 * s!r}}}", 1 / math.sqrt(3)),
-        ("exponential", _exponential(s), 1.0),
+        ("exponential", exponential(s), 1.0),
         ("triangular",
          f"{{distribution='triangular', low=0.0, mode={0.3 * s!r}, high={2.7 * s!r}}}",
          math.sqrt((0.3**2 + 2.7**2 - 0.3 * 2.7) / 18)),
@@ -645,7 +628,7 @@ def _services() -> Iterator[Case]:
             f"service_{name.split()[0].lower()}", f"M/G/1, {name} services",
             "Pollaczek and Khinchine", "unit.toml", 40,
             (station_wait(exact, s, "2/arrivals"),),
-            (_service(distribution),),
+            (service(distribution),),
         )  # fmt: skip
 
 
@@ -697,16 +680,6 @@ def _in_service_by(hour: int) -> float:
     return float(infinite_server_mean(rates, 1.0, lambda t: np.exp(-t / 30))[60 * (hour - 8) - 1])
 
 
-def _of_target(name: str, measure: str, exact: float) -> Quantity:
-    """A measure of the table `replications`, divided by the target."""
-
-    def ratio(tables: Tables) -> float:
-        row = tables["replications"].iloc[0]
-        return float(row[measure] / row["target"])
-
-    return Quantity(name, exact, ratio)
-
-
 def _walk_ins(tables: Tables) -> float:
     daily = tables["daily"]
     came = daily["appointments"].sum() - daily["no_shows"].sum()
@@ -737,4 +710,4 @@ def _mean_delay() -> float:
 
 def all_cases() -> list[Case]:
     """All cases, the published ones first."""
-    return [*_reference_cases(), *_telephone_cases(), *_unit_cases()]
+    return [*_reference_cases(), *_telephone_cases(), *_unit_cases(), *campaign_cases()]

@@ -319,6 +319,8 @@ class CallCentre:
             "opens_us": opens_us,
             "closes_us": closes_us,
             "cut_off_at_closing": centre.at_closing == "cut_off",
+            "random_agent": centre.agent_choice == "random",
+            "keeps_patience": bool(centre.keeps_patience),
             "lines": centre.lines,
             "pool_speaks": np.array(
                 [[lang in pool.languages for lang in languages] for pool in centre.pools.values()]

@@ -25,7 +25,7 @@ from sim.random_streams import (
     stream_word,
     threshold,
 )
-from sim.scenario import HOUR_US, MINUTE_US, Group, Opening, Scenario
+from sim.scenario import HOUR_US, MINUTE_US, AlreadyVaccinated, Group, Opening, Scenario
 
 NEVER = np.int16(32767)
 """A day that does not come."""
@@ -340,6 +340,19 @@ def advance_bookings(scenario: Scenario, streams: RandomStreams, people: Populat
     return np.concatenate(ordered) if ordered else np.empty(0, dtype=np.int64)
 
 
+def dose_days(entry: AlreadyVaccinated, scenario: Scenario) -> tuple[Int64Array, Int64Array]:
+    """Days, from the campaign's first one, of the first and the last dose that people have had.
+
+    First doses are spread evenly over their dates; a second one came `target_days` after it, and
+    before the campaign all the same.
+    """
+    begin = (entry.first_dose_from - scenario.campaign.first_day).days
+    span = (entry.first_dose_to - entry.first_dose_from).days + 1
+    first = begin + np.arange(entry.people) * span // entry.people
+    since = scenario.regimens[entry.regimen].target_days if entry.doses == 2 else 0
+    return first, np.minimum(first + since, -1)
+
+
 def _enter_already_vaccinated(
     people: Population, first: int, group: Group, scenario: Scenario
 ) -> None:
@@ -347,15 +360,10 @@ def _enter_already_vaccinated(
     for entry in group.already_vaccinated:
         part = slice(first, first + entry.people)
         first += entry.people
-        begin = (entry.first_dose_from - scenario.campaign.first_day).days
-        span = (entry.first_dose_to - entry.first_dose_from).days + 1
-        days = (begin + np.arange(entry.people) * span // entry.people).astype(np.int16)
         regimen = scenario.regimens[entry.regimen]
         complete = entry.doses == 2 or regimen.second is None
         people.willing[part] = True
         people.doses[part] = entry.doses
         people.regimen[part] = regimens.index(entry.regimen)
-        people.first_dose_day[part] = days
-        since = regimen.target_days if entry.doses == 2 else 0
-        people.last_dose_day[part] = np.minimum(days + since, -1)  # before the campaign
+        people.first_dose_day[part], people.last_dose_day[part] = dose_days(entry, scenario)
         people.status[part] = Status.COMPLETE if complete else Status.INTERVAL

@@ -41,9 +41,14 @@ def validation_text(cases: Sequence[JudgedCase], quick: bool) -> str:
         headings[len(rows)] = f"{case.case.name}: {case.case.queue} [{case.case.source}]"
         for judged in case.quantities:
             rows += [_row(judged, judgement) for judgement in judged.judgements]
+        if case.failure:
+            rows.append((_("audit"), "", "", "", _("FAIL: {verdict}").format(verdict=case.failure)))
         if case.engines_equal is not None:
             equal = _("pass") if case.engines_equal else _("FAIL: engines differ")
-            rows.append((_("first replication, reference engine"), "", "", _("equal"), equal))
+            what = _("first replication, reference engine")
+            if case.hour_only:
+                what = _("an hour of it, reference engine")
+            rows.append((what, "", "", _("equal"), equal))
     lines: list[str] = []
     for number, line in enumerate(table(rows, "<>>><")):
         lines += [headings[number]] if number in headings else []
@@ -104,7 +109,7 @@ def _summary(cases: Sequence[JudgedCase], quick: bool) -> list[str]:
         lines.append(
             _(
                 "This is the quick set: fewer replications, and intervals may be {times} times as "
-                "wide."
+                "wide; the engines are compared for an hour of large cases."
             ).format(times=f"{QUICK_WIDTH:g}")
         )
     lines.append(
@@ -120,8 +125,8 @@ def _summary(cases: Sequence[JudgedCase], quick: bool) -> list[str]:
     if compared:
         lines.append(
             _(
-                "Engines: all replications are simulated by the {engine} engine, the first one by "
-                "the reference engine, too: equal tables in {equal} of {compared} cases."
+                "Engines: the {engine} engine simulates all replications, the reference engine the "
+                "first one: equal tables in {equal} of {compared} cases."
             ).format(
                 engine=engine,
                 equal=sum(bool(case.engines_equal) for case in compared),
@@ -148,6 +153,7 @@ def validation_data(cases: Sequence[JudgedCase]) -> dict[str, Any]:
                 "replications": case.replications,
                 "engine": case.engine,
                 "engines_equal": case.engines_equal,
+                "failure": case.failure or None,
                 "passed": case.passed,
                 "quantities": [
                     {
