@@ -118,7 +118,7 @@ def _write_address(desk: Desk) -> None:
 
 _BOX = 206
 """pixels for a scenario's title in its box; a longer one is cut off"""
-_LETTER, _THAI_LETTER = 7, 9.4
+_LETTER, _THAI_LETTER = 6.8, 9.4
 """pixels, at most"""
 
 
