@@ -77,7 +77,8 @@ MOST_DESCENTS = 3
 """Rows of tests in which smaller sizes of a lever are tried, at most."""
 MOST_COMBINATIONS = 8
 MOST_FOR_COMBINATIONS = 400
-"""Replications after which no further combination is looked for."""
+_SHARE_OF_COMBINATIONS = 2 / 3
+"""Replications after which no further combination is looked for, and part of those left for it."""
 MOST_ENLARGEMENTS = 4
 _FRONTIER_STEPS = 12
 _FRONTIER_POINTS = 400
@@ -362,7 +363,8 @@ class Attainment:
 
     def combinations(self, most: int = MOST_COMBINATIONS) -> list[Point]:
         """Points of which nothing can be taken back, the cheapest first; see the module."""
-        end = self.trials.spent + MOST_FOR_COMBINATIONS
+        left = self.most - self.trials.spent
+        end = self.trials.spent + min(MOST_FOR_COMBINATIONS, round(_SHARE_OF_COMBINATIONS * left))
         found: list[Point] = []
         queue: list[frozenset[int]] = [frozenset()]
         seen = set(queue)

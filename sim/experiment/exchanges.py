@@ -5,9 +5,8 @@ every lever is offered more in return for less of one of the others that are mov
 them in proportion: for all that they cost, a half, a quarter, an eighth of it. An offer costs
 `LEAST_SAVING` less than the point; what the ceiling forbids, and what is nowhere larger than an
 offer refused with the same levers, is not simulated. The first offer that will do is taken, what is
-not needed of it is taken back, and all begins anew. Where each further unit of a lever brings less
-than the one before, a point from which no exchange is cheaper is the cheapest of all, but for the
-steps.
+not needed of it is taken back, and all begins anew. Where it takes more of several levers at once
+to spare another, no single exchange finds that; other starts may (`Attainment.combinations`).
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -58,6 +58,8 @@ MOST_FOR_EXCHANGES = 250
 """Replications after which no further exchange of levers is looked at."""
 SHARE_OF_SMALLER = 1 / 6
 """Part of all replications that is left for smaller sizes, at least."""
+_CONFIRMED = 2
+"""For so many confirmations without a miss a search leaves replications, half of all at most."""
 
 
 _TESTS = 3
@@ -262,7 +264,8 @@ class _Finder:
         if not more:
             return
         wider = self.search([*search.levers, *more])
-        points, _exchanges = _cheaper(wider, wider.combinations(_LOOKED_AT_BESIDES))
+        with _leaving_confirmations(wider):
+            points, _exchanges = _cheaper(wider, wider.combinations(_LOOKED_AT_BESIDES))
         if points:
             self.note("further", wider, points[0], "unfinished")
         else:
@@ -280,11 +283,23 @@ class _Finder:
         if not 0 < share < goal.amount:
             return
         nearer = self.search(search.levers, replace(goal, amount=share))
-        with contextlib.suppress(OutOfReplicationsError):
+        with _leaving_confirmations(nearer, share=0.5), contextlib.suppress(OutOfReplicationsError):
             if not nearer.will_do(nearer.nothing):
                 points, _exchanges = _cheaper(nearer, nearer.combinations(_LOOKED_AT_BESIDES))
                 for point in points[:1]:
                     self.note(near, nearer, point, "unfinished")
+
+
+@contextlib.contextmanager
+def _leaving_confirmations(search: Attainment, share: float = 1.0) -> Iterator[None]:
+    """Let a search spend a share of what is left when some is kept for confirmations."""
+    most, spent = search.most, search.trials.spent
+    kept = min(_CONFIRMED * needed(search.probability), (most - spent) // 2)
+    search.most = spent + round(share * (most - spent - kept))
+    try:
+        yield
+    finally:
+        search.most, search.used_up = most, False
 
 
 def _cheaper(search: Attainment, points: Sequence[Point]) -> tuple[list[Point], Exchanged | None]:
@@ -316,8 +331,9 @@ def find(question: GoalQuestion, trials: Trials) -> tuple[dict[str, Any], dict[s
     already = finder.as_it_is(search)
     if already is False:
         search.most = round((1 - SHARE_OF_SMALLER) * finder.most)
-        finder.alone(search)
-        finder.together(search)
+        with _leaving_confirmations(search):
+            finder.alone(search)
+            finder.together(search)
         finder.judge()
         search.most, search.used_up = finder.most, False
         if _enough(finder.options):
