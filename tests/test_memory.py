@@ -36,3 +36,28 @@ def test_memory_that_is_done_with_is_used_again() -> None:
     without, kept = faults_of_the_second(""), faults_of_the_second("keep_memory()")
     assert without >= 32
     assert kept < without / 4
+
+
+GIVEN_BACK = """
+from sim.presentation.page.answers import give_back_memory
+
+def megabytes():
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) / 1024 for line in file if line.startswith("VmRSS"))
+
+pieces = [bytes(1000) for _ in range(100_000)]
+last = bytes(1000)
+del pieces
+before = megabytes()
+give_back_memory()
+print(before - megabytes())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be asked for it")
+def test_a_page_gives_back_what_lies_free_below_what_is_kept() -> None:
+    # 100,000 pieces of 1,000 bytes lie below one that stays, so nothing is given back by itself.
+    done = subprocess.run(
+        [sys.executable, "-c", GIVEN_BACK], capture_output=True, text=True, check=True
+    )
+    assert float(done.stdout) > 80
