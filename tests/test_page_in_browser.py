@@ -387,7 +387,8 @@ def test_an_ensemble_fills_in(reader: Any, url: str) -> None:
     settled(reader)
     reader.get_by_role("button", name="Simulate them").click()
     reader.get_by_text("How likely by").first.wait_for()
-    assert "20 replications" in reader.inner_text('[data-testid="stMain"]')
+    told = reader.inner_text('[data-testid="stMain"]')
+    assert "median of 20 replications" in told, told
 
 
 def test_a_stopped_ensemble_tells_what_is_there(reader: Any, url: str) -> None:

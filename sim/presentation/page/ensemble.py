@@ -29,7 +29,7 @@ from sim.scenario import Scenario
 
 FEWEST, MOST = 5, 100
 """Replications that a page offers."""
-FORGOTTEN_AFTER = 30.0
+FORGOTTEN_AFTER = 60.0
 """seconds without anybody looking: then an ensemble ends"""
 
 _one_at_a_time = threading.Lock()
@@ -161,8 +161,8 @@ class Ensemble:
             for name, scenario in self.scenarios.items()
         ]
         workers = max(2, available_cores() - 1)
-        threading.Thread(target=self._let_readers_go_first, daemon=True).start()
-        with Workforce(workers, on_days=lambda days: self._check()) as workforce:
+        threading.Thread(target=self._hold_back_while_starting, daemon=True).start()
+        with Workforce(workers, on_days=lambda days: self._on_days()) as workforce:
             for job, packed in workforce.do(jobs):
                 self._keep(job.name, packed)
                 self._check()
@@ -177,10 +177,14 @@ class Ensemble:
             self._curves[name, scope].append(persons)
         self._packed[name].append(packed)
 
-    def _let_readers_go_first(self) -> None:
-        """Workers get what the page leaves of the cores, from when they start."""
-        while not self._over.wait(0.2):
-            _lower_priority_of_workers()
+    def _hold_back_while_starting(self) -> None:
+        """Workers load for seconds before they tell of a first day."""
+        while self.there < 2 and not self._over.wait(0.2):
+            _let_readers_go_first()
+
+    def _on_days(self) -> None:
+        _let_readers_go_first()
+        self._check()
 
     def _check(self) -> None:
         if self._cancelled or time.monotonic() - self._looked_at > FORGOTTEN_AFTER:
@@ -188,8 +192,8 @@ class Ensemble:
             raise _CancelledError
 
 
-def _lower_priority_of_workers() -> None:
-    """Of all processes started here (where the system knows priorities)."""
+def _let_readers_go_first() -> None:
+    """Workers get what the page itself leaves of the cores (where the system knows priorities)."""
     if hasattr(os, "setpriority"):
         for worker in multiprocessing.active_children():
             if worker.pid is not None:
