@@ -120,14 +120,15 @@ WRONG = {
 
 
 def test_a_failed_audit_fails_its_case_and_no_other():
-    # One agent too many: more agents talk than there are on duty, so the audit ends the case.
-    _, old, new = WRONG["there is one agent too many"]
-    cases = [small("r1"), CASES["blocks"]]
+    # One vaccinator too many: the audit finds more patients served than there are staff. Where
+    # nobody comes to a unit, nothing is wrong.
+    _, old, new = WRONG["there is one vaccinator too many"]
+    cases = [small("service_exponential"), CASES["served_at_closing"]]
     with in_place_of_the_engine(Mutant("", old, new, REFERENCE)):
         wrong_one, right_one = validate(cases, SCENARIOS, HERE, "reference", replications=2)
     assert not wrong_one.passed
     assert wrong_one.quantities == ()
-    assert "agents desk: expected 2,520" in wrong_one.failure  # 14 agents for 180 minutes
+    assert "vaccination" in wrong_one.failure
     assert right_one.passed
 
 
