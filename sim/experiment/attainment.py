@@ -80,6 +80,8 @@ MOST_FOR_COMBINATIONS = 400
 _SHARE_OF_COMBINATIONS = 2 / 3
 """Replications after which no further combination is looked for, and part of those left for it."""
 MOST_ENLARGEMENTS = 4
+ROWS_OF_A_POINT = 1 + MOST_ENLARGEMENTS
+"""Rows of tests in which a point and its enlargements are judged."""
 _FRONTIER_STEPS = 12
 _FRONTIER_POINTS = 400
 _LINE_STEPS = 16
@@ -167,6 +169,8 @@ class Attainment:
     """replications that the search looks at"""
     forgiven: int = 0
     """how many of them may miss the goal, if more than their share"""
+    first_row: int = 0
+    """row of tests with which a point is judged first"""
     used_up: bool = False
     """whether more replications were wanted than there were"""
     _ceilings: dict[Point, int] = field(default_factory=dict)
@@ -285,7 +289,7 @@ class Attainment:
         failures, n = judged.failures, judged.n
         if len(failures) > MOST_FAILURES:
             failures = failures[:MOST_FAILURES]
-            n = failures[-1] + 1 - FRESH_FROM
+            n = failures[-1] % FRESH_FROM + 1
         self.searched = [*failures, *self.searched]
         self.forgiven = self._share_of(n) // 2
 
@@ -533,8 +537,9 @@ class Attainment:
     def confirmed(self, point: Point) -> Found:
         """The point, enlarged as often as fresh replications refute it."""
         most = _with_all(self.nothing, [i for i, size in enumerate(point) if size], self.widest)
-        found = Found(point, self.confirmation(point, 0))
-        for row in range(1, MOST_ENLARGEMENTS + 1):
+        first = self.first_row
+        found = Found(point, self.confirmation(point, first), first)
+        for row in range(first + 1, first + MOST_ENLARGEMENTS + 1):
             if found.confirmation.confirmed or not found.confirmation.decided:
                 break
             try:

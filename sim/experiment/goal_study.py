@@ -18,6 +18,7 @@ import pandas as pd
 
 from sim.experiment.attainment import (
     ERROR,
+    ROWS_OF_A_POINT,
     Attainment,
     Confirmation,
     Found,
@@ -58,6 +59,8 @@ MOST_FOR_EXCHANGES = 250
 """Replications after which no further exchange of levers is looked at."""
 SHARE_OF_SMALLER = 1 / 6
 """Part of all replications that is left for smaller sizes, at least."""
+_SEARCHES = 3
+"""Searches for combinations, at most, where what they find is not confirmed."""
 _CONFIRMED = 2
 """For so many confirmations without a miss a search leaves replications, half of all at most."""
 
@@ -187,6 +190,16 @@ class _Finder:
         """Whether everything was looked at to the end."""
         return not any(search.used_up for search in self.searches)
 
+    def perhaps(self, search: Attainment) -> bool:
+        """Whether the goal may be reachable, though nothing was confirmed."""
+        widest = [option.point for option in self.options if option.kind == "widest"]
+        values = [search.trials.measures(search.at(point), SHOWN) for point in widest]
+        return not self.finished or any(
+            search.goal.reached({str(name): value for name, value in row.items()}, search.scenario)
+            for frame in values
+            for row in frame.to_dict("records")
+        )
+
     def note(self, kind: Kind, search: Attainment, point: Point, verdict: Any) -> None:
         """Something that could be done."""
         self.options.append(_Option(kind, search, point, verdict))
@@ -246,6 +259,24 @@ class _Finder:
         points, self.exchanges = _cheaper(search, [*search.combinations(), *alone])
         for point in [p for p in points if sum(size > 0 for size in p) > 1][:ALTERNATIVES]:
             self.note("together", search, point, "unfinished")
+
+    def search_again(self, search: Attainment) -> bool:
+        """Look for combinations that do in what the others have missed; False: there is no point.
+
+        What was found with few replications may owe it to their luck.
+        """
+        missed = [option for option in self.options if option.kind == "together"]
+        judged = [option.confirmation for option in missed if option.verdict == "unconfirmed"]
+        if not judged or judged[0] is None or search.first_row >= _SEARCHES * ROWS_OF_A_POINT:
+            return False
+        search.look_at(judged[0])
+        search.first_row += ROWS_OF_A_POINT
+        with _leaving_confirmations(search):
+            self.together(search)
+        if any(option.kind == "together" and option not in missed for option in self.options):
+            self.options = [option for option in self.options if option not in missed]
+        self.judge()
+        return True
 
     def smaller(self) -> None:
         """Smaller sizes for what is enough, the cheapest first, while replications last."""
@@ -335,7 +366,9 @@ def find(question: GoalQuestion, trials: Trials) -> tuple[dict[str, Any], dict[s
             finder.alone(search)
             finder.together(search)
         finder.judge()
-        search.most, search.used_up = finder.most, False
+        while not _enough(finder.options) and finder.search_again(search):
+            pass
+        search.most, search.used_up = finder.most, search.used_up and not _enough(finder.options)
         if _enough(finder.options):
             finder.smaller()
             finder.judge()  # what was left, if replications are
@@ -362,7 +395,7 @@ def _answer(finder: _Finder, search: Attainment, already: bool | None) -> dict[s
         "goal": str(goal),
         "probability": question.probability,
         "reached_already": already,
-        "reachable": bool(within) or (False if finder.finished else None),
+        "reachable": bool(within) or (None if finder.perhaps(search) else False),
         "cheapest": cheapest,
         "passed_over_below": found and passed_over_below(search, found),
         "shown_replications": len(SHOWN),

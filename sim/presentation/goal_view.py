@@ -170,6 +170,11 @@ class _View:
         text = _(
             "Not reachable with these levers: {goal} with a probability of at least {probability}."
         )
+        if self.answer["reachable"] is None:
+            text = _(
+                "Nothing was confirmed, though the goal may be reachable with these levers: {goal} "
+                "with a probability of at least {probability}."
+            )
         if not self.answer["finished"]:
             text = _(
                 "Not found before the replications were used up (--replications allows more): "
@@ -184,7 +189,8 @@ class _View:
             ),
         ):
             for n in self._of_kind(kind):
-                yield text.format(value=self._simulated(n), why=self._in_the_way(n))
+                if not self._seems_reached(n):
+                    yield text.format(value=self._simulated(n), why=self._in_the_way(n))
         for kind, text in (
             (
                 "nearest",
@@ -227,6 +233,13 @@ class _View:
             times=row["fresh_reached"],
             n=row["fresh_replications"],
         )
+
+    def _seems_reached(self, n: int) -> bool:
+        """Whether an option reached the goal in all replications shown."""
+        row: Any = self.options.loc[n]
+        if self.goal.comparison == ">=":
+            return bool(row["least"] >= self.goal.amount - 1e-9)
+        return bool(row["greatest"] <= self.goal.amount + 1e-9)
 
     def _simulated(self, n: int) -> str:
         row: Any = self.options.loc[n]
