@@ -335,7 +335,8 @@ def _telephone_cases() -> Iterator[Case]:
     slow = markovian_queue(4, 1, 3, abandonment_rate=0.5)
     yield Case(
         "languages_own_times",
-        "two languages, Burmese calls twice as long, patience 2: M/M/9+M and M/M/3+M", "Erlang A for each",
+        "two languages, Burmese calls twice as long, patience 2: M/M/9+M and M/M/3+M",
+        "Erlang A for each",
         "languages_own_times.toml", 60,
         (abandons(thai.abandons, "thai"), wait(thai.mean_wait, call, "mean calls", "thai"),
          abandons(slow.abandons, "burmese"),
