@@ -1,8 +1,10 @@
 """The study behind `vaxsim goal`: what would it take to reach a goal?
 
-`find` looks at the scenario as it is, at each lever alone and at combinations. Where the levers
-named are not enough, it says how far they reach together, what it would take to come near that, and
-what all levers together could do.
+`find` looks at the scenario as it is, at each lever alone and at combinations, those included to
+which exchanges of levers lead; where fresh replications confirm none, it looks again with those
+that they missed. Where the levers named are not enough, it says how far they reach together, what
+it would take to come near that, and what all levers together could do. A search leaves replications
+for the confirmation of what it finds.
 """
 
 from __future__ import annotations
