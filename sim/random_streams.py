@@ -50,7 +50,7 @@ class Stream(IntEnum):
     WALK_IN = 11  # by unit name, entity = day: number of walk-ins
     WALK_IN_PERSON = 12  # moment of arrival (or its hour), order of walking in, moment in the hour
     WALK = 13  # per visit, by station name: walk to it
-    BOOKING_WRAP_UP = 14  # per attempt: after-call work
+    BOOKING_WRAP_UP = 14  # per attempt: after-call work, which of the free agents
     INQUIRY_WRAP_UP = 15  # per attempt: as for BOOKING_WRAP_UP
 
 

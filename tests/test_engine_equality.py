@@ -324,7 +324,7 @@ def test_layout_and_read_only_arrays_change_nothing(seed: int) -> None:
 
 
 def test_kernels_are_compiled_once_whatever_the_layout() -> None:
-    # (That of the call centre once for days with after-call work, once for days without.)
+    # (The call centre: once for plain days, once where there is after-call work or the like.)
     for kernel, most in ((compiled._call_centre_day, 2), (compiled._unit_session, 1)):
         assert len(getattr(kernel, "signatures", [None])) <= most
 

@@ -182,7 +182,7 @@ TELEPHONE = (
     ),
     Mutant(
         "an agent of the pool with the fewest languages takes the call, whatever the setting",
-        "            if centre.random_agent:\n",
+        "            if wrap_ups is not None and centre.random_agent:\n",
         "            if False:\n",
     ),
     Mutant(

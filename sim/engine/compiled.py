@@ -199,6 +199,7 @@ def _simulate(day: CallCentreDay, log: Records) -> CallCentreDayResult:
     bucket_count = ((day.closes_us - day.opens_us) >> bucket_shift) + 1
     centre["bucket_shift"] = bucket_shift
     has_wrap_up = bool(day.wrap_up[:, 1, -1].any())  # (the last of a table is the largest)
+    plain = not (has_wrap_up or day.random_agent or day.keeps_patience)
 
     callers, answers = _records(n, CALLER), _records(n, ANSWER)
     _enter_callers(
@@ -223,8 +224,9 @@ def _simulate(day: CallCentreDay, log: Records) -> CallCentreDayResult:
         pools,
         queues,
         _records(min(n, day.lines), EVENT),
-        # (None has the kernel compiled without it: days without it shall not pay for it.)
-        _records(_most_agents(day), EVENT) if has_wrap_up else None,
+        # (None has the kernel compiled without after-call work, choice by chance and patience that
+        # is kept: days without them shall not pay for them.)
+        None if plain else _records(_most_agents(day), EVENT),
         _records(min(n, day.lines), EVENT),
         _records(n, EVENT),
         np.full(bucket_count, NOBODY, dtype=np.int32),
@@ -397,17 +399,16 @@ def _call_centre_day(
                 _remove(redials, centre.redialling, None, 0)
             caller = callers[row]
             patience_word = _call(centre, caller, now)
-            if centre.random_agent:
+            free_pool = _free_pool(pools, speaks, preferred_pools, caller.language)
+            if wrap_ups is not None and centre.random_agent:
                 _, word, _, _ = _luck(centre, caller, WRAP_UP_STREAMS)
                 free_pool = _pool_of_any_agent(pools, speaks, caller.language, word)
-            else:
-                free_pool = _free_pool(pools, speaks, preferred_pools, caller.language)
             if free_pool != NOBODY:
                 _answer(centre, callers, pools, completions, answers, handle, row, free_pool, now)
                 _attempt_is_over(centre, caller, row, cells, log, ANSWERED, now, False)
             else:
                 _join_queue(centre, callers, queues, row)
-                if centre.keeps_patience:
+                if wrap_ups is not None and centre.keeps_patience:
                     patience_word, _, _, _ = _luck_of(centre, caller, 0, 0)
                 patience_ends = now + quantile(patience[caller.call_type], patience_word)
                 _push(abandonments, centre.waiting, callers, patience_ends, row)
