@@ -93,13 +93,13 @@ def rolling_origins(
             key=lambda point: point.error,
         )
         used = plausible(looked_at)
-        data, words = later_deliveries(question)
+        data, supposed = later_deliveries(question)
         days = (predict.last - experiment.first_day).days + 1
         found = [point.curves[..., :days] for point in used]
         if data["deliveries"] != question.data["deliveries"]:
             again = [(point.shares, numbers) for point in used]
             found = experiment.curves(data, again, predict.last)
-        forecast = continued_by(experiment, np.concatenate(found), looked_at, places, words)
+        forecast = continued_by(experiment, np.concatenate(found), looked_at, places, supposed)
         truth = observed.between(predict.first, predict.last)
         for curve, found_errors in errors_of(forecast, truth).groupby("curve", sort=False):
             rows.append(

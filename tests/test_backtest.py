@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from datetime import date, timedelta
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,14 @@ from sim.experiment.backtest_question import Question, read_window
 from sim.experiment.observed import Observed, ObservedError, read_observed
 from sim.experiment.settings import RunSettings, SettingsError
 from sim.experiment.sources import Source
-from sim.experiment.study import Study, StudyPlan
+from sim.experiment.study import Study, StudyPlan, open_study
 from sim.experiment.trials import Trials
+from sim.language import speaking
 from sim.model.campaign import simulate
-from sim.presentation.backtest_view import _why
+from sim.presentation.backtest_view import _why, remark_in_words
+from sim.presentation.document import html
+from sim.presentation.report import report
+from sim.presentation.study_views import study_text
 from sim.scenario import Scenario, merge
 from sim.scenario_files import load_scenario
 
@@ -100,6 +105,10 @@ def answered(
     question = Question.of(Source.of(scenario), observed, CALIBRATE, PREDICT, **more)
     with Trials(RunSettings(workers=1, until=PREDICT.last)) as trials:
         return find(question, 1, trials)
+
+
+def in_words(remarks: list[dict[str, Any]]) -> list[str]:
+    return [remark_in_words(remark) for remark in remarks]
 
 
 # Fit and forecast -----------------------------------------------------------------------------
@@ -174,7 +183,9 @@ def test_a_number_that_changes_nothing_yet_is_drawn_from_its_range() -> None:
         small(22, deliveries=deliveries, ranges=ranges), history(small(22), 0), replications=2
     )
     assert list(answer["fitted"]) == ["units.*.slots_per_day"]
-    assert any("deliveries.late.doses changes nothing" in said for said in answer["supposed"])
+    assert any(
+        "deliveries.late.doses changes nothing" in said for said in in_words(answer["supposed"])
+    )
     assert tables["points"]["deliveries.late.doses"].nunique() == 1  # not sought
     last = tables["forecast"].query("curve == 'first'").iloc[-1]
     _, known = answered(small(22, deliveries=deliveries), history(small(22), 0), replications=2)
@@ -273,11 +284,11 @@ def test_rate_known_goes_on_where_the_scenario_says_no_more() -> None:
     # 280 doses allocated in 28 days: 70 a week, from the day after the window on
     question = Question.of(Source.of(small()), history(small(), 0), CALIBRATE, PREDICT)
     known = {date(2021, 5, 18): 0, date(2021, 6, 15): 280}
-    more, words = continued(question.source.scenario, "az", known, question)
+    more, supposed = continued(question.source.scenario, "az", known, question)
     assert [(d["arrives"], d["doses"]) for d in more.values()] == [
         ("2021-06-16", 70), ("2021-06-23", 70), ("2021-06-30", 70),
     ]  # fmt: skip
-    assert "70 doses a week" in words[0]
+    assert "70 doses a week" in in_words(supposed)[0]
     # without allocations, or with those of ten days only, which one big delivery may fill: 900 +
     # 900 of the four weeks before, and a week after the last delivery
     for short in ({}, {date(2021, 6, 5): 0, date(2021, 6, 15): 5_000}):
@@ -312,7 +323,7 @@ def test_allocations_observed_take_the_place_of_later_deliveries() -> None:
     }
     answer, tables = answered(small(**later), known, replications=1, deliveries="observed")
     _, without = answered(small(), observed, replications=1)
-    assert "the file's" in answer["supposed"][0]
+    assert "the file's" in in_words(answer["supposed"])[0]
     assert tables["forecast"]["model"].iloc[14] < without["forecast"]["model"].iloc[14]
 
 
@@ -353,7 +364,7 @@ def test_a_range_that_is_too_narrow_is_told() -> None:
     answer, _tables = answered(
         small(), history(small(30), 0), replications=1, fit=["units.*.slots_per_day=5:12"]
     )
-    assert "fits best at an end of its range, 5 to 12" in answer["remarks"][0]
+    assert "fits best at an end of its range, 5 to 12" in in_words(answer["remarks"])[0]
 
 
 def test_range_of_the_command_line_is_relative_where_that_of_the_scenario_is() -> None:
@@ -369,9 +380,61 @@ def test_days_after_the_end_of_the_file_are_predicted_and_told_as_not_judged() -
     observed = days_of(history(small(22), 1), list(range(10)))
     answer, tables = answered(small(), observed, replications=1)
     assert tables["forecast"]["date"].max() == pd.Timestamp(PREDICT.last)
-    assert answer["remarks"] == [
+    assert in_words(answer["remarks"]) == [
         "some ends on 21 June 2021: the days after it are predicted, and not judged."
     ]
+
+
+# In the reader's language -----------------------------------------------------------------------
+
+SAID = {
+    "en": (
+        "dose1_cum falls from",
+        "allocated_pfizer_cum is of no vaccine of the scenario: not looked at.",
+        "The scenario has no az after 15 June 2021: 450 doses a week are supposed",
+        "fits best at an end of its range, 5 to 12",
+        "observed.csv ends on 21 June 2021: the days after it are predicted, and not judged.",
+    ),
+    "th": (
+        "dose1_cum ลดจาก",
+        "allocated_pfizer_cum ไม่ใช่วัคซีนของฉากทัศน์: ไม่ได้นำมาใช้",
+        "ฉากทัศน์ไม่มี az หลัง 15 มิถุนายน พ.ศ. 2564: ถือว่ามาสัปดาห์ละ 450 โดส",
+        "เข้ากับข้อมูลดีที่สุดที่ปลายช่วง 5 ถึง 12",
+        "observed.csv สิ้นสุดวันที่ 21 มิถุนายน พ.ศ. 2564: วันหลังจากนั้นทำนายแต่ไม่ได้เทียบ",
+    ),
+}
+
+
+def test_a_report_has_its_remarks_in_its_own_language_not_that_of_the_run(tmp_path: Path) -> None:
+    # a file with a correction and a foreign vaccine that ends early, a range that is too narrow,
+    # and no second dose yet of which an error could be a percentage
+    observed = days_of(history(small(30), 1), list(range(10)))
+    doses = observed.doses.copy()
+    doses[0, 4] = doses[0, 3] - 1
+    corrected = Observed("", "", observed.days, doses, {})
+    file = as_file(tmp_path, corrected, {"pfizer": {observed.days[3]: 40}})
+    folders = {}
+    for code in SAID:
+        with speaking(code):
+            question = Question.of(
+                Source.of(small()), read_observed(file), CALIBRATE, PREDICT,
+                ["units.*.slots_per_day=5:12"], replications=1,
+            )  # fmt: skip
+            settings = RunSettings(seed=1, workers=1, until=PREDICT.last)
+            plan = StudyPlan(
+                "backtest", question.source, settings, question.as_json(), tmp_path / code
+            )
+            folders[code] = plan.make(lambda trials, asked=question: find(asked, 1, trials)).folder
+    answers = [open_study(folder).answer for folder in folders.values()]
+    assert answers[0] == answers[1]
+    for of_run, of_reader in (("en", "th"), ("th", "en")):
+        with speaking(of_reader):
+            page = unescape(html(report(folders[of_run])))
+            text = " ".join(study_text(open_study(folders[of_run])).split())
+        for said, not_said in zip(SAID[of_reader], SAID[of_run], strict=True):
+            assert said in page
+            assert said in text
+            assert not_said not in page
 
 
 # The file -------------------------------------------------------------------------------------
@@ -468,7 +531,9 @@ def test_a_correction_is_used_as_reported_and_told(tmp_path: Path) -> None:
     rows = "2021-06-01,1000,50\n2021-06-02,990,50\n2021-06-03,1100,50\n"
     found = read_observed(written(tmp_path, f"{HEADER}\n{rows}"))
     assert found.doses[0].tolist() == [1000, 990, 1100]
-    assert "falls from 1,000 (2021-06-01) to 990" in found.corrections[date(2021, 6, 2)]
+    (fall,) = found.corrections
+    assert fall.day == date(2021, 6, 2)
+    assert "falls from 1,000 (2021-06-01) to 990" in fall.words()
     assert not found.between(date(2021, 6, 3), date(2021, 6, 3)).corrections
 
 
@@ -525,7 +590,7 @@ def test_a_correction_within_the_window_is_told_with_the_forecast(tmp_path: Path
     doses[0, 4] = doses[0, 3] - 1
     corrected = Observed("corrected", "corrected", observed.days, doses, {})
     answer, _ = answered(small(), read_observed(as_file(tmp_path, corrected)), replications=1)
-    assert "A correction, used as reported: dose1_cum falls" in answer["supposed"][0]
+    assert "A correction, used as reported: dose1_cum falls" in in_words(answer["supposed"])[0]
 
 
 def test_a_vaccine_that_the_scenario_does_not_know_is_told_and_not_looked_at(
@@ -536,7 +601,9 @@ def test_a_vaccine_that_the_scenario_does_not_know_is_told_and_not_looked_at(
     known = {"az": {}, "pfizer": {observed.days[3]: 40, observed.days[9]: 80}}
     read = read_observed(as_file(tmp_path, observed, known))
     answer, tables = answered(small(), read, replications=1)
-    assert any("allocated_pfizer_cum is of no vaccine" in said for said in answer["supposed"])
+    assert any(
+        "allocated_pfizer_cum is of no vaccine" in said for said in in_words(answer["supposed"])
+    )
     _, without = answered(small(), observed, replications=1)
     assert tables["forecast"].to_csv() == without["forecast"].to_csv()
     with pytest.raises(SettingsError, match="allocated_pfizer_cum is of no vaccine"):

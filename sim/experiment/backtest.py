@@ -55,7 +55,6 @@ from sim.experiment.backtest_forecast import (
 from sim.experiment.backtest_question import Question
 from sim.experiment.observed import Observed
 from sim.experiment.trials import Trials
-from sim.language import _, long_date
 from sim.scenario_files import Varied, varied
 
 FORECASTERS = ("model", "last_week", "line")
@@ -88,7 +87,7 @@ def find(
         "weights": dict(zip(CURVES, found.weights, strict=True)),
         "earlier_forecasts": found.earlier,
         "level": LEVEL,
-        "supposed": [*found.words, *_drawn(question, found)],
+        "supposed": [*found.supposed, *_drawn(question, found)],
         "remarks": [*_at_ends(question, found), *_not_judged(question)],
         **_given(experiment, found, truth),
     }
@@ -163,17 +162,20 @@ def _fitted(question: Question, forecast: Forecast) -> list[tuple[int, Varied]]:
     return [(place, factors[place]) for place in forecast.fit]
 
 
-def _drawn(question: Question, forecast: Forecast) -> list[str]:
+def _of_range(what: str, factor: Varied) -> dict[str, Any]:
+    return {
+        "what": what,
+        "name": factor.pattern,
+        "low": factor.range.low,
+        "high": factor.range.high,
+        "relative": factor.range.relative,
+    }
+
+
+def _drawn(question: Question, forecast: Forecast) -> list[dict[str, Any]]:
     """Of numbers that could not be fitted, from what they were drawn."""
     return [
-        _(
-            "{name} changes nothing in the fitted days: it is drawn from its range, {low} to "
-            "{high}."
-        ).format(
-            name=factor.pattern,
-            low=f"{'× ' if factor.range.relative else ''}{factor.range.low:,g}",
-            high=f"{factor.range.high:,g}",
-        )
+        _of_range("drawn_from_range", factor)
         for place, factor in enumerate(varied(question.data))
         if place not in forecast.fit
     ]
@@ -193,33 +195,23 @@ def _fitted_values(question: Question, forecast: Forecast) -> dict[str, dict[str
     return found
 
 
-def _at_ends(question: Question, forecast: Forecast) -> list[str]:
-    """Of fitted numbers whose best value is at an end of the range, that it is too narrow."""
-    words = []
+def _at_ends(question: Question, forecast: Forecast) -> list[dict[str, Any]]:
+    """Fitted numbers whose best value is at an end of the range: it may be too narrow."""
+    found = []
     for i, factor in _fitted(question, forecast):
         low, high = factor.range.low, factor.range.high
         best = _values(factor, forecast.points[0].shares[i])
         if min(best - low, high - best) < _AT_END * (high - low):
-            words.append(
-                _(
-                    "{name} fits best at an end of its range, {low:,g} to {high:,g}: a wider one "
-                    "may fit better (--fit '{name}=LOW:HIGH'), or something that is not fitted, "
-                    "such as deliveries, was other than in the scenario."
-                ).format(name=factor.pattern, low=low, high=high)
-            )
-    return words
+            found.append(_of_range("best_at_end_of_range", factor))
+    return found
 
 
-def _not_judged(question: Question) -> list[str]:
+def _not_judged(question: Question) -> list[dict[str, Any]]:
     """That the file ends before the days to be predicted do."""
     last = question.observed.days[-1]
     if last >= question.predict.last:
         return []
-    return [
-        _("{file} ends on {last}: the days after it are predicted, and not judged.").format(
-            file=question.observed.name, last=long_date(last)
-        )
-    ]
+    return [{"what": "file_ends", "file": question.observed.name, "last": last.isoformat()}]
 
 
 def _given(experiment: Experiment, forecast: Forecast, truth: Observed) -> dict[str, Any]:
@@ -237,7 +229,7 @@ def _given(experiment: Experiment, forecast: Forecast, truth: Observed) -> dict[
         }
         for k, curve in enumerate(CURVES)
     }
-    data, _words = later_deliveries(question)
+    data, _supposed = later_deliveries(question)
     scenario = experiment.scenario(data, forecast.points[0].shares)
     seen = question.observed.between(question.calibrate.last, truth.days[-1])
     supply = {}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any
 
 from sim.experiment.backtest_question import Question
-from sim.language import _, long_date
 from sim.scenario import Scenario, merge
 
 _RATE_DAYS, _LEAST_RATE_DAYS = 28, 7
@@ -16,8 +16,8 @@ _RATE_DAYS, _LEAST_RATE_DAYS = 28, 7
 least if the scenario has no delivery to go by."""
 
 
-def later_deliveries(question: Question) -> tuple[dict[str, Any], list[str]]:
-    """The data with what is to come after the first window, and what was supposed, in words.
+def later_deliveries(question: Question) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The data with what is to come after the first window, and what was supposed.
 
     Looks at the file's allocations after the window only if they are asked for.
     """
@@ -26,14 +26,17 @@ def later_deliveries(question: Question) -> tuple[dict[str, Any], list[str]]:
     scenario = question.source.scenario
     known = {vaccine: days for vaccine, days in seen.allocated.items() if days}
     known = {vaccine: days for vaccine, days in known.items() if vaccine in scenario.vaccines}
-    words = [
-        _("A correction, used as reported: {said}.").format(said=said)
-        for said in seen.corrections.values()
+    supposed: list[dict[str, Any]] = [
+        {
+            "what": "correction",
+            **asdict(fall),
+            "day_before": fall.day_before.isoformat(),
+            "day": fall.day.isoformat(),
+        }
+        for fall in seen.corrections
     ]
-    words += [
-        _("allocated_{vaccine}_cum is of no vaccine of the scenario: not looked at.").format(
-            vaccine=vaccine
-        )
+    supposed += [
+        {"what": "vaccine_not_in_scenario", "vaccine": vaccine}
         for vaccine, days in seen.allocated.items()
         if days and vaccine not in scenario.vaccines
     ]
@@ -41,18 +44,13 @@ def later_deliveries(question: Question) -> tuple[dict[str, Any], list[str]]:
     if question.deliveries == "observed":
         data["deliveries"], came = as_allocated(question)
         added |= came
-        words.append(
-            _(
-                "Deliveries from the first allocation in the file on are the file's, also in the "
-                "predicted days."
-            )
-        )
+        supposed.append({"what": "deliveries_of_file"})
     if question.deliveries == "scenario":
         for vaccine in scenario.vaccines:
             more, said = continued(scenario, vaccine, known.get(vaccine, {}), question)
             added |= more
-            words += said
-    return merge(data, {"deliveries": added}), words
+            supposed += said
+    return merge(data, {"deliveries": added}), supposed
 
 
 def as_allocated(question: Question) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -87,7 +85,7 @@ def _delivery(vaccine: str, arrives: date, doses: float) -> dict[str, Any]:
 
 def continued(
     scenario: Scenario, vaccine: str, known: Mapping[date, int], question: Question
-) -> tuple[dict[str, Any], list[str]]:
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Weekly deliveries of a vaccine at the rate known, where the scenario says no more."""
     end, last = question.calibrate.last, question.predict.last
     own = sorted(
@@ -98,15 +96,16 @@ def continued(
     if any(arrives > end for arrives, _name, _doses in own):
         return {}, []
     days = sorted(known)
+    allocated = None
     start = end + timedelta(days=1)
     if days and (days[-1] - days[0]).days >= (_RATE_DAYS if own else _LEAST_RATE_DAYS):
         weekly = (known[days[-1]] - known[days[0]]) / (days[-1] - days[0]).days * 7
-        name, whence = f"known_{vaccine}", _("as allocated from {first} to {last}")
-        whence = whence.format(first=long_date(days[0]), last=long_date(days[-1]))
+        name = f"known_{vaccine}"
+        allocated = {"from": days[0].isoformat(), "to": days[-1].isoformat()}
     elif own:
         since = own[-1][0] - timedelta(days=_RATE_DAYS - 1)
         weekly = sum(doses for arrives, _name, doses in own if arrives >= since) / (_RATE_DAYS / 7)
-        name, whence = f"{own[-1][1]}_more", _("the scenario's of the four weeks before")
+        name = f"{own[-1][1]}_more"
         start = max(start, own[-1][0] + timedelta(days=7))
     else:
         return {}, []
@@ -118,8 +117,11 @@ def continued(
         for week in weeks
     }
     return more, [
-        _(
-            "The scenario has no {vaccine} after {day}: {weekly:,.0f} doses a week are supposed "
-            "({whence}; fitted where the scenario's are)."
-        ).format(vaccine=vaccine, day=long_date(end), weekly=weekly, whence=whence)
+        {
+            "what": "deliveries_continued",
+            "vaccine": vaccine,
+            "after": end.isoformat(),
+            "doses_a_week": weekly,
+            "as_allocated": allocated,
+        }
     ]

@@ -228,7 +228,8 @@ class Forecast:
     """of the simulation, for first and second doses; the rest is that of last week's rate"""
     earlier: int
     """forecasts from earlier days, from which that was learnt"""
-    words: list[str]
+    supposed: list[dict[str, Any]]
+    """of deliveries, as `later_deliveries` has it"""
 
 
 def forecast(experiment: Experiment, seed: int) -> Forecast:
@@ -237,7 +238,7 @@ def forecast(experiment: Experiment, seed: int) -> Forecast:
 
     question = experiment.question
     points, fit = fitted(experiment, seed)
-    data, words = later_deliveries(question)
+    data, supposed = later_deliveries(question)
     used = [point for point in plausible(points) for _number in range(question.replications)]
     drawn = np.array([point.shares for point in used])
     rest = [place for place in range(drawn.shape[1]) if place not in fit]
@@ -248,7 +249,7 @@ def forecast(experiment: Experiment, seed: int) -> Forecast:
         (tuple(map(float, shares)), [i % question.replications]) for i, shares in enumerate(drawn)
     ]
     curves = np.concatenate(experiment.curves(data, wanted, question.predict.last))
-    return continued_by(experiment, curves, points, fit, words)
+    return continued_by(experiment, curves, points, fit, supposed)
 
 
 def continued_by(
@@ -256,7 +257,7 @@ def continued_by(
     curves: Floats,
     points: list[Point],
     fit: tuple[int, ...],
-    words: list[str],
+    supposed: list[dict[str, Any]],
 ) -> Forecast:
     """What was observed, continued by curves of the plausible points, [runs, 2, days].
 
@@ -299,7 +300,7 @@ def continued_by(
         variance=variance,
         weights=(float(weights[0]), float(weights[1])),
         earlier=len(earlier),
-        words=words,
+        supposed=supposed,
     )
 
 

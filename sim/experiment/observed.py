@@ -16,8 +16,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -41,6 +41,27 @@ class ObservedError(SettingsError):
 
 
 @dataclass(frozen=True)
+class Fall:
+    """A number that falls though it is cumulative."""
+
+    column: str
+    before: int
+    day_before: date
+    number: int
+    day: date
+
+    def words(self, written: Callable[[date], str] = date.isoformat) -> str:
+        """In the language spoken; days as they are written in the file, or otherwise."""
+        return _("{column} falls from {before:,} ({day_before}) to {n:,} ({day})").format(
+            column=self.column,
+            before=self.before,
+            day_before=written(self.day_before),
+            n=self.number,
+            day=written(self.day),
+        )
+
+
+@dataclass(frozen=True)
 class Observed:
     """Observed days in order, and the doses given by the evening of each."""
 
@@ -52,8 +73,7 @@ class Observed:
     """[2, days]: people who have had a first, a second dose"""
     allocated: Mapping[str, Mapping[date, int]]
     """doses allocated by the days on which that is known, by vaccine"""
-    corrections: Mapping[date, str] = field(default_factory=dict)
-    """numbers that fall though they are cumulative, in words"""
+    corrections: tuple[Fall, ...] = ()
 
     def between(self, first: date, last: date) -> Observed:
         """Only what was known of the days from first to last."""
@@ -67,7 +87,7 @@ class Observed:
                 vaccine: {day: doses for day, doses in known.items() if first <= day <= last}
                 for vaccine, known in self.allocated.items()
             },
-            {day: said for day, said in self.corrections.items() if first <= day <= last},
+            tuple(fall for fall in self.corrections if first <= fall.day <= last),
         )
 
 
@@ -152,7 +172,7 @@ def read_observed(path: Path) -> Observed:
         elif day not in found:
             found[day] = line, *row_of_day
     days = sorted(day for day in found if DOSES[0] in found[day][1])
-    corrections: dict[date, str] = {}
+    corrections: list[Fall] = []
     if not problems:
         _look_for_falls(found, [*DOSES, *vaccines.values()], problems, corrections)
     if not problems and not days:
@@ -176,7 +196,7 @@ def read_observed(path: Path) -> Observed:
             }
             for vaccine, column in vaccines.items()
         },
-        corrections,
+        tuple(corrections),
     )
 
 
@@ -226,7 +246,7 @@ def _look_for_falls(
     found: Mapping[date, tuple[int, Mapping[str, int], str]],
     columns: list[str],
     problems: list[str],
-    corrections: dict[date, str],
+    corrections: list[Fall],
 ) -> None:
     """What falls though it is cumulative: little is a correction; between two series it may."""
     last: dict[str, tuple[int, date, str]] = {}
@@ -238,17 +258,15 @@ def _look_for_falls(
             number = numbers[column]
             before, on, counted_by = last.get(column, (0, day, series))
             if number < before and series == counted_by:
-                fall = _("{column} falls from {before:,} ({day_before}) to {n:,} ({day})").format(
-                    column=column, before=before, day_before=on, n=number, day=day
-                )
+                fall = Fall(column, before, on, number, day)
                 if number >= (1 - _LARGEST_CORRECTION) * before:
-                    corrections[day] = f"{corrections[day]}; {fall}" if day in corrections else fall
+                    corrections.append(fall)
                 else:
                     problems.append(
                         _(
                             "line {line}: {fall}; it must be cumulative, and a correction not be "
                             "more than {most:.0%} (or belong to another series)"
-                        ).format(line=line, fall=fall, most=_LARGEST_CORRECTION)
+                        ).format(line=line, fall=fall.words(), most=_LARGEST_CORRECTION)
                     )
             last[column] = number, day, series
         if DOSES[0] in numbers and numbers[DOSES[1]] > numbers[DOSES[0]]:

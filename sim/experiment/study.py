@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 Finding = tuple[Mapping[str, Any], Mapping[str, pd.DataFrame]]
 """The answer of a study, and its tables."""
 
-FORMAT = 2
+FORMAT = 3
 
 _LOCK = ".lock"
 _OWN = {STUDY_MANIFEST, STUDY_MANIFEST + ".part", "tables", "pictures", _LOCK}

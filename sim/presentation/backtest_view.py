@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sim.experiment.measures import on
+from sim.experiment.observed import Fall
 from sim.experiment.study import Study
-from sim.language import N_, _, named, short_date
+from sim.language import N_, _, long_date, named, short_date
 from sim.presentation import style
 from sim.presentation.document import Table
 from sim.presentation.figures import date_axis, drawing, new_figure, thousands, x_of
@@ -26,11 +27,11 @@ def sections(study: Study) -> list[list[Part]]:
     """Verdict, why it may be so, fit, forecast, errors by week, what was supposed."""
     return [
         [_verdict(study)],
-        [*_why(study), *study.answer.get("remarks", ())],
+        [*_why(study), *map(remark_in_words, study.answer["remarks"])],
         [_fit(study), *_weights(study)],
         [_forecast(study)],
         _errors(study),
-        [*study.answer["supposed"]],
+        [*map(remark_in_words, study.answer["supposed"])],
     ]
 
 
@@ -110,6 +111,72 @@ def _why(study: Study) -> list[str]:
             )
         words.append(f"{said}.")
     return words
+
+
+def remark_in_words(remark: Mapping[str, Any]) -> str:
+    """One of the answer's `remarks`, or of what was `supposed`, in the language spoken."""
+    match remark["what"]:
+        case "correction":
+            fall = Fall(
+                remark["column"],
+                remark["before"],
+                date.fromisoformat(remark["day_before"]),
+                remark["number"],
+                date.fromisoformat(remark["day"]),
+            )
+            return _("A correction, used as reported: {said}.").format(said=fall.words(long_date))
+        case "vaccine_not_in_scenario":
+            return _(
+                "allocated_{vaccine}_cum is of no vaccine of the scenario: not looked at."
+            ).format(vaccine=remark["vaccine"])
+        case "deliveries_of_file":
+            return _(
+                "Deliveries from the first allocation in the file on are the file's, also in the "
+                "predicted days."
+            )
+        case "deliveries_continued":
+            return _(
+                "The scenario has no {vaccine} after {day}: {weekly:,.0f} doses a week are "
+                "supposed ({whence}; fitted where the scenario's are)."
+            ).format(
+                vaccine=remark["vaccine"],
+                day=_long(remark["after"]),
+                weekly=remark["doses_a_week"],
+                whence=_whence(remark["as_allocated"]),
+            )
+        case "drawn_from_range":
+            return _(
+                "{name} changes nothing in the fitted days: it is drawn from its range, {low} to "
+                "{high}."
+            ).format(
+                name=remark["name"],
+                low=f"{'× ' if remark['relative'] else ''}{remark['low']:,g}",
+                high=f"{remark['high']:,g}",
+            )
+        case "best_at_end_of_range":
+            return _(
+                "{name} fits best at an end of its range, {low:,g} to {high:,g}: a wider one may "
+                "fit better (--fit '{name}=LOW:HIGH'), or something that is not fitted, such as "
+                "deliveries, was other than in the scenario."
+            ).format(name=remark["name"], low=remark["low"], high=remark["high"])
+        case "file_ends":
+            return _(
+                "{file} ends on {last}: the days after it are predicted, and not judged."
+            ).format(file=remark["file"], last=_long(remark["last"]))
+    raise KeyError(remark["what"])
+
+
+def _whence(allocated: Mapping[str, str] | None) -> str:
+    """Where the rate of deliveries is from that goes on."""
+    if allocated is None:
+        return _("the scenario's of the four weeks before")
+    return _("as allocated from {first} to {last}").format(
+        first=_long(allocated["from"]), last=_long(allocated["to"])
+    )
+
+
+def _long(day: str) -> str:
+    return long_date(date.fromisoformat(day))
 
 
 def _count(number: float) -> str:
@@ -234,7 +301,7 @@ def _errors(study: Study) -> list[Part]:
                         _(shown),
                         _signed(week[name]["mean_error"]),
                         _count(week[name]["mean_absolute_error"]),
-                        f"{week[name]['percent']:.1f} %",
+                        _of_observed(week[name]["percent"]),
                     )
                 )
     skills = [
@@ -258,6 +325,11 @@ def _errors(study: Study) -> list[Part]:
             shares="; ".join(skills)
         ),
     ]
+
+
+def _of_observed(number: float | None) -> str:
+    """There is none of days on which nothing was observed yet."""
+    return "–" if number is None else f"{number:.1f} %"
 
 
 # Picture --------------------------------------------------------------------------------------
