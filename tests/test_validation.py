@@ -259,6 +259,13 @@ def test_the_list_names_all_cases():
     assert all(name in out for name in CASES)
 
 
+def test_a_reference_stands_for_all_its_cases():
+    code, out, _ = invoke("--list", "--case", "r10")
+    assert code == 0
+    found = {name for name in CASES if f"{name} " in out}
+    assert found == {"r10_20", "r10_50", "r10_100", "r10_500"}  # its four numbers booked
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

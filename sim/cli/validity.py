@@ -56,7 +56,10 @@ class DeliveriesName(StrEnum):
 def validate(
     case: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Only this case; may be repeated. (--list shows all.)"),
+        typer.Option(
+            metavar="NAME",
+            help="Only this case, or those of a reference (R10); may be repeated. (--list shows all.)",
+        ),
     ] = None,
     quick: Annotated[
         bool,
@@ -188,17 +191,23 @@ def backtest(
 
 
 def _chosen(names: list[str]) -> list[Case]:
-    """The cases of these names; all where none is named."""
+    """The cases of these names, or of a reference ("R10"); all where none is named."""
     from sim.experiment.validation_cases import all_cases
     from sim.scenario_errors import did_you_mean
 
     cases = {case.name: case for case in all_cases()}
+    chosen: dict[str, Case] = {}
     for name in names:
-        if name not in cases:
+        of_reference = [c for c in cases.values() if c.source.split(";")[0] == name.upper()]
+        if name in cases:
+            chosen[name] = cases[name]
+        elif of_reference:
+            chosen |= {case.name: case for case in of_reference}
+        else:
             near = did_you_mean(name, cases) or _("; --list shows all")
             raise UserError(
                 _("--case {name}: there is no such case{suggestion}").format(
                     name=name, suggestion=near
                 )
             )
-    return [cases[name] for name in dict.fromkeys(names)] if names else list(cases.values())
+    return list(chosen.values() if names else cases.values())
