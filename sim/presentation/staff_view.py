@@ -105,7 +105,7 @@ def _not_found(study: Study) -> str:
             ).format(**words)
         ]
     if why["used_up"]:
-        sentences.append(_("The replications were used up (--replications allows more)."))
+        sentences.append(_("The replications for the search were used up (--replications allows more)."))
     if _looked_at_most(study.answer):
         sentences.append(
             _("The search ended when {n} staffings had been looked at.").format(
@@ -144,7 +144,7 @@ def _farthest(study: Study) -> Iterator[str]:
         **{key: "–" if far[key] is None else reached(far[key], goal)
            for key in ("mean", "low", "high")},
     )  # fmt: skip
-    causes = list(far["missing"].items())[:_CAUSES_SHOWN]
+    causes = [(cause, n) for cause, n in far["missing"].items() if round(n)][:_CAUSES_SHOWN]
     if causes:
         listed = ", ".join(f"{count(n)} ({_(CAUSES[cause].meaning)})" for cause, n in causes)
         yield _("Who is missing there, and why: {causes}.").format(causes=listed)
