@@ -58,7 +58,8 @@ def validate(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Only this case, or those of a reference (R10); may be repeated. (--list shows all.)",
+            help="Only this case, or those of a reference (R10); may be repeated. "
+            "(--list shows all.)",
         ),
     ] = None,
     quick: Annotated[

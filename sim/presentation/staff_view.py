@@ -105,7 +105,9 @@ def _not_found(study: Study) -> str:
             ).format(**words)
         ]
     if why["used_up"]:
-        sentences.append(_("The replications for the search were used up (--replications allows more)."))
+        sentences.append(
+            _("The replications for the search were used up (--replications allows more).")
+        )
     if _looked_at_most(study.answer):
         sentences.append(
             _("The search ended when {n} staffings had been looked at.").format(
