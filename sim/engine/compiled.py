@@ -246,11 +246,11 @@ def _simulate(day: CallCentreDay, log: Records) -> CallCentreDayResult:
         _kernel_input(day.handle),
         _kernel_input(day.wrap_up),
     )
-    bytes_, numbers = np.empty((2, n), np.int8), np.empty((1 + len(ANSWER_FIELDS), n), np.int64)
-    _read_callers(callers, answers, *bytes_, *numbers)
+    codes, numbers = np.empty((2, n), np.int8), np.empty((1 + len(ANSWER_FIELDS), n), np.int64)
+    _read_callers(callers, answers, *codes, *numbers)
     return CallCentreDayResult(
-        outcome=bytes_[0],
-        pool=bytes_[1],
+        outcome=codes[0],
+        pool=codes[1],
         attempts=numbers[0],
         **dict(zip(ANSWER_FIELDS, numbers[1:], strict=True)),
         counts=cells.view(np.int64).reshape(day.intervals, languages, len(CallCount)),
