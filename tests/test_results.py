@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import signal
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -229,6 +230,29 @@ def test_a_run_that_fails_before_its_first_replication_leaves_nothing_behind(
 
     with pytest.raises(ZeroDivisionError):
         fail()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("step", ["mkdir", "replace", "fsync"])
+def test_ctrl_c_while_a_folder_is_claimed_leaves_nothing_behind(
+    step: str, tmp_path: Path, scenario: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    do = getattr(os, step)
+
+    def do_and_interrupt(*arguments: Any) -> None:
+        do(*arguments)
+        signal.raise_signal(signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # it may have been ignored
+    monkeypatch.setattr(os, step, do_and_interrupt)
+    try:
+        with (
+            pytest.raises(KeyboardInterrupt),
+            RunWriter(tmp_path / "runs" / "one", scenario, SETTINGS),
+        ):
+            pass
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -41,6 +41,7 @@ from sim.experiment.results import (
     scenario_data,
 )
 from sim.experiment.settings import RunSettings
+from sim.experiment.worker_start import interrupts_put_off
 from sim.language import _, ngettext
 from sim.scenario import Scenario
 
@@ -120,7 +121,8 @@ class RunWriter:
     """Writes a run into a folder that `finished_run` has found free, or goes on with it.
 
     A context manager that holds the folder's lock. If the block fails, what is there is kept, and
-    the exception gets a note that says so; where nothing is there, nothing is left.
+    the exception gets a note that says so; where nothing is there, nothing is left. An exit without
+    an entry does nothing.
     """
 
     def __init__(
@@ -151,24 +153,22 @@ class RunWriter:
     def __enter__(self) -> RunWriter:
         """Make the folder and its manifest, or take over what is there."""
         try:
-            self._claim()
-        except RunError:
+            with interrupts_put_off():
+                self._claim()
+        except BaseException as error:
             self._release()
+            if isinstance(error, OSError):
+                wanted = _("{folder} cannot be written: {reason}. Name another folder with --out")
+                raise RunError(wanted.format(folder=self._folder, reason=error.strerror)) from None
             raise
-        except OSError as error:
-            self._release()
-            raise RunError(
-                _("{folder} cannot be written: {reason}. Name another folder with --out").format(
-                    folder=self._folder, reason=error.strerror
-                )
-            ) from None
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: object
     ) -> None:
         """Give the folder free."""
-        if error is not None and self.there and not self._manifest["complete"]:
+        held = self._lock is not None
+        if error is not None and held and self.there and not self._manifest["complete"]:
             error.add_note(unfinished_text(self._folder, self.there, self._settings))
         self._release()
 
@@ -299,6 +299,7 @@ class RunWriter:
             else:  # in a part already, or torn when power was lost, or after such a one
                 path.unlink()
 
+    @interrupts_put_off()
     def _release(self) -> None:
         """Unlock; where nothing is there, leave nothing."""
         if self._lock is not None:

@@ -153,7 +153,8 @@ def _simulate(works: Sequence[_Work], on_days: OnDays, on_compiling: OnCompiling
     def tasks(held: contextlib.ExitStack) -> Iterator[_WorkTask]:
         nonlocal days_there
         for work in works:
-            held.enter_context(work)
+            held.push(work)  # first, lest Ctrl-C come in between
+            work.__enter__()
             work.go_on()
             days_there += work.days_there
             yield from work.tasks()
