@@ -218,6 +218,7 @@ def _session(recorder: _Rows, day: date, days: list[date], given: int, r: int) -
             "date": day,
             "unit": ["north"] * 3 + ["south"] * 3,
             "station": ["registration", "vaccination", "observation"] * 2,
+            "joined": [came, came, given] * 2,
             "served": [came, given, given] * 2,
             "wait": [0.0, 3.0 * given, 0.0] * 2,
             "max_queue": [0, 4, 0] * 2,

@@ -114,7 +114,9 @@ MEASURES: dict[str, Measure] = {
     "mean_minutes_in_unit": Measure("min", N_("from arrival to exit")),
     "max_inside": Measure("persons", N_("most people inside one unit at once")),
     "latest_exit_minutes": Measure("min", N_("last patient's exit after closing, latest of all")),
-    "station_{name}_mean_wait_minutes": Measure("min", N_("mean wait at the station")),
+    "station_{name}_mean_wait_minutes": Measure(
+        "min", N_("mean wait at the station, of all who queue there")
+    ),
     "station_{name}_max_queue": Measure("persons", N_("longest queue at the station in any unit")),
     "station_{name}_utilisation": Measure(
         "share", N_("time in use (overtime included), of the time staffed on days with a session")
@@ -268,7 +270,7 @@ def _units(tables: Tables, scenario: Scenario) -> dict[str, float]:
     for name in station_names(scenario):
         here = stations[stations["station"] == name]
         found[f"station_{name}_mean_wait_minutes"] = _ratio(
-            here["wait"].sum(), here["served"].sum()
+            here["wait"].sum(), here["joined"].sum()
         )
         found[f"station_{name}_max_queue"] = _largest(here["max_queue"])
         found[f"station_{name}_utilisation"] = _ratio(here["busy"].sum(), here["on_duty"].sum())

@@ -36,7 +36,7 @@ from sim.language import _
 from sim.scenario import Scenario
 from sim.scenario_files import ScenarioError, scenario_from_data
 
-FORMAT = 4
+FORMAT = 5
 """Version of the layout described above."""
 REPLICATIONS_PER_PART = 50
 MANIFEST = "manifest.json"

@@ -129,6 +129,7 @@ TABLES: dict[str, Table] = {
             _DATE,
             _UNIT,
             ("station", "category", "", "station"),
+            ("joined", "int64", "persons", "who joined the queue there"),
             ("served", "int64", "persons", "who started there"),
             ("wait", "float64", "min", "sum of waits, those who left included"),
             ("max_queue", "int64", "persons", "longest queue"),

@@ -116,6 +116,7 @@ class UnitDiary:
             self._sessions_noted.note(
                 max_inside=result.max_inside,
                 inside_us=result.inside_us,
+                joined=np.count_nonzero(result.join_us >= 0, axis=0),
                 served=result.served,
                 wait_us=result.wait_us,
                 max_queue=result.max_queue,
@@ -172,6 +173,7 @@ class UnitDiary:
                 "date": np.repeat(on, stations),
                 "unit": np.repeat(names, stations),
                 "station": np.array([name for plan in plans for name in plan.stations]),
+                "joined": noted.joined("joined"),
                 "served": noted.joined("served"),
                 "wait": noted.joined("wait_us") / MINUTE_US,
                 "max_queue": noted.joined("max_queue"),
