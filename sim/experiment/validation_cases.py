@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.experiment.validation import Case, Quantity, Tables
+from sim.experiment.validation_bookings import booking_cases
 from sim.experiment.validation_campaigns import campaign_cases
 from sim.experiment.validation_quantities import (
     CALL,
@@ -36,6 +37,7 @@ from sim.experiment.validation_quantities import (
     wait,
     waits,
 )
+from sim.experiment.validation_rules import rule_cases
 from sim.queueing_theory import (
     erlang_b,
     erlang_c,
@@ -438,7 +440,7 @@ def _unit_cases() -> Iterator[Case]:
             "Erlang A" if letter == "M" else "Baccelli and Hebuterne",
             "impatient.toml", 52,
             (Quantity("left waiting", queue.abandons, _left, True),
-             Quantity("mean wait (mean services)", queue.mean_wait, _wait_of_all)),
+             station_wait(queue.mean_wait, 5 * CALL, "mean services")),
             (f"appointments.waiting_tolerance_minutes={tolerance}",),
         )  # fmt: skip
     first, third = (tandem(1.0, [(1 / s, c)])[0] for s, c in ((1.4, 2), (2.1, 3)))
@@ -639,11 +641,6 @@ def _left(tables: Tables) -> float:
     return float(daily["left"].sum() / (daily["walk_ins"].sum() + daily["appointments"].sum()))
 
 
-def _wait_of_all(tables: Tables) -> float:
-    """Mean wait in mean services of 5 CALL, of those who left too."""
-    return float(tables["stations"]["wait"].sum() / tables["daily"]["walk_ins"].sum() / (5 * CALL))
-
-
 def _seen(column: str, first: int, end: int, station: str = "vaccination") -> Measure:
     """Mean of a column of `unit_day` from one minute to another, at each unit.
 
@@ -711,4 +708,11 @@ def _mean_delay() -> float:
 
 def all_cases() -> list[Case]:
     """All cases, the published ones first."""
-    return [*_reference_cases(), *_telephone_cases(), *_unit_cases(), *campaign_cases()]
+    return [
+        *_reference_cases(),
+        *_telephone_cases(),
+        *_unit_cases(),
+        *rule_cases(),
+        *campaign_cases(),
+        *booking_cases(),
+    ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+
+import pandas as pd
 
 from sim.experiment.validation import Observed, Quantity, Tables
 from sim.queueing_theory import Queue
@@ -123,6 +125,41 @@ def telephone(queue: Queue, minutes: float) -> tuple[Quantity, ...]:
         wait(queue.mean_wait, minutes, "mean calls"),
         occupancy(queue.occupancy),
     )
+
+
+def total(name: str, exact: float, table: str, column: str, **where: object) -> Quantity:
+    """Sum of a column of a table, over the rows in which other columns have these values."""
+
+    def add_up(tables: Tables) -> float:
+        return float(_rows(tables[table], where)[column].sum())
+
+    return Quantity(name, exact, add_up)
+
+
+def mean_call_wait(name: str, exact: float) -> Quantity:
+    """Mean wait of all calls let in on the whole day, in minutes."""
+    return Quantity(name, exact, _calls("wait_all", LET_IN, range(24)))
+
+
+def mean_day(name: str, exact: float, **where: object) -> Quantity:
+    """Mean day of the doses given, from the day after the first one as 1; of some rows of `daily`.
+
+    (Campaigns whose days are counted begin on 31 May, so it is the day of June.)
+    """
+
+    def mean(tables: Tables) -> float:
+        daily = tables["daily"]
+        given = _rows(daily, where)
+        days = (given["date"] - tables["stock"]["date"].min()).dt.days
+        return float((days * given["administered"]).sum() / given["administered"].sum())
+
+    return Quantity(name, exact, mean)
+
+
+def _rows(rows: pd.DataFrame, where: Mapping[str, object]) -> pd.DataFrame:
+    for column, value in where.items():
+        rows = rows[rows[column] == value]
+    return rows
 
 
 # What scenarios are -----------------------------------------------------------------------------
