@@ -141,6 +141,40 @@ def test_stations_have_waits_use_and_staff_hours(found: dict[str, float]) -> Non
     assert found["latest_exit_minutes"] == 5.0
 
 
+def test_shares_of_calls_have_the_textbooks_wholes(found: dict[str, float]) -> None:
+    # a day: 32 offered, 7 abandoned, 8 blocked; of the 24 on a line 13 waited, 60 minutes in all
+    assert found["abandoned_share"] == pytest.approx(7 / 32)
+    assert found["blocked_share"] == pytest.approx(8 / 32)
+    assert found["delayed_share"] == pytest.approx(13 / 24)
+    assert found["mean_wait_all_minutes"] == pytest.approx(60 / 24)
+
+
+def test_mean_queues_are_the_waits_over_the_opening_hours(
+    found: dict[str, float], scenario: Any, tables: dict[str, pd.DataFrame]
+) -> None:
+    # Little: 60 minutes of waiting a day that is so long
+    centre = scenario.call_centre
+    assert found["mean_calls_waiting"] == pytest.approx(60 / (centre.closes - centre.opens))
+    here = tables["stations"][tables["stations"]["station"] == "vaccination"]
+    hours = scenario.units["north"].closes - scenario.units["north"].opens
+    assert found["station_vaccination_mean_queue"] == pytest.approx(here["wait"].mean() / hours)
+
+
+def test_quantiles_of_waits_and_stays_are_those_of_their_classes(found: dict[str, float]) -> None:
+    # half of the 170 answered calls did not wait; the 153rd is the 68th of 85 between 3 and 5
+    assert found["median_wait_minutes"] == 0
+    assert found["p90_wait_minutes"] == pytest.approx(3 + 2 * 68 / 85)
+    assert found["p95_wait_minutes"] == pytest.approx(3 + 2 * 76.5 / 85)
+    # 90 % of 400 are the 360 who did not wait; the 380th is the 20th of 40 between 5 and 10
+    assert found["station_vaccination_delayed_share"] == pytest.approx(0.1)
+    assert found["station_vaccination_p90_wait_minutes"] == 0
+    assert found["station_vaccination_p95_wait_minutes"] == pytest.approx(7.5)
+    assert found["median_minutes_in_unit"] == pytest.approx(25)
+    # nothing is told of this station
+    assert math.isnan(found["station_registration_p90_wait_minutes"])
+    assert math.isnan(found["station_registration_delayed_share"])
+
+
 def test_seats_of_an_observation_station_are_no_staff(found: dict[str, float]) -> None:
     assert found["staff_hours_observation"] == 0
 

@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sim.experiment.coverage import SCOPES, cumulative
-from sim.experiment.statistics import Estimate, mean_interval
+from sim.experiment.statistics import Estimate, mean_interval, quantile_of_classes
 from sim.language import N_, long_date
 from sim.scenario import Scenario
 
@@ -94,7 +94,23 @@ MEASURES: dict[str, Measure] = {
     "answered_within_target_share": Measure(
         "share", N_("answered within answer_target_seconds, of the calls offered (service level)")
     ),
+    "abandoned_share": Measure("share", N_("gave up waiting, of the calls offered (P(abandon))")),
+    "blocked_share": Measure(
+        "share", N_("heard the busy signal, of the calls offered (P(blocked))")
+    ),
+    "delayed_share": Measure(
+        "share", N_("had to wait for an agent, of the calls that found a free line (P(wait))")
+    ),
     "mean_wait_minutes": Measure("min", N_("mean wait of the answered calls")),
+    "mean_wait_all_minutes": Measure(
+        "min", N_("mean wait of the calls that found a free line, answered or not")
+    ),
+    "median_wait_minutes": Measure("min", N_("half of the answered calls waited no longer")),
+    "p90_wait_minutes": Measure("min", N_("90 % of the answered calls waited no longer")),
+    "p95_wait_minutes": Measure("min", N_("95 % of the answered calls waited no longer")),
+    "mean_calls_waiting": Measure(
+        "calls", N_("in the queue, mean over opening hours (Little's law: the waits, per minute)")
+    ),
     "agent_occupancy": Measure("share", N_("agents' time on calls, of their time on duty")),
     "agent_hours": Measure("h", N_("agents on duty, overtime included")),
     "persons_calling": Measure("persons", N_("who called to book")),
@@ -112,10 +128,24 @@ MEASURES: dict[str, Measure] = {
         "persons", N_("not served before the overtime limit, or came late")
     ),
     "mean_minutes_in_unit": Measure("min", N_("from arrival to exit")),
+    "median_minutes_in_unit": Measure("min", N_("half of the stays were no longer")),
+    "p90_minutes_in_unit": Measure("min", N_("90 % of the stays were no longer")),
+    "p95_minutes_in_unit": Measure("min", N_("95 % of the stays were no longer")),
     "max_inside": Measure("persons", N_("most people inside one unit at once")),
     "latest_exit_minutes": Measure("min", N_("last patient's exit after closing, latest of all")),
+    "station_{name}_delayed_share": Measure(
+        "share", N_("had to wait, of those served at the station (P(wait))")
+    ),
     "station_{name}_mean_wait_minutes": Measure(
         "min", N_("mean wait at the station, of all who queue there")
+    ),
+    "station_{name}_median_wait_minutes": Measure(
+        "min", N_("half of those served waited no longer")
+    ),
+    "station_{name}_p90_wait_minutes": Measure("min", N_("90 % of those served waited no longer")),
+    "station_{name}_p95_wait_minutes": Measure("min", N_("95 % of those served waited no longer")),
+    "station_{name}_mean_queue": Measure(
+        "persons", N_("waiting in a unit, mean over the opening hours of its sessions (Little)")
     ),
     "station_{name}_max_queue": Measure("persons", N_("longest queue at the station in any unit")),
     "station_{name}_utilisation": Measure(
@@ -149,6 +179,10 @@ def known_measures(scenario: Scenario) -> list[str]:
     ]
 
 
+QUANTILES = {"median": 0.5, "p90": 0.9, "p95": 0.95}
+"""Of waits and stays: the word in the name of a measure, and the share."""
+
+
 # One replication ------------------------------------------------------------------------------
 
 
@@ -158,12 +192,14 @@ def measures_of(tables: Tables, scenario: Scenario, until: date | None = None) -
     `until` is the last day simulated where that was before the horizon. Days are counted from
     campaign.first_day (0); NaN: not reached.
     """
-    return {
+    found = {
         **_people(tables, scenario, until),
         **_doses(tables, scenario, until),
-        **_telephone(tables),
+        **_telephone(tables, scenario),
         **_units(tables, scenario),
+        **_quantiles(tables, scenario),
     }
+    return {name: found[name] for name in known_measures(scenario)}
 
 
 def _people(tables: Tables, scenario: Scenario, until: date | None) -> dict[str, float]:
@@ -224,7 +260,7 @@ def _doses(tables: Tables, scenario: Scenario, until: date | None) -> dict[str, 
     }
 
 
-def _telephone(tables: Tables) -> dict[str, float]:
+def _telephone(tables: Tables, scenario: Scenario) -> dict[str, float]:
     calls: Any = tables["call_centre"].drop(columns=["date", "language"]).sum()
     agents: Any = tables["agents"][["on_duty", "busy", "overtime"]].sum()
     callers = tables["callers"]
@@ -233,6 +269,9 @@ def _telephone(tables: Tables) -> dict[str, float]:
     )
     bookings: Any = tables["bookings"][["registered_telephone", "registered_other"]].sum()
     offered = float(calls["offered"])
+    on_lines = offered - float(calls["blocked"])
+    centre = scenario.call_centre
+    open_minutes = tables["agents"]["date"].nunique() * (centre.closes - centre.opens)
     return {
         "calls_offered": offered,
         "calls_answered": float(calls["answered"]),
@@ -242,7 +281,12 @@ def _telephone(tables: Tables) -> dict[str, float]:
         "calls_closed": float(callers["calls_outside_hours"].sum()),
         "answered_share": _ratio(calls["answered"], offered),
         "answered_within_target_share": _ratio(calls["within_target"], offered),
+        "abandoned_share": _ratio(calls["abandoned"], offered),
+        "blocked_share": _ratio(calls["blocked"], offered),
+        "delayed_share": _ratio(calls["delayed"], on_lines),
         "mean_wait_minutes": _ratio(calls["wait_answered"], calls["answered"]),
+        "mean_wait_all_minutes": _ratio(calls["wait_all"], on_lines),
+        "mean_calls_waiting": _ratio(calls["wait_all"], open_minutes),
         "agent_occupancy": _ratio(agents["busy"], agents["on_duty"]),
         "agent_hours": float(agents["on_duty"] + agents["overtime"]) / 60,
         "persons_calling": float(booking["first_calls"]),
@@ -267,10 +311,16 @@ def _units(tables: Tables, scenario: Scenario) -> dict[str, float]:
         "max_inside": _largest(sessions["max_inside"]),
         "latest_exit_minutes": _largest(sessions["last_exit"]),
     }
+    open_minutes = stations["unit"].map(
+        {name: unit.closes - unit.opens for name, unit in scenario.units.items()}
+    )
     for name in station_names(scenario):
         here = stations[stations["station"] == name]
         found[f"station_{name}_mean_wait_minutes"] = _ratio(
             here["wait"].sum(), here["joined"].sum()
+        )
+        found[f"station_{name}_mean_queue"] = _ratio(
+            here["wait"].sum(), open_minutes[here.index].sum()
         )
         found[f"station_{name}_max_queue"] = _largest(here["max_queue"])
         found[f"station_{name}_utilisation"] = _ratio(here["busy"].sum(), here["on_duty"].sum())
@@ -282,6 +332,27 @@ def _units(tables: Tables, scenario: Scenario) -> dict[str, float]:
             ]
         )
         found[f"staff_hours_{name}"] = float(here.loc[staffed, "on_duty"].sum()) / 60
+    return found
+
+
+def _quantiles(tables: Tables, scenario: Scenario) -> dict[str, float]:
+    """What is measured of the lengths of waits and stays."""
+    table = tables["durations"]
+    columns = table[["shortest", "longest", "number"]].to_numpy().T
+    groups = table.groupby(["what", "station"], sort=False).indices
+    classes = {key: columns[:, rows] for key, rows in groups.items()}
+    none, found = np.empty((3, 0)), {}
+    waits = {"": ("call", ""), **{f"station_{s}_": ("station", s) for s in station_names(scenario)}}
+    for name, share in QUANTILES.items():
+        for prefix, key in waits.items():
+            here = classes.get(key, none)
+            found[f"{prefix}{name}_wait_minutes"] = quantile_of_classes(here, share)
+        stays = classes.get(("stay", ""), none)
+        found[f"{name}_minutes_in_unit"] = quantile_of_classes(stays, share)
+    for station in station_names(scenario):
+        _shortest, longest, number = classes.get(("station", station), none)
+        waited = number[longest > 0].sum()
+        found[f"station_{station}_delayed_share"] = _ratio(waited, number.sum())
     return found
 
 

@@ -251,6 +251,22 @@ def quantile_interval(
     )
 
 
+def quantile_of_classes(classes: ArrayLike, share: float) -> float:
+    """The value that a share of grouped observations do not exceed; NaN of none.
+
+    classes: [3, n], the least and the greatest value of each, and how many observations are in it,
+    in ascending order. Within a class they are taken to be spread evenly.
+    """
+    low, high, n = np.asarray(classes, dtype=np.float64)
+    up_to = np.cumsum(n)
+    if not up_to.size:
+        return math.nan
+    wanted = share * up_to[-1]
+    at = int(np.searchsorted(up_to, wanted))
+    within = 1 - (up_to[at] - wanted) / n[at]
+    return float(low[at] + within * (high[at] - low[at]))
+
+
 def moments_of_quantiles(table: NDArray[np.int64], units_per_one: int) -> tuple[float, float]:
     """Mean and standard deviation of what is drawn from a quantile table, in its own unit.
 

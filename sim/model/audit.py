@@ -24,8 +24,9 @@ be no check.)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,7 @@ from sim.engine.contract import (
     UnitSession,
     UnitSessionResult,
 )
+from sim.model.durations import CLASSES, duration_class, duration_rows
 from sim.model.ledger import Ledger
 from sim.model.shifts import staff_steps, staff_time_us
 from sim.scenario import MINUTE_US, Scenario
@@ -109,6 +111,8 @@ class SessionAudit:
         self._by_station = _Notes(*_OF_STATION)
         self._by_session = _Notes(*_OF_SESSION)
         self._by_vaccine = _Notes(*_OF_VACCINE)
+        self._waits = np.zeros((len(self._names), CLASSES), dtype=np.int64)
+        self._stays = np.zeros(CLASSES, dtype=np.int64)
 
     def note(
         self,
@@ -160,11 +164,19 @@ class SessionAudit:
                 stations[first:last],
                 whole[place],
                 doses[vaccine : vaccine + len(self._vaccines)],
+                self._waits,
+                self._stays,
             )
             first = last
         self._by_station.add(stations)
         self._by_session.add(whole)
         self._by_vaccine.add(doses)
+
+    def durations(self) -> Iterator[dict[str, Any]]:
+        """Rows of the table `durations`: waits at each station, and stays."""
+        for name, counts in zip(self._names, self._waits, strict=True):
+            yield duration_rows("station", name, counts)
+        yield duration_rows("stay", "", self._stays)
 
     def enter(self, ledger: Ledger) -> None:
         """Hold the laws against every session. Raises AuditError."""
@@ -259,13 +271,20 @@ def _note_session(  # type: ignore[no-untyped-def]
     stations,
     session,
     doses,
+    waits,
+    lengths_of_stay,
 ):
-    """Fill the rows of a session's stations, its own, and those of the vaccines."""
+    """Fill the rows of a session's stations, its own, and those of the vaccines.
+
+    Count the waits of those served, by station, and the stays, by their length.
+    """
     _add_up_shifts(opens_us, closes_us, step_first, step_time_us, step_staff, stations)
     parts = stays = 0
     for patient in range(arrival_us.size):
         if outcome[patient] != PatientOutcome.CLOSED:
-            stays += exit_us[patient] - arrival_us[patient]
+            stay = exit_us[patient] - arrival_us[patient]
+            stays += stay
+            lengths_of_stay[duration_class(stay)] += 1
         if vaccine[patient] >= 0:
             doses[vaccine[patient], 6] += 1
         for s in range(kind.size):
@@ -278,6 +297,7 @@ def _note_session(  # type: ignore[no-untyped-def]
                 row[_WAITS] += end - join
                 continue
             row[_WAITS] += start - join
+            waits[numbers[s], duration_class(start - join)] += 1
             row[_WORK] += end - start
             row[_WORKED] += max(min(end, closes_us) - start, 0)
             row[_LONGEST] = max(row[_LONGEST], end - start)
@@ -348,13 +368,15 @@ class CallAudit:
             "waits_answered", "waits_of_callers", "pool_talks", "wrap_ups", "day",
         )  # fmt: skip
         self._by_pool = _Notes("talking", "talks", "worked", "idle", "beyond", "day", "pool")
+        self._waits = np.zeros(CLASSES, dtype=np.int64)
 
     def note(self, day: date, result: CallCentreDayResult) -> None:
         """Note a day on which the centre was open."""
         counts = result.counts.sum(axis=(0, 1))
         attempts, answers, answered, outcomes, waits, talks, longest = _add_up_callers(
-            result.outcome, result.attempts, result.answers, result.wait_us, result.handled_us
-        )
+            result.outcome, result.attempts, result.answers, result.wait_us, result.handled_us,
+            self._waits,
+        )  # fmt: skip
         talks_by_pool = result.pool_busy_us + result.pool_overtime_us
         self._by_day.add(
             np.array(
@@ -377,6 +399,10 @@ class CallAudit:
                     ]
                 )
             )  # fmt: skip
+
+    def durations(self) -> dict[str, Any]:
+        """Rows of the table `durations`."""
+        return duration_rows("call", "", self._waits)
 
     def enter(self, ledger: Ledger) -> None:
         """Hold the laws against every day. Raises AuditError."""
@@ -420,9 +446,11 @@ def _date_of(columns: Mapping[str, Int64Array], more: str = "") -> Callable[[int
 
 
 @kernel
-def _add_up_callers(outcome, attempts, answers, wait_us, handled_us):  # type: ignore[no-untyped-def]
+def _add_up_callers(  # type: ignore[no-untyped-def]
+    outcome, attempts, answers, wait_us, handled_us, lengths
+):
     """Attempts; answers; callers with an answer, by answers and by outcome; waits of answered
-    calls; times with agents, and the longest of a caller."""
+    calls; times with agents, and the longest of a caller. Count the waits by their length."""
     made = answered = callers = outcomes = waits = talks = longest = 0
     for row in range(outcome.size):
         made += attempts[row]
@@ -430,6 +458,8 @@ def _add_up_callers(outcome, attempts, answers, wait_us, handled_us):  # type: i
         callers += answers[row] > 0
         outcomes += outcome[row] == CallOutcome.ANSWERED
         waits += wait_us[row]
+        if answers[row]:
+            lengths[duration_class(wait_us[row] // answers[row])] += answers[row]
         talks += handled_us[row]
         longest = max(longest, handled_us[row])
     return made, answered, callers, outcomes, waits, talks, longest

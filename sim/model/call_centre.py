@@ -356,6 +356,7 @@ class CallCentre:
         self._record_callers()
         if self._days_of_centre:
             self._record_engine()
+        self._recorder.add("durations", self.audit.durations())
 
     def _record_callers(self) -> None:
         """Rows by group and purpose, where there is anything to say."""

@@ -153,6 +153,21 @@ TABLES: dict[str, Table] = {
             ),
         ),
         _table(
+            "durations",
+            "waits or stays of about one length (within 1.6 %), in the whole campaign",
+            (
+                "what",
+                "category",
+                "",
+                "call (wait of an answered call; of several that one caller had answered that day, "
+                "their mean), station (wait of who was served there), stay (in the unit)",
+            ),
+            ("station", "category", "", "station, where it is the wait at one"),
+            ("shortest", "float64", "min", "of these lengths"),
+            ("longest", "float64", "min", "of these lengths"),
+            ("number", "int64", "persons", "calls or persons with such a wait or stay"),
+        ),
+        _table(
             "stock",
             "doses of one vaccine at one place on one day, in labelled doses unless said otherwise",
             _DATE,

@@ -74,6 +74,7 @@ class VaccinationUnits:
         )  # fmt: skip
         self._first_day = scenario.campaign.first_day
         self.audit = SessionAudit(scenario)
+        self._recorder = recorder
         self.slots = slots_by_day(scenario)
         tables, groups = QuantileTables(), list(scenario.groups)
         self._plans = [unit_plan(unit, groups, tables) for unit in scenario.units.values()]
@@ -251,6 +252,8 @@ class VaccinationUnits:
     def record(self) -> None:
         """Record the days when the campaign is over."""
         self._diary.record()
+        for rows in self.audit.durations():
+            self._recorder.add("durations", rows)
 
 
 @kernel

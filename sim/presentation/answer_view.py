@@ -284,6 +284,7 @@ SHOWN: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("calls_cut_off", N_("  cut off at closing")),
             ("calls_closed", N_("calls outside opening hours")),
             ("mean_wait_minutes", N_("mean wait of answered calls")),
+            ("p90_wait_minutes", N_("  90 % of them waited no longer than")),
             ("answered_within_target_share", N_("answered within {target} s, of all calls")),
             ("agent_occupancy", N_("agents on calls, of their time on duty")),
             ("persons_calling", N_("people calling to book")),
@@ -296,6 +297,7 @@ SHOWN: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         N_("Vaccination units"),
         (
             ("mean_minutes_in_unit", N_("mean time in the unit")),
+            ("p90_minutes_in_unit", N_("  90 % of the stays were no longer than")),
             ("max_inside", N_("most people inside one unit")),
             ("latest_exit_minutes", N_("latest exit after closing")),
             ("turned_away_no_dose", N_("came and found no dose")),

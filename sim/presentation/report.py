@@ -20,7 +20,7 @@ from sim.experiment.answer import Answer, answer, sum_over_replications
 from sim.experiment.binding import Binding, binding
 from sim.experiment.comparison import open_comparison, scenario_changes
 from sim.experiment.coverage import SCOPES
-from sim.experiment.measures import on
+from sim.experiment.measures import measure, on, station_names
 from sim.experiment.results import (
     COMPARISON_MANIFEST,
     STUDY_MANIFEST,
@@ -225,8 +225,29 @@ def _units(told: _Told) -> list[Block]:
     return [
         told.picture("unit_day", _("Queue and service at each station of the busiest unit")),
         told.topics[4],
+        _by_station(told.run),
         _by_unit(told.run),
     ]
+
+
+def _by_station(run: Run) -> Table:
+    """Waits, queue and use of each station (means over the replications)."""
+    columns = {
+        "delayed_share": _("waited"),
+        "mean_wait_minutes": _("mean wait"),
+        "p90_wait_minutes": _("90 % waited no longer than"),
+        "mean_queue": _("mean queue of a unit"),
+        "max_queue": _("longest queue"),
+        "utilisation": _("in use"),
+    }
+    rows: list[list[Text]] = []
+    for station in station_names(run.scenario):
+        measures = [f"station_{station}_{name}" for name in columns]
+        means = [(run.estimates[name].mean, measure(name).unit) for name in measures]
+        cells = ["–" if mean is None else terminal.amount(mean, unit) for mean, unit in means]
+        rows.append([terminal.in_words(station), *cells])
+    caption = _("The stations: who waited, of those served, and how long (all units, mean)")
+    return Table(caption, [_("station"), *columns.values()], rows, "<>>>>>>")
 
 
 def _by_unit(run: Run) -> Table:
