@@ -74,7 +74,8 @@ def _kernel_input(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def _records(number: int, dtype: np.dtype[np.void]) -> Records:
-    return np.zeros(number, dtype)
+    # (Of bytes, which NumPy gets as zeros from the system, where it would fill records one by one.)
+    return np.zeros(number * dtype.itemsize, np.uint8).view(dtype)
 
 
 # --- One call-centre day --------------------------------------------------------------------------
@@ -1006,7 +1007,7 @@ def _unit_session(
     left_queue_us = np.empty(n, dtype=np.int64)
     service_ends = np.empty(n, dtype=np.int64)
     for s in range(stations):
-        joined = 0
+        joined = waited = 0
         for patient in range(n):
             if outcome[patient] == PatientOutcome.COMPLETED and visits[patient, s]:
                 join = exit_us[patient] + walk_us[patient, s]
@@ -1073,7 +1074,9 @@ def _unit_session(
             end_us[patient, s] = end
             exit_us[patient] = end
             wait_us[s] += left - join
-            left_queue_us[place] = left
+            # Of the queue only those who wait are kept, where those served before had their places.
+            joined_us[waited], left_queue_us[waited] = join, left
+            waited += left > join
         while over < started or step < last_step:
             if over == started or (step < last_step and step_time_us[step] < service_ends[over]):
                 _pass(times[s], closes_us, started - over, staff, step_time_us[step])
@@ -1083,7 +1086,7 @@ def _unit_session(
                 _pass(times[s], closes_us, started - over, staff, service_ends[over])
                 over += 1
         _pass(times[s], closes_us, 0, staff, max(times[s].clock, closes_us))
-        max_queue[s], queue_us[s] = _most_and_time(joined_us[:joined], left_queue_us[:joined])
+        max_queue[s], queue_us[s] = _most_and_time(joined_us[:waited], left_queue_us[:waited])
         sums[5, s], sums[6, s] = times[s].service_us, times[s].idle_us
         sums[7, s] = times[s].beyond_us
 

@@ -358,26 +358,22 @@ class AppointmentBook:
         )
         return bookings
 
-    def may_have(self, earliest: int, latest: int, doses_left: Int64Array) -> bool:
-        """Whether a first dose may find a slot and a dose on a day from earliest to latest.
+    def may_have(
+        self, earliest: Int64Array, latest: int, doses_left: Int64Array
+    ) -> NDArray[np.bool_]:
+        """Whether first doses may find a slot and a dose on a day from their earliest to latest.
 
         A quick look before a pass over many candidates: False is certain, True is not (the free
         slot and the dose may be on different days).
         """
-        days = doses_left.shape[1]
-        soonest = min(_first_day_to_promise(row) for row in doses_left)
-        begin, latest = max(earliest, soonest), min(latest, days - 1)
-        return (
-            begin <= latest
-            and int(_next_free(self._jump, 0, self._jump.shape[1] - 1, begin)) <= latest
-        )
+        may = np.empty(earliest.size, dtype=np.bool_)
+        _may_have(earliest, min(latest, doses_left.shape[1] - 1), doses_left, self._jump, may)
+        return may
 
     def promised_until(self, today: int) -> Int64Array:
         """int64[V, days]: doses promised for days after today, up to each day."""
-        vaccines, _, days = self.promised.shape
-        until = np.zeros((vaccines, days), dtype=np.int64)
-        later = self.promised[:, :, today + 1 :].sum(axis=1)
-        np.cumsum(later, axis=1, out=until[:, today + 1 :])
+        until = np.zeros((self.promised.shape[0], self.promised.shape[2]), dtype=np.int64)
+        _promised_until(self.promised, today, until)
         return until
 
 
@@ -389,7 +385,26 @@ def slots_of_doses(slots: Int64Array, second_share: float | None) -> list[Int64A
     return [slots - second, second]
 
 
-def _first_day_to_promise(left: Int64Array) -> int:
-    """First day from which a dose can be promised, given the doses left up to each day."""
-    short = np.flatnonzero(left <= 0)
-    return int(short[-1]) + 1 if short.size else 0
+@kernel
+def _may_have(earliest, latest, left, jump, out):  # type: ignore[no-untyped-def]
+    vaccines, days = left.shape
+    soonest = days  # the first day from which a dose of any vaccine can be promised
+    for vaccine in range(vaccines):
+        day = days
+        while day > 0 and left[vaccine, day - 1] > 0:
+            day -= 1
+        soonest = min(soonest, day)
+    for i in range(earliest.size):
+        begin = max(earliest[i], soonest)
+        out[i] = begin <= latest and _next_free(jump, 0, jump.shape[1] - 1, begin) <= latest
+
+
+@kernel
+def _promised_until(promised, today, out):  # type: ignore[no-untyped-def]
+    vaccines, units, days = promised.shape
+    for vaccine in range(vaccines):
+        for unit in range(units):
+            for day in range(today + 1, days):
+                out[vaccine, day] += promised[vaccine, unit, day]
+        for day in range(today + 2, days):
+            out[vaccine, day] += out[vaccine, day - 1]

@@ -27,7 +27,7 @@ from sim.engine.contract import (
     Engine,
 )
 from sim.model.audit import CallAudit
-from sim.model.order import Agenda, order_of
+from sim.model.order import Agenda, order_of, order_of_small
 from sim.model.population import (
     NEVER,
     DemandCurve,
@@ -207,10 +207,10 @@ class CallCentre:
         found = []
         for part in parts(members.size):
             words = self._streams.blocks(word, people.entity[members[part]])
-            some = words[0] < asks
-            found.append((members[part][some], *curve.moments(words[1][some], words[2][some])))
+            who, day_words, time_words = _who_asks(members[part], words, asks)
+            found.append((who, *curve.moments(day_words, time_words)))
         who, day, time_us = map(np.concatenate, zip(*found, strict=True))
-        order = np.argsort(day, kind="stable")
+        order = order_of_small(day, int(NEVER))
         return who[order], day[order], time_us[order]
 
     @property
@@ -242,16 +242,25 @@ class CallCentre:
             self._days_of_callers.note(day=today, counts=counts)
             return _NOBODY, _NOBODY
 
-        order = order_of(fresh_us)
-        row, cell = row[order], cell[order]
+        row, cell, fresh_us, entity, attempts, language, call_type, stream = _in_order(
+            order_of(fresh_us),
+            row,
+            cell,
+            fresh_us,
+            entity,
+            attempts,
+            self._language,
+            self._call_type,
+            self._call_streams,
+        )
         day = CallCentreDay(
             **self._template,
-            fresh_us=fresh_us[order],
-            language=self._language[cell],
-            call_type=self._call_type[cell],
-            entity=entity[order],
-            stream=self._call_streams[cell],
-            attempts_before=attempts[order],
+            fresh_us=fresh_us,
+            language=language,
+            call_type=call_type,
+            entity=entity,
+            stream=stream,
+            attempts_before=attempts,
         )
         result = self._engine.call_centre_day(day)
         self.audit.note(self._first_day + timedelta(days=today), result)
@@ -288,7 +297,7 @@ class CallCentre:
 
     def _call_again(self, today: int, callers: Int64Array) -> None:
         """Put callers down for the next day on which the centre is open, if there is one."""
-        self._calling.enter(callers, np.full(callers.size, self._next_open_day(today)))
+        self._calling.enter_all(callers, self._next_open_day(today))
 
     def _next_open_day(self, today: int) -> int:
         for day in range(today + 1, self._days):
@@ -437,6 +446,19 @@ def _enter_callers(callers, purpose, person, first_call_us, group, entity, group
 
 
 @allocating_kernel
+def _who_asks(members, words, asks):  # type: ignore[no-untyped-def]
+    """Those whose first word is below the threshold, and their next two words."""
+    who = np.empty(members.size, dtype=members.dtype)
+    chosen = np.empty((2, members.size), dtype=words.dtype)
+    number = 0
+    for i in range(members.size):
+        who[number] = members[i]
+        chosen[0, number], chosen[1, number] = words[1, i], words[2, i]
+        number += words[0, i] < asks
+    return who[:number], chosen[0, :number], chosen[1, :number]
+
+
+@allocating_kernel
 def _pick_up_the_telephone(  # type: ignore[no-untyped-def]
     due,
     callers,
@@ -500,6 +522,24 @@ def _pick_up_the_telephone(  # type: ignore[no-untyped-def]
         entity[:today],
         attempts[:today],
         later[:another_day],
+    )
+
+
+@allocating_kernel
+def _in_order(  # type: ignore[no-untyped-def]
+    order, row, cell, fresh_us, entity, attempts, language, call_type, stream
+):
+    """The day's callers in order, and what they are by cell."""
+    cells = cell[order]
+    return (
+        row[order],
+        cells,
+        fresh_us[order],
+        entity[order],
+        attempts[order],
+        language[cells],
+        call_type[cells],
+        stream[cells],
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,10 +21,15 @@ def order_of(numbers: Int64Array) -> Int64Array:
     """
     if not _fit_with_position(numbers):
         return np.argsort(numbers, kind="stable")
-    bits = _bits_of_positions(numbers)
-    packed = (numbers << bits) | np.arange(numbers.size)
+    packed = _packed(numbers, _bits_of_positions(numbers))
     packed.sort()
-    return np.asarray(packed & ((1 << bits) - 1))
+    return _positions(packed)
+
+
+def _positions(packed: Int64Array) -> Int64Array:
+    """The positions that numbers are packed with."""
+    packed &= (1 << _bits_of_positions(packed)) - 1
+    return packed
 
 
 def _bits_of_positions(array: Int64Array) -> int:
@@ -36,14 +42,54 @@ def _fit_with_position(numbers: Int64Array) -> bool:
 
 
 def order_by_place(places: NDArray[np.int16], numbers: Int64Array) -> Int64Array:
-    """Positions in order of place, then of the numbers; of equal ones in their order."""
-    bits = int(numbers.max(initial=0)).bit_length()
-    both = (places.astype(np.int64) << bits) | numbers
-    if _fit_with_position(both):
-        return order_of(both)
-    order = order_of(numbers)
-    # 16-bit numbers are sorted by NumPy in linear time, keeping the order of equal ones.
-    return order[np.argsort(places[order], kind="stable")]
+    """Positions in order of place (0 or more), then of the numbers; equal ones in their order."""
+    if not _fit_with_position(numbers):
+        return np.lexsort((numbers, places))
+    last = int(places.max(initial=0))
+    packed, begin = _packed_by_place(places, last, numbers, _bits_of_positions(numbers))
+    for first, end in pairwise(begin.tolist()):
+        packed[first:end].sort()
+    return _positions(packed)
+
+
+@allocating_kernel
+def order_of_small(numbers, last):  # type: ignore[no-untyped-def]
+    """Positions in order of numbers 0 ... last, which are few; of equal ones in their order."""
+    place = first_by_number(numbers, last)
+    order = np.empty(numbers.size, dtype=np.int64)
+    for i in range(numbers.size):
+        order[place[numbers[i]]] = i
+        place[numbers[i]] += 1
+    return order
+
+
+@allocating_kernel
+def _packed(numbers, bits):  # type: ignore[no-untyped-def]
+    """The numbers, each with its position in so many bits after it."""
+    packed = np.empty(numbers.size, dtype=np.int64)
+    for i in range(numbers.size):
+        packed[i] = (numbers[i] << bits) | i
+    return packed
+
+
+@allocating_kernel
+def _packed_by_place(places, last, numbers, bits):  # type: ignore[no-untyped-def]
+    """The same in order of place, 0 ... last; and where each place begins (last + 2 numbers)."""
+    begin = first_by_number(places, last)
+    packed, free = np.empty(numbers.size, dtype=np.int64), begin.copy()
+    for i in range(numbers.size):
+        packed[free[places[i]]] = (numbers[i] << bits) | i
+        free[places[i]] += 1
+    return packed, begin
+
+
+@allocating_kernel
+def first_by_number(numbers, last):  # type: ignore[no-untyped-def]
+    """Where those of each number (0 ... last) begin when all are in order, and the end."""
+    first = np.zeros(last + 2, dtype=np.int64)
+    for each in numbers:
+        first[np.int64(each) + 1] += 1
+    return np.cumsum(first)
 
 
 class Agenda:
@@ -55,9 +101,14 @@ class Agenda:
 
     def enter(self, who: Int64Array, days: NDArray[np.integer[Any]]) -> None:
         """Put each of `who` down for a day (arrays of one length)."""
-        in_order, begin = _by_day(who, days.astype(np.int16, copy=False), len(self._due))
-        for day in np.flatnonzero(np.diff(begin)).tolist():
+        in_order, begin, some = _by_day(who, days.astype(np.int16, copy=False), len(self._due))
+        for day in some.tolist():
             self._due[day].append(in_order[begin[day] : begin[day + 1]])
+
+    def enter_all(self, who: Int64Array, day: int) -> None:
+        """Put all of `who` down for the same day."""
+        if day < len(self._due):
+            self._due[day].append(who.astype(np.int32))
 
     def take(self, today: int) -> Int64Array:
         """Those due today, in the order of their entry; they are struck off."""
@@ -67,8 +118,8 @@ class Agenda:
 
 @allocating_kernel
 def _by_day(who, days, number):  # type: ignore[no-untyped-def]
-    """Those due on days 0 ... number - 1 in order of the day, at equal days in their order; and
-    where each of these days begins (number + 1 places)."""
+    """Those due on days 0 ... number - 1 in order of the day, at equal days in their order; where
+    each of these days begins (number + 1 places); and the days on which anybody is due."""
     begin = np.zeros(number + 1, dtype=np.int64)
     for day in days:
         if day < number:
@@ -81,4 +132,4 @@ def _by_day(who, days, number):  # type: ignore[no-untyped-def]
         if day < number:
             in_order[place[day]] = who[i]
             place[day] += 1
-    return in_order, begin
+    return in_order, begin, np.flatnonzero(begin[1:] > begin[:-1])

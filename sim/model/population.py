@@ -13,8 +13,8 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.compilation import allocating_kernel, inlined_kernel, kernel
-from sim.model.order import order_of
+from sim.compilation import inlined_kernel, kernel
+from sim.model.order import first_by_number, order_of
 from sim.random_streams import (
     RandomStreams,
     Stream,
@@ -251,7 +251,7 @@ def _draw_traits(
     group = scenario.groups[name]
     day, time_us = _first_calls(name, scenario, streams)
     day[: sum(entry.people for entry in group.already_vaccinated)] = NEVER
-    next_number = start + _first_by_day(day)
+    next_number = start + first_by_number(day, NEVER)
     word, home_starts = stream_word(Stream.PERSON, name), interval_starts(home_ends)
     for part in parts(group.people):
         _enter_traits(
@@ -286,15 +286,6 @@ def _first_calls(
             words = streams.blocks(word, np.arange(part.start, part.stop, dtype=np.uint32))
             day[part], time_us[part] = curve.moments(words[0], words[1])
     return day, time_us
-
-
-@allocating_kernel
-def _first_by_day(day):  # type: ignore[no-untyped-def]
-    """Where those of each day (0 ... NEVER) begin when all are in order of their days."""
-    first = np.zeros(int(NEVER) + 2, dtype=np.int64)
-    for each in day:
-        first[np.int64(each) + 1] += 1
-    return np.cumsum(first)
 
 
 @kernel

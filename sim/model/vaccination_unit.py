@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,24 +125,20 @@ class VaccinationUnits:
         nothing = np.empty(0, dtype=np.int8)
         vaccine = np.concatenate([nothing, *(r.vaccine for r in results.values())])
         outcome = np.concatenate([nothing, *(r.outcome for r in results.values())])
-        jabbed = vaccine >= 0
-        setback = np.where(
-            outcome[~jabbed] == PatientOutcome.NO_DOSE, Setback.NO_DOSE, Setback.NOT_SERVED
+        jabbed, given, missed, setback = _who_was_vaccinated(
+            visits.people, vaccine, outcome, absent
         )
-        missed = np.concatenate([visits.people[~jabbed], absent])
-        dropped = self._miss(
-            missed, np.concatenate([setback, np.full(absent.size, Setback.NO_SHOW)])
-        )
-        self._diary.note_visits(today, visits, vaccine, outcome, absent, missed[dropped])
+        dropped, unserved = self._miss(missed, setback)
+        self._diary.note_visits(today, visits, vaccine, outcome, absent, dropped)
         self._diary.note_sessions(today, results)
         people.appointment_day[due] = NEVER
         return SessionsOfADay(
             opened=opened,
             used=used,
             discarded=discarded,
-            jabbed=visits.people[jabbed],
-            vaccine=vaccine[jabbed],
-            unserved=missed[~dropped],
+            jabbed=jabbed,
+            vaccine=given,
+            unserved=unserved,
         )
 
     def _nobody_comes(self) -> SessionsOfADay:
@@ -232,28 +227,77 @@ class VaccinationUnits:
 
     # What comes of it -----------------------------------------------------------------------
 
-    def _miss(self, who: Int64Array, setback: NDArray[Any]) -> NDArray[np.bool_]:
-        """Note why they were not vaccinated; returns a mask of those who drop out.
-
-        A walk-in who is not served stays unregistered and may still book.
-        """
+    def _miss(self, who: Int64Array, setback: NDArray[np.int8]) -> tuple[Int64Array, Int64Array]:
+        """Note why they were not vaccinated; returns those who drop out, and the others."""
         people = self._people
-        words = self._visitors.words(who)[2]
-        no_show = setback == Setback.NO_SHOW
-        limit = np.where(no_show, self._rebook_no_show, self._rebook_turned_away)
-        booked = people.status[who] == Status.BOOKED
-        dropped = booked & (words >= limit)
-        people.setback[who] = setback
-        people.tries[who] += 1
-        people.status[who[dropped]] = Status.DROPPED_OUT
-        people.status[who[booked & ~dropped]] = Status.WAITING
-        return np.asarray(dropped)
+        dropped, others = _note_missed(
+            who,
+            setback,
+            self._visitors.words(who)[2],
+            self._rebook_no_show,
+            self._rebook_turned_away,
+            people.status,
+            people.setback,
+            people.tries,
+        )
+        return dropped, others
 
     def record(self) -> None:
         """Record the days when the campaign is over."""
         self._diary.record()
         for rows in self.audit.durations():
             self._recorder.add("durations", rows)
+
+
+_BOOKED, _WAITING, _DROPPED_OUT = map(int, (Status.BOOKED, Status.WAITING, Status.DROPPED_OUT))
+_NO_DOSE, _NOT_SERVED, _NO_SHOW = map(int, (Setback.NO_DOSE, Setback.NOT_SERVED, Setback.NO_SHOW))
+
+
+@allocating_kernel
+def _who_was_vaccinated(visitors, vaccine, outcome, absent):  # type: ignore[no-untyped-def]
+    """Who was vaccinated, and with what; who was not, the absent last, and why."""
+    jabbed, given = np.empty_like(visitors), np.empty_like(vaccine)
+    size = visitors.size + absent.size
+    missed, setback = np.empty(size, dtype=np.int64), np.empty(size, dtype=np.int8)
+    jabs = misses = 0
+    for i in range(visitors.size):
+        if vaccine[i] >= 0:
+            jabbed[jabs], given[jabs] = visitors[i], vaccine[i]
+            jabs += 1
+        else:
+            missed[misses] = visitors[i]
+            setback[misses] = _NO_DOSE if outcome[i] == PatientOutcome.NO_DOSE else _NOT_SERVED
+            misses += 1
+    for person in absent:
+        missed[misses], setback[misses] = person, _NO_SHOW
+        misses += 1
+    return jabbed[:jabs], given[:jabs], missed[:misses], setback[:misses]
+
+
+@allocating_kernel
+def _note_missed(  # type: ignore[no-untyped-def]
+    who, why, words, rebook_no_show, rebook_turned_away, status, setback, tries
+):
+    """Note why people were not vaccinated; returns those who drop out, and the others.
+
+    A walk-in who is not served stays unregistered and may still book.
+    """
+    dropped, others = np.empty_like(who), np.empty_like(who)
+    drops = 0
+    for i in range(who.size):
+        person = who[i]
+        setback[person] = why[i]
+        tries[person] += 1
+        rebooks = words[i] < (rebook_no_show if why[i] == _NO_SHOW else rebook_turned_away)
+        if status[person] == _BOOKED and not rebooks:
+            status[person] = _DROPPED_OUT
+            dropped[drops] = person
+            drops += 1
+            continue
+        if status[person] == _BOOKED:
+            status[person] = _WAITING
+        others[i - drops] = person
+    return dropped[:drops], others[: who.size - drops]
 
 
 @kernel

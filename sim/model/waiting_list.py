@@ -72,23 +72,24 @@ class WaitingList:
         """their places in the order of joining of all"""
         self._joined = 0
         self._falling_due = Agenda(self._days)
+        self._supplied_as_of: tuple[int, int] | None = None
         self.waiting = np.zeros((2, turn.size), dtype=np.int64)
         """people waiting for a first and a second dose, by group: int64[2, groups]"""
 
     def expect_second_doses(self, who: Int64Array, today: int) -> None:
         """People who have had a first dose join the list when their time comes."""
-        days = np.full(who.size, today, dtype=np.int16)
         if self._policy in ("first_doses_first", "second_doses_first"):
-            _days_of_joining(
+            days = _days_of_joining(
                 who,
                 self._people.regimen,
                 self._people.last_dose_day,
                 self._regimens.target_days,
                 self._notice_days,
                 today,
-                days,
             )
-        self._falling_due.enter(who, days)
+            self._falling_due.enter(who, days)
+        else:
+            self._falling_due.enter_all(who, today)
 
     def join(self, today: int, registered: Int64Array, unserved: Int64Array) -> None:
         """Second doses that fall due, then those who were not served, then the newly registered
@@ -234,12 +235,9 @@ class WaitingList:
         """Who may get something today, bool[2, groups] by doses had: spares looking at others."""
         prospects = np.zeros((2, self._turn.size), dtype=np.bool_)
         if (doses_left[:, -1] > 0).any():
-            latest = today + self._window_days
+            earliest, latest = np.maximum(self._turn, today + 1), today + self._window_days
             prospects[1] = True
-            prospects[0] = [
-                waiting > 0 and self._book.may_have(max(turn, today + 1), latest, doses_left)
-                for waiting, turn in zip(self.waiting[0], self._turn.tolist(), strict=True)
-            ]
+            prospects[0] = (self.waiting[0] > 0) & self._book.may_have(earliest, latest, doses_left)
         return prospects
 
     def _doses_left(self, today: int, from_day: int, had: list[int]) -> Int64Array:
@@ -248,15 +246,21 @@ class WaitingList:
         vaccines = self._supply.store.size
         if self._stock_rule == "ignore":
             return np.full((vaccines, self._days), UNLIMITED)
-        announced = self._stock_rule == "announced"
-        left = self._supply.can_be_promised(today, announced, from_day)
-        left -= self._book.promised_until(today)
+        left = self._can_be_promised(today, from_day) - self._book.promised_until(today)
         if self._policy == "reserve":
             # What is set aside for those waiting for a second dose is not there for first doses.
             left -= self._set_aside(for_waiting=0 in had)
         elif self._policy == "first_doses_first" and had == [1]:
             left -= self._wanted_for_first_doses(today)
         return left
+
+    def _can_be_promised(self, today: int, from_day: int) -> Int64Array:
+        """What the supply can promise; an evening changes nothing of it."""
+        if self._supplied_as_of != (today, from_day):
+            announced = self._stock_rule == "announced"
+            self._supplied_as_of = today, from_day
+            self._supplied = self._supply.can_be_promised(today, announced, from_day)
+        return self._supplied
 
     def _wanted_for_first_doses(self, today: int) -> Int64Array:
         """Doses for those who still wait for a first appointment within the booking window, of
@@ -300,15 +304,17 @@ class WaitingList:
         return self._regimens.second[regimen], self._regimens.target_days[regimen]
 
 
-@kernel
+@allocating_kernel
 def _days_of_joining(  # type: ignore[no-untyped-def]
-    who, regimen, last_dose_day, target_days, notice_days, today, out
+    who, regimen, last_dose_day, target_days, notice_days, today
 ):
     """When people begin to look for a second appointment: so long before it falls due."""
+    days = np.empty(who.size, dtype=np.int16)
     for i in range(who.size):
         person = who[i]
         due = last_dose_day[person] + target_days[regimen[person]]
-        out[i] = min(max(due - notice_days, today), NEVER)
+        days[i] = min(max(due - notice_days, today), NEVER)
+    return days
 
 
 @kernel
