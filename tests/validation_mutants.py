@@ -1,10 +1,10 @@
 """Wrong programs: which case of `vaxsim validate` notices which mistake?
 
 A mutant is a copy of the program with one rule of an engine or of the model broken. With the
-argument `telephone`, `units` or `campaign` this file makes each of them, runs the quick set with it
-and prints a table, which takes half an hour; the tests use some of them on shorter days. In the
-table * means that the program's own checks end the simulation, and ! that the mutant ends the whole
-process. A mutant of the reference engine is noticed because the engines differ.
+argument `telephone`, `units`, `campaign` or `bookings` this file makes each of them, runs the quick
+set with it and prints a table, which takes half an hour; the tests use some of them on shorter
+days. In the table * means that the program's own checks end the simulation, and ! that the mutant
+ends the whole process. A mutant of the reference engine is noticed because the engines differ.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from sim.engine.contract import Engine
 from sim.experiment import replications
 from sim.experiment.settings import RunSettings
 from sim.experiment.validation import Case, Engines, JudgedCase, validate
+from sim.experiment.validation_bookings import booking_cases
 from sim.experiment.validation_campaigns import campaign_cases
 from sim.experiment.validation_cases import all_cases
 
@@ -349,8 +350,8 @@ CAMPAIGN = (
     ),
     Mutant(
         "who misses an appointment never books again",
-        "dropped = booked & (words >= limit)",
-        "dropped = booked",
+        "if status[person] == _BOOKED and not rebooks:",
+        "if status[person] == _BOOKED:",
         "model/vaccination_unit.py",
     ),
     Mutant(
@@ -440,7 +441,196 @@ CAMPAIGN = (
     ),
 )
 
-MUTANTS = {"telephone": TELEPHONE, "units": UNITS, "campaign": CAMPAIGN}
+BOOKINGS = (
+    Mutant(
+        "breaks are ignored",
+        "on_duty -= sum(n for start, end, n in away if start <= t < end)",
+        "on_duty -= 0 * sum(n for start, end, n in away if start <= t < end)",
+        "model/shifts.py",
+    ),
+    Mutant(
+        "a break begins a minute late",
+        "away = [(b.start, b.end, b.staff) for b in breaks]",
+        "away = [(b.start + 1, b.end, b.staff) for b in breaks]",
+        "model/shifts.py",
+    ),
+    Mutant(
+        "a break ends a minute late",
+        "away = [(b.start, b.end, b.staff) for b in breaks]",
+        "away = [(b.start, b.end + 1, b.staff) for b in breaks]",
+        "model/shifts.py",
+    ),
+    Mutant(
+        "of overlapping shifts one counts",
+        "on_duty = sum(n for start, end, n in present if start <= t < end)",
+        "on_duty = max([n for start, end, n in present if start <= t], default=0)",
+        "model/shifts.py",
+    ),
+    Mutant(
+        "nothing is overbooked",
+        "overbooked = 1 + scenario.appointments.overbooking",
+        "overbooked = 1.0",
+        "model/capacity.py",
+    ),
+    Mutant(
+        "refrigerators hold one dose more",
+        "else unit.refrigerator_doses\n",
+        "else unit.refrigerator_doses + 1\n",
+        "model/dose_supply.py",
+    ),
+    Mutant(
+        "refrigerators hold one dose less",
+        "else unit.refrigerator_doses\n",
+        "else unit.refrigerator_doses - 1\n",
+        "model/dose_supply.py",
+    ),
+    Mutant(
+        "a vial needs room for all doses drawn from it",
+        "np.maximum(room, 0) // self.label[vaccine])",
+        "np.maximum(room, 0) // self.per_vial[vaccine])",
+        "model/dose_supply.py",
+    ),
+    Mutant(
+        "doses are shared equally, though by capacity",
+        '"by_capacity": slots.sum(axis=1).astype(np.float64),',
+        '"by_capacity": np.ones(slots.shape[0]),',
+        "model/dose_supply.py",
+    ),
+    Mutant(
+        "doses are shared by capacity, though equally",
+        '"equally": np.ones(slots.shape[0]),',
+        '"equally": slots.sum(axis=1).astype(np.float64),',
+        "model/dose_supply.py",
+    ),
+    Mutant(
+        "fixed shares are not obeyed",
+        '"fixed_shares": self._fixed,',
+        '"fixed_shares": np.ones(slots.shape[0]),',
+        "model/dose_supply.py",
+    ),
+    Mutant(
+        "shipments are for one day less",
+        "span = until - today\n",
+        "until -= 1\n        span = until - today\n",
+        "model/dose_supply.py",
+    ),
+    Mutant(
+        "too few doses are shared equally, whatever units want",
+        "wanted = apportion(wanted.astype(np.float64), int(self.store[vaccine]))",
+        "wanted = apportion(np.ones(wanted.size), int(self.store[vaccine]))",
+        "model/dose_supply.py",
+    ),
+    Mutant(
+        "the store ships every day",
+        "if not self._ships_on[today] or not self.store.any():",
+        "if not self.store.any():",
+        "model/dose_supply.py",
+    ),
+    Mutant(
+        "announced doses are not counted on",
+        'announced = self._stock_rule == "announced"',
+        "announced = False",
+        "model/waiting_list.py",
+    ),
+    Mutant(
+        "announced doses are counted on, whatever the rule",
+        'announced = self._stock_rule == "announced"',
+        "announced = True",
+        "model/waiting_list.py",
+    ),
+    Mutant(
+        "a dose can be promised twice",
+        "- self._book.promised_until(today)\n        if",
+        "- self._book.promised_until(today) // 2\n        if",
+        "model/waiting_list.py",
+    ),
+    Mutant(
+        "stock is looked at, whatever the rule",
+        'if self._stock_rule == "ignore":\n            return',
+        "if False:\n            return",
+        "model/waiting_list.py",
+    ),
+    Mutant(
+        "a turn opens a day early",
+        "due = turn[group]\n",
+        "due = turn[group] - 1\n",
+        "model/waiting_list.py",
+    ),
+    Mutant(
+        "a turn opens a day late",
+        "due = turn[group]\n",
+        "due = turn[group] + 1\n",
+        "model/waiting_list.py",
+    ),
+    Mutant(
+        "the window is a day too long",
+        "latest = today + window_days\n",
+        "latest = today + window_days + 1\n",
+        "model/waiting_list.py",
+    ),
+    Mutant(
+        "the window is a day too short",
+        "latest = today + window_days\n",
+        "latest = today + window_days - 1\n",
+        "model/waiting_list.py",
+    ),
+    Mutant(
+        "a slot at home may be a day later than is tolerated",
+        "end = min(best + tolerance, end)",
+        "end = min(best + tolerance + 1, end)",
+        "model/appointment_book.py",
+    ),
+    Mutant(
+        "the district does not matter",
+        "_earliest(jump, ledger, district, best, end, from_day, first_choices, vaccine)",
+        "-1",
+        "model/appointment_book.py",
+    ),
+    Mutant(
+        "slots for second doses are not kept",
+        "np.floor(slots * second_share + 1e-9)",
+        "np.floor(slots * 0.0 + 1e-9)",
+        "model/appointment_book.py",
+    ),
+    Mutant(
+        "second doses come first, though first ones should",
+        '"first_doses_first": [[0], [1]],',
+        '"first_doses_first": [[1], [0]],',
+        "model/waiting_list.py",
+    ),
+    Mutant(
+        "first doses come first, though second ones should",
+        '"second_doses_first": [[1], [0]],',
+        '"second_doses_first": [[0], [1]],',
+        "model/waiting_list.py",
+    ),
+    Mutant(
+        "first doses come first, though in the order of joining",
+        '"as_booked": [[0, 1]],',
+        '"as_booked": [[0], [1]],',
+        "model/waiting_list.py",
+    ),
+    Mutant(
+        "nothing is reserved",
+        'if self._policy != "reserve":',
+        "if True:",
+        "model/waiting_list.py",
+    ),
+    Mutant(
+        "what has been set aside is given away",
+        "left -= self._set_aside(for_waiting=0 in had)",
+        "left -= 0 * self._set_aside(for_waiting=0 in had)",
+        "model/waiting_list.py",
+    ),
+    Mutant(
+        "second appointments are looked for a fortnight ahead, whatever is said",
+        "days[i] = min(max(due - notice_days, today), NEVER)",
+        "days[i] = min(max(due - 14, today), NEVER)",
+        "model/waiting_list.py",
+    ),
+)
+
+MUTANTS = {"telephone": TELEPHONE, "units": UNITS, "campaign": CAMPAIGN, "bookings": BOOKINGS}
 
 
 @contextmanager
@@ -488,6 +678,10 @@ def parts_of(case: Case) -> set[str]:
         return set()
     if case.name in {"deliveries", *(each.name for each in campaign_cases())}:
         return {"campaign"}
+    if case.name in {each.name for each in booking_cases()}:
+        return {"bookings"}
+    if case.name in ("agents_break", "clockwork", "staff_break", "staff_shifts"):
+        return {"telephone" if case.file == "clockwork.toml" else "units", "bookings"}
     calls = any(
         wave.mean_days < 1 and not group.booked_in_advance
         for group in scenario.groups.values()

@@ -41,6 +41,15 @@ def _shifts(*shifts: tuple[str, str, int], of: str = "shifts", pool: str = "desk
     return f"call_centre.pools.{pool}.{of}=[{rows}]"
 
 
+def _migrants(people: int) -> str:
+    """Override: as many who call in another language."""
+    return (
+        f"groups.migrants={{people={people}, language='burmese', turn_from=2021-06-01, "
+        "willing=1.0, books_when_answered=0.0, "
+        "first_calls=[{opens=2021-06-01, share=1.0, mean_days=0.01}]}"
+    )
+
+
 def _call_centre_cases() -> Iterator[Case]:
     # 60 agents come at 1:00 and take the 60 who have waited longest; at 1:10 they take the others.
     # They have gone when the first 60 call again at 1:50, the others at 2:00. 30 agents come at
@@ -64,11 +73,14 @@ def _call_centre_cases() -> Iterator[Case]:
         "clockwork", "agents who come on duty take those who wait; ties at full minutes", "by hand",
         "clockwork.toml", 2, by_hour,
     )  # fmt: skip
+    after_call_work = (
+        "call_centre.booking_call_minutes=6.0", "call_centre.booking_wrap_up_minutes=4.0",
+        "call_centre.reconnect_delay_minutes=44.0",
+    )  # fmt: skip
     yield Case(
         "clockwork_wrap_up", "the same: 6 minutes of talk and 4 of after-call work", "by hand",
         "clockwork.toml", 2, by_hour,
-        ("call_centre.booking_call_minutes=6.0", "call_centre.booking_wrap_up_minutes=4.0",
-         "call_centre.reconnect_delay_minutes=44.0"),
+        after_call_work,
     )  # fmt: skip
     yield Case(
         "clockwork_closing", "the same: closing at 3:10, as calls and patience end", "by hand",
@@ -93,6 +105,19 @@ def _call_centre_cases() -> Iterator[Case]:
         ),
         ("call_centre.closes=02:00", "call_centre.at_closing='cut_off'"),
     )  # fmt: skip
+    # 10 agents come at 1:50, before the calls of that instant: 10 of these need not wait. They take
+    # 10 more as their work ends at 2:00, and go, before the calls of that instant.
+    yield Case(
+        "clockwork_arrivals", "the same: a short shift that begins and ends as people call",
+        "by hand", "clockwork.toml", 2,
+        (
+            _of_calls("calls at 1:50 that wait", 50, "delayed", hour=1),
+            _of_calls("answered, of the calls at 1:50", 20, "answered", hour=1),
+            _of_calls("answered, of the calls at 2:00", 0, "answered", hour=2),
+            _of_calls("abandoned", 100, "abandoned"),
+        ),
+        (_shifts(("01:00", "01:30", 60), ("01:50", "02:00", 10)), *after_call_work),
+    )  # fmt: skip
     # All wait at 1:00. 7 of 10 agents begin calls from 1:00 to 5:00 (when a call's end comes before
     # the end of the shift), every 8 minutes; 3 finish theirs at 2:04 and begin at 3:00 again.
     always = [60 + 8 * k for k in range(31)]
@@ -115,19 +140,21 @@ def _call_centre_cases() -> Iterator[Case]:
          "call_centre.patience_minutes=1e4", "call_centre.booking_call_minutes=8.0",
          _shifts(("01:00", "05:00", 10)), _shifts(("02:00", "03:00", 3), of="breaks")),
     )  # fmt: skip
-    # Who calls for the first time after 2:00 is in the queue before those who call again at 3:30.
+    # About 200 call for the first time after 2:00, in two languages. They are in the queue before
+    # those who call again at 3:30; 245 agents take all of them at 4:00, and some of the others.
     yield Case(
-        "again_in_line", "20 of 200 who wait are taken: first calls came before repeated ones",
+        "again_in_line", "of 400 who wait 245 are taken: first calls came before repeated ones",
         "by hand", "clockwork.toml", 2,
         (
-            _of_calls("answered of the first calls after 2:00", 20, "answered", hour=2),
-            _of_calls("answered of the calls at 3:30", 0, "answered", hour=3),
+            _of_calls("cut off, of the first calls after 2:00", 0, "cut_off", hour=2),
+            _of_calls("cut off, of the calls at 3:30", 400 - 245, "cut_off", hour=3),
         ),
-        ("groups.people.people=200", "call_centre.lines=200", "call_centre.patience_minutes=1e4",
+        ("groups.people.people=200", _migrants(200), "call_centre.lines=400",
+         "call_centre.patience_minutes=1e4", "call_centre.closes=06:00",
          "call_centre.reconnect_delay_minutes=140.0", "call_centre.at_closing='cut_off'",
-         "call_centre.closes=06:00",
+         "call_centre.pools.desk.languages=['thai', 'burmese']",
          f"call_centre.call_times={[1.0, 0.0, 1.0] + [0.0] * 21}",
-         _shifts(("01:00", "02:00", 200), ("04:00", "04:05", 20))),
+         _shifts(("01:00", "02:00", 400), ("04:00", "04:05", 245))),
     )  # fmt: skip
     # Half of 2,000 callers are taken at 1:00: if first come first served, those who called first,
     # k / 2001 hours after 0:00 on average for the k-th, in whatever language.
@@ -141,9 +168,7 @@ def _call_centre_cases() -> Iterator[Case]:
             Quantity("of the language of half of them", 0.5, _share_of_burmese),
         ),
         ("groups.people.people=1_000", "call_centre.lines=2_000",
-         "groups.migrants={people=1_000, language='burmese', turn_from=2021-06-01, willing=1.0, "
-         "books_when_answered=0.0, "
-         "first_calls=[{opens=2021-06-01, share=1.0, mean_days=0.01}]}",
+         _migrants(1_000),
          "call_centre.reconnect_probability=0.0", "call_centre.at_closing='cut_off'",
          "call_centre.pools.desk.languages=['thai', 'burmese']",
          _shifts(("01:00", "01:05", 1_000))),
