@@ -458,7 +458,9 @@ def _add_up_callers(  # type: ignore[no-untyped-def]
         callers += answers[row] > 0
         outcomes += outcome[row] == CallOutcome.ANSWERED
         waits += wait_us[row]
-        if answers[row]:
+        if answers[row] == 1:  # (nearly always, and a division takes long)
+            lengths[duration_class(wait_us[row])] += 1
+        elif answers[row]:
             lengths[duration_class(wait_us[row] // answers[row])] += answers[row]
         talks += handled_us[row]
         longest = max(longest, handled_us[row])

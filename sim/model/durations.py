@@ -6,7 +6,6 @@ width. So a length is known to within 1.6 % of itself, from microseconds to week
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -24,10 +23,14 @@ CLASSES = (_DOUBLINGS + 2) << _BITS
 @inlined_kernel
 def duration_class(length_us):  # type: ignore[no-untyped-def]
     """The class of a length."""
-    if length_us < 128:
-        return length_us
-    shift = math.frexp(float(length_us))[1] - (_BITS + 1)
-    return min((shift << _BITS) + (length_us >> shift), CLASSES - 1)
+    # A floating-point number has the doubling and its part side by side, as first bits.
+    first_bits = np.float64(length_us).view(np.int64) >> (52 - _BITS)
+    large = first_bits - ((_EXPONENT_OF_ONE + _BITS - 1) << _BITS)
+    return length_us if length_us < 128 else min(large, CLASSES - 1)
+
+
+_EXPONENT_OF_ONE = 1023
+"""as it stands in a number of 64 bits (IEEE 754)"""
 
 
 def _edges_us() -> NDArray[np.int64]:
