@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from known_staffings import cheapest_with, searched
 from small_campaign import small_scenario
 from typer.testing import CliRunner
 
@@ -23,7 +24,12 @@ from sim.experiment.costs import CostError, read_costs
 from sim.experiment.crews import Processes
 from sim.experiment.goals import read_goal
 from sim.experiment.replications import Task
-from sim.experiment.selection import ProbabilityTest, select_best, tolerance_factor
+from sim.experiment.selection import (
+    ProbabilityTest,
+    passes_from,
+    select_best,
+    tolerance_factor,
+)
 from sim.experiment.settings import RunSettings, SettingsError
 from sim.experiment.sources import Source
 from sim.experiment.staff_levers import DEFAULT_COSTS, Levers, StaffingError
@@ -37,7 +43,9 @@ from sim.experiment.staff_search import (
     equally_cheap,
     exchange,
 )
+from sim.experiment.staff_simulation import StaffSimulation
 from sim.experiment.staff_study import Question, find_staffing
+from sim.experiment.staffing import StaffingSearch
 from sim.experiment.study import StudyPlan, open_study
 from sim.experiment.trials import Trials
 from sim.language import speaking
@@ -294,6 +302,44 @@ def test_equally_cheap_staffings_swap_one_for_another():
     assert found == {(4, 1)}
 
 
+# --- the whole procedure, where the truth is known --------------------------------------------
+
+
+def test_a_staffing_that_does_not_keep_the_promise_is_proposed_as_seldom_as_said():
+    # seven staffings with probabilities between 0.7 and 0.99; as many replications as for the plan
+    found = [searched(seed, 0.95, 600) for seed in range(60)]
+    proposed = [
+        known.truth(search.judged[-1].staffing)
+        for known, search in found
+        if search.judged and search.judged[-1].verdict
+    ]
+    # 60 x 0.05 = 3, and two standard deviations more
+    assert sum(truth < 0.95 for truth in proposed) <= 6
+    # there are staffings that are surely enough: it is seldom that none is confirmed
+    assert len(proposed) >= 45
+
+
+def test_with_replications_enough_the_cheapest_is_found_but_for_the_zone_of_indifference():
+    # what reaches the goal with `passes_from` stands each test with a probability of 90 %
+    missed = 0
+    for seed in range(20):
+        known, search = searched(seed, 0.95, 3000)
+        last = search.judged[-1]
+        sure = passes_from(0.95, last.error, last.at_most)
+        cheapest = cheapest_with(known, sure, search.range.most)
+        missed += not last.verdict or known.levers.cost(last.staffing) > cheapest
+    # 20 x 0.1 = 2, and two standard deviations more
+    assert missed <= 4
+
+
+def test_with_replications_for_one_test_only_the_surest_is_judged():
+    # what met the goal in the search with the least cost would seldom stand the test
+    found = [searched(seed, 0.95, 150)[1] for seed in range(20)]
+    assert all(len(search.judged) <= 1 for search in found)
+    assert sum(search.judged[0].verdict is True for search in found if search.judged) >= 15
+    assert any(search.passed_over for search in found)
+
+
 # --- the whole answer, by simulation -------------------------------------------------------------
 
 
@@ -385,12 +431,55 @@ def test_where_nothing_is_enough_the_nearest_is_told_and_why(tmp_path):
     assert 40 <= cap["at_most"] <= 48
     study = plan.write(answer, tables)
     said = study_text(study)
-    far, row = why["farthest"], tables["curve"].iloc[-1]
+    far = why["farthest"]
+    row = tables["curve"].set_index("cost").loc[far["cost"]]
     assert f"and the goal in {far['reached']} of 20 replications" in said
     assert (far["reached"], far["replications"]) == (row["reached"], row["replications"])
     assert "Who is missing there, and why: " in said
+    assert "More staff " in said
     assert "Doses, slots, turns and intervals would allow " in said
     assert f"than its observation lets through, {cap['at_most']} people a day" in said
+
+
+def _answered_for(scenario, reach, probability, costs, most=100):
+    goal = read_goal(reach, scenario)
+    with Trials(goal.settings(RunSettings(workers=1))) as trials:
+        return find_staffing(trials, scenario, Question(goal, probability, costs, most))[0]
+
+
+def test_where_the_most_staff_is_not_enough_few_staffings_are_tried_and_what_would_help_is_told():
+    # without second doses more staff cannot harm; 900 doses less those of opened vials that are
+    # thrown away do not reach 870 people, but as many doses as anybody needs do
+    late = {"az_az": {"min_days": 60, "target_days": 60}}
+    scenario = small_scenario({"campaign": {"horizon": "2021-06-20"}, "regimens": late})
+    answer = _answered_for(scenario, "first_dose>=0.87", 0.9, DEFAULT_COSTS)
+    why = answer["why_not"]
+    assert not answer["found"]
+    assert answer["simulated"] <= 10
+    assert not why["more_harms"]
+    assert why["twice_is_no_better"]
+    helps = {row["constraint"]: row for row in why["helps"]}
+    assert helps["doses"]["reached"] == helps["doses"]["replications"]
+    assert not {"slots", "queue"} & set(helps)  # staff at the units is what there is plenty of
+
+
+def test_the_search_widens_where_twice_the_most_comes_farther():
+    # appointments set by hand, and 20 minutes each: a vaccinator serves 6 in 2 hours and some in
+    # overtime, so that the 400 of 5 days at two units take more than four; the most is four,
+    # four times the one there is
+    stations = {"vaccination": {"staff": 1, "minutes": 20.0}}
+    hall = {"slots_per_day": 60, "stations": stations}
+    scenario = small_scenario({"unit_types": {"hall": hall}})
+    goal = read_goal("first_dose>=0.40 by 2021-06-08", scenario)
+    with Trials(goal.settings(RunSettings(workers=1))) as trials:
+        levers = Levers(scenario, {"vaccinator": 1.0})
+        simulation = StaffSimulation(trials, levers, goal, 0.8, 200)
+        search = StaffingSearch(simulation)
+        before = search.range.most
+        search.run()
+    assert search.range.times > 1
+    assert search.judged[-1].verdict
+    assert search.judged[-1].staffing > before
 
 
 # --- bounds: a search ends in time and memory, whatever there is to choose from ------------------
@@ -462,17 +551,17 @@ def test_a_search_that_ends_with_its_replications_says_so(unfinished):
 
 
 def test_too_few_replications_to_be_sure_name_nobody_who_is_missing(tmp_path):
-    # the staffing that is there meets this goal always; to be sure of 95.4 % takes 98 replications
-    # beside those of the search
+    # with this seed the goal is missed once in the 98 replications that make sure of 95.4 %, and
+    # never in those of the search; after a miss it takes more than there are
     scenario = small_scenario()
-    goal = read_goal("first_dose>=0.2 by 2021-06-15", scenario)
-    question = Question(goal, 0.954, {"agent": 1.0}, 100)
-    settings = replace(goal.settings(RunSettings()), workers=1)
+    goal = read_goal("first_dose>=0.69 by 2021-06-15", scenario)
+    question = Question(goal, 0.954, {"agent": 1.0}, 140)
+    settings = replace(goal.settings(RunSettings(seed=2)), workers=1)
     with Trials(settings) as trials:
         answer, tables = find_staffing(trials, scenario, question)
     assert not answer["found"]
     times, n = answer["why_not"]["judged"]
-    assert times == n
+    assert times == n - 1
     assert answer["why_not"]["farthest"]["missing"] == {}
     plan = StudyPlan("staff", Source.of(scenario), settings, question.data(), tmp_path / "study")
     said = study_text(plan.write(answer, tables))

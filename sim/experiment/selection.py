@@ -73,6 +73,14 @@ class ProbabilityTest:
         boundary = xlogy(self.successes, self.least) + xlogy(self.failures, 1 - self.least)
         return averaged - prior - float(boundary)
 
+    def can_say_yes(self, trials: int) -> bool:
+        """Whether it would, if all trials up to so many were successes from now on."""
+        if trials < self.trials:
+            return False
+        hoped = ProbabilityTest(self.least, self.error)
+        hoped.successes, hoped.failures = trials - self.failures, self.failures
+        return hoped.decision is True
+
     @property
     def decision(self) -> bool | None:
         """True: it is at least that. False: it is less. None: go on."""

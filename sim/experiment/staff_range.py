@@ -141,15 +141,17 @@ _WIDTHS = (4, 8, 16, 32)
 class StaffRange:
     """For every lever how few and how many are considered, and a first guess."""
 
-    def __init__(self, levers: Levers, goal: Goal) -> None:
-        self._levers, self._goal = levers, goal
+    def __init__(self, levers: Levers, goal: Goal, times: int = 1) -> None:
+        """`times`: as many times the staff that theory says to be of any use."""
+        self._levers, self._goal, self.times = levers, goal, times
         self._throughput = lru_cache(maxsize=None)(self._patients_a_day)
         self.scenario = levers.scenario
         self._agents = _agents_by_language(self.scenario, goal)
         self.caps: dict[str, tuple[str, int]] = {}
         """what has no cost and makes more staff useless: by unit type the station (or
         slots_per_day) and its slots a day, by pool the lines"""
-        for self.width in _WIDTHS:
+        for width in _WIDTHS:
+            self.width = times * width
             self.by_type = list(self._unit_types())
             grouped = {i for axis in self.by_type for i in axis.levers}
             alone = (
@@ -253,7 +255,8 @@ class StaffRange:
     def _most_alone(self, lever: Lever) -> int:
         if lever.station is not None:
             return max(self.width * lever.now, 4)
-        useful = max(self._agents[language].most for language in self._languages(lever))
+        useful = sum(self._agents[language].most for language in self._languages(lever))
+        useful *= self.times
         lines = self.scenario.call_centre.lines
         if lines < useful:
             self.caps[lever.holder] = "lines", lines

@@ -40,9 +40,9 @@ class StaffSimulation:
         self.for_search = min(max(most // 30, FOR_SEARCH), 5 * FOR_SEARCH)
         self.budget = most
         self.leeway = 1.0
-        """part that may miss the goal of those replications that the probability leaves"""
+        """of the misses that the probability leaves, the part that is forgiven in the search"""
         self.seen: dict[Staffing, int] = {}
-        """replications used in the search by each staffing"""
+        """replications of the search that each staffing has had"""
         self.ruled_out = 0
         """staffings that the ceiling rules out"""
         self.used_up = False
@@ -125,14 +125,21 @@ class StaffSimulation:
             for staffing, missing in wanted.items()
             if missing
         ]
-        found = self.trials.all_measures(
-            [(scenario, missing) for _staffing, scenario, missing in asked]
-        )
-        for (staffing, scenario, missing), measures in zip(asked, found, strict=True):
-            for r, row in zip(missing, measures.to_dict("records"), strict=True):
-                self._known[staffing, r] = _distance(self.goal, row, scenario)
+        found = self.in_worlds([(scenario, missing) for _staffing, scenario, missing in asked])
+        for (staffing, _scenario, missing), distances in zip(asked, found, strict=True):
+            for r, distance in zip(missing, distances.tolist(), strict=True):
+                self._known[staffing, r] = distance
         return [
             np.array([self._known[staffing, r] for r in replications]) for staffing in staffings
+        ]
+
+    def in_worlds(self, worlds: Sequence[tuple[Scenario, Sequence[int]]]) -> list[Floats]:
+        """The same for replications of any scenarios."""
+        return [
+            np.array([_distance(self.goal, row, scenario) for row in rows.to_dict("records")])
+            for (scenario, _numbers), rows in zip(
+                worlds, self.trials.all_measures(worlds), strict=True
+            )
         ]
 
     def _scenario(self, staffing: Staffing) -> Scenario:

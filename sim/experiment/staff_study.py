@@ -11,15 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from sim.experiment.costs import read_costs
-from sim.experiment.feasibility import most_by, only_willingness_varies
 from sim.experiment.goals import Goal, read_goal
-from sim.experiment.selection import check_enough, successes_needed
+from sim.experiment.selection import check_enough, passes_from, successes_needed
 from sim.experiment.settings import RunSettings
-from sim.experiment.shadow_prices import bindings
 from sim.experiment.sources import Source
 from sim.experiment.staff_levers import (
     DEFAULT_COSTS,
@@ -27,12 +24,13 @@ from sim.experiment.staff_levers import (
     Staffing,
     StaffingError,
 )
-from sim.experiment.staff_simulation import Floats, StaffSimulation, most_willing
+from sim.experiment.staff_obstacles import values_of, why_not
+from sim.experiment.staff_simulation import StaffSimulation
 from sim.experiment.staffing import ERROR, Judged, StaffingSearch
-from sim.experiment.statistics import CONFIDENCE, mean_interval, proportion_interval
+from sim.experiment.statistics import CONFIDENCE, proportion_interval
 from sim.experiment.study import StudyPlan
 from sim.experiment.trials import Trials, default_most
-from sim.language import _, speaking
+from sim.language import _
 from sim.scenario import Scenario
 
 _ON_CURVE = 7
@@ -119,9 +117,11 @@ def find_staffing(
     if simulation.possible(search.range.most):
         chosen = search.run()
     if chosen is None:
-        why = _why_not(search)
+        with search.counting("why not"):
+            why = why_not(search)
     with search.counting("curve"):
         curve = _curve(search, chosen)
+    best_of = search.selection
     answer = {
         "found": chosen is not None,
         "why_not": why,
@@ -133,17 +133,25 @@ def find_staffing(
         "confidence": CONFIDENCE,
         "nothing_cheaper": search.proof,
         "finished": search.finished,
+        "cheaper_not_judged": levers.cost(search.passed_over) if search.passed_over else None,
         "looked_at": search.memory.looked_at,
         "looked_at_most": search.memory.most_looks,
         "more_never_harmed": search.memory.monotone,
         "no_cheaper_than": levers.cost(search.least) if search.least else None,
         "equally_cheap": len(search.ties),
+        "best_of_equals": None if best_of is None else {
+            "by": "KN (Kim and Nelson 2001)",
+            "indifference": search.indifference,
+            "error": ERROR,
+            "decided": best_of.decided,
+            "replications": list(best_of.replications),
+        },
         "spent": {**search.spent, "in all": trials.spent},
         "simulated": len(simulation.seen),
         "ruled_out": simulation.ruled_out,
-        "may_be_passed_over": _resolution(question),
+        "passes_from": _passes_from(search),
         "caps": _caps(search, chosen, why),
-    }
+    }  # fmt: skip
     tables = {
         "staffing": _staffing_table(search, chosen),
         "candidates": _candidates(search),
@@ -177,80 +185,13 @@ def _caps(
     ]
 
 
-def _why_not(search: StaffingSearch) -> dict[str, Any]:
-    """What stands in the way, with the most staff that is of any use."""
-    goal, levers, simulation = search.simulation.goal, search.levers, search.simulation
-    most = search.range.most
-    scenario = levers.scenario_with(most)
-    assert scenario is not None
-    why: dict[str, Any] = {
-        "most": {lever.key: n for lever, n in zip(levers.all, most, strict=True)},
-        "limits": [],
-        "limited_by": [],
-    }
-    if goal.scope is not None:
-        why["needed"] = goal.persons_needed(scenario)
-        luckiest = most_willing(scenario)
-        why["ceiling"] = most_by(luckiest, goal.scope, goal.by)
-        if why["ceiling"] < why["needed"] and only_willingness_varies(scenario):
-            with speaking("en"):  # results are in English; `presentation` translates
-                limits = bindings(luckiest, goal.scope, goal.by)
-            why["limits"] = [limit.words for limit in limits if limit.worth > 0]
-            why["limited_by"] = [limit.kind for limit in limits if limit.worth > 0]
-    why["judged"] = max(
-        ([judged.reached, judged.replications] for judged in search.judged),
-        key=lambda found: found[0] / found[1],
-        default=None,
-    )
-    why["used_up"] = simulation.used_up
-    if simulation.seen:
-        why["farthest"] = _farthest(search)
-    return why
-
-
-def _farthest(search: StaffingSearch) -> dict[str, Any]:
-    """What the staffing reaches that came nearest to the goal, and who is missing there."""
-    goal, levers, simulation = search.simulation.goal, search.levers, search.simulation
-    with search.counting("curve"):
-        staffing = min(
-            simulation.seen, key=lambda tried: (-search.reach(tried), levers.cost(tried))
-        )
-        n = simulation.affordable(staffing, _FOR_CURVE)
-        distance = simulation.distances(staffing, range(n))
-        value = mean_interval(_values(goal, distance)).within(*goal.range)
-        scenario = levers.scenario_with(staffing)
-        assert scenario is not None
-        lost = np.flatnonzero(distance < 0)[:2].tolist()
-        missing = simulation.trials.missing(scenario, lost, goal.scope) if goal.scope else {}
-    return {
-        "staffing": {lever.key: n for lever, n in zip(levers.all, staffing, strict=True)},
-        "cost": levers.cost(staffing),
-        "reached": int((distance >= 0).sum()),
-        "replications": n,
-        "mean": value.mean,
-        "low": value.low,
-        "high": value.high,
-        "missing": missing,
-    }
-
-
-def _values(goal: Goal, distance: Floats) -> Floats:
-    """Of the goal's measure; NaN where it has none."""
-    known = np.where(np.isfinite(distance), distance, np.nan)
-    return goal.amount + known * (1 if goal.comparison == ">=" else -1)
-
-
-def _resolution(question: Question) -> float:
-    """By how much a staffing may exceed the promised probability and yet not stand the test.
-
-    The evidence of n replications grows like n times the divergence of the two probabilities.
-    """
-    p, n = question.probability, question.most / 3
-    needed = (-math.log(ERROR / 2) + 0.5 * math.log(n) + 0.5) / n
-    more = np.linspace(p, 1, 2000)[1:-1]
-    divergence = more * np.log(more / p) + (1 - more) * np.log((1 - more) / (1 - p))
-    enough = np.flatnonzero(divergence >= needed)
-    return float(more[enough[0]] - p) if enough.size else 1 - p
+def _passes_from(search: StaffingSearch) -> float | None:
+    """The probability of reaching the goal with which a staffing stands the last test, nearly
+    surely (90 %); None: none has been judged."""
+    if not search.judged:
+        return None
+    last = search.judged[-1]
+    return passes_from(search.simulation.probability, last.error, last.at_most)
 
 
 def _staffing_table(search: StaffingSearch, chosen: Judged | None) -> pd.DataFrame:
@@ -289,7 +230,7 @@ def _candidates(search: StaffingSearch) -> pd.DataFrame:
                 "cost_of_agents": agents,
                 "replications": n,
                 "reached": int((distance >= 0).sum()),
-                "mean": float(_values(search.simulation.goal, distance).mean()),
+                "mean": float(values_of(search.simulation.goal, distance).mean()),
                 **{lever.key: k for lever, k in zip(levers.all, staffing, strict=True)},
             }
         )
@@ -327,7 +268,7 @@ def _curve(search: StaffingSearch, chosen: Judged | None) -> pd.DataFrame:
     """Cost against probability: of each cost the staffing that came farthest, round the proposal.
 
     Only those that no cheaper one surpassed; replications of the search, of the proposal those of
-    the test.
+    the test. More are spent on them only if there is a proposal.
     """
     levers, simulation = search.levers, search.simulation
     farthest: dict[float, tuple[float, Staffing]] = {}
@@ -348,11 +289,17 @@ def _curve(search: StaffingSearch, chosen: Judged | None) -> pd.DataFrame:
     rows = []
     for cost, staffing in sorted(near):
         if chosen and cost == own:
-            proportion = _proportion(chosen.reached, chosen.replications)
+            distance = search.judged_distances(chosen)
         else:
-            n = simulation.affordable(staffing, _FOR_CURVE)
+            n = simulation.affordable(staffing, _FOR_CURVE) if chosen else simulation.seen[staffing]
             distance = simulation.distances(staffing, range(n))
-            proportion = _proportion(int((distance >= 0).sum()), n)
-        rows.append({"cost": cost, "proposed": bool(chosen) and cost == own, **proportion})
-    columns = ["cost", "proposed", "replications", "reached", "probability", "low", "high"]
+        rows.append(
+            {
+                "cost": cost,
+                "proposed": bool(chosen) and cost == own,
+                **_proportion(int((distance >= 0).sum()), distance.size),
+                "mean": float(values_of(simulation.goal, distance).mean()),
+            }
+        )
+    columns = ["cost", "proposed", "replications", "reached", "probability", "low", "high", "mean"]
     return pd.DataFrame(rows, columns=columns)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -17,10 +17,11 @@ from sim.experiment.study import Study
 from sim.language import N_, _, language, named
 from sim.model.records import CAUSES
 from sim.presentation import style
+from sim.presentation.binding_view import short_name
 from sim.presentation.document import Items, Table
 from sim.presentation.figures import drawing, new_figure
 from sim.presentation.goal_words import reached, share, thing
-from sim.presentation.terminal import Part, count, percent
+from sim.presentation.terminal import Part, count, percent, signed
 
 
 def sections(study: Study) -> list[list[Part]]:
@@ -133,23 +134,63 @@ _CAUSES_SHOWN = 3
 
 
 def _farthest(study: Study) -> Iterator[str]:
-    """How near to the goal the nearest staffing comes, and who is missing there."""
-    goal, far = _goal(study), study.answer["why_not"]["farthest"]
-    yield _(
-        "The one that came farthest of {tried} tried (cost {cost}) reaches {mean} on average (95 % "
-        "interval {low} to {high}), and the goal in {times} of {n} replications."
-    ).format(
-        tried=count(study.answer["simulated"]),
-        cost=_cost(far["cost"]),
-        times=far["reached"],
-        n=far["replications"],
-        **{key: "–" if far[key] is None else reached(far[key], goal)
-           for key in ("mean", "low", "high")},
-    )  # fmt: skip
+    """How near to the goal the nearest staffing comes, what would help it, and who is missing."""
+    goal, why = _goal(study), study.answer["why_not"]
+    far, most = why["farthest"], why.get("at_most")
+
+    def words(found: Mapping[str, Any]) -> dict[str, str]:
+        values = {key: found[key] for key in ("mean", "low", "high")}
+        return {
+            "cost": _cost(found["cost"]),
+            "times": count(found["reached"]),
+            "n": count(found["replications"]),
+            "tried": count(study.answer["simulated"]),
+            **{key: "–" if v is None else reached(v, goal) for key, v in values.items()},
+        }
+
+    if most and not why["more_harms"]:
+        yield _(
+            "More staff is not enough: the most that was considered (cost {cost}) reaches {mean} "
+            "on average (95 % interval {low} to {high}), and the goal in {times} of {n} "
+            "replications."
+        ).format(**words(most))
+        if why["twice_is_no_better"]:
+            yield _("Twice as many come no farther.")
+        if far["cost"] < most["cost"]:
+            said = _("A cost of {cost} comes as far ({mean} on average).")
+            yield said.format(**words(far))
+    else:
+        if most:
+            yield _(
+                "More staff does harm here: the most that was considered (cost {cost}) reaches "
+                "{mean} on average."
+            ).format(**words(most))
+        yield _(
+            "The one that came farthest of {tried} tried (cost {cost}) reaches {mean} on average "
+            "(95 % interval {low} to {high}), and the goal in {times} of {n} replications."
+        ).format(**words(far))
+    if why.get("helps") is not None:
+        yield _help(why["helps"])
     causes = [(cause, n) for cause, n in far["missing"].items() if round(n)][:_CAUSES_SHOWN]
     if causes:
         listed = ", ".join(f"{count(n)} ({_(CAUSES[cause].meaning)})" for cause, n in causes)
         yield _("Who is missing there, and why: {causes}.").format(causes=listed)
+
+
+def _help(helps: Sequence[Mapping[str, Any]]) -> str:
+    """What alone would bring the most staff nearer to the goal."""
+    if not helps:
+        return _("With the most staff, more of nothing else alone would help either.")
+    enough = [row for row in helps if row["reached"] == row["replications"]]
+    if not enough:
+        said = _("With the most staff, more of one of these would help, but not enough: {list}.")
+        return said.format(list=_constraints(helps[:_CAUSES_SHOWN]))
+    said = _("With the most staff and more of one of these the goal is reached: {list}.")
+    return said.format(list=_constraints(enough))
+
+
+def _constraints(helps: Sequence[Mapping[str, Any]]) -> str:
+    return ", ".join(short_name(row["constraint"]) for row in helps)
 
 
 def _heads(frame: pd.DataFrame, column: str) -> tuple[int, int]:
@@ -208,16 +249,21 @@ def _how_sure(study: Study) -> list[Part]:
         ),
         _(
             "A staffing that does not keep the promise is proposed with a probability of at most "
-            "{error};\n  one that exceeds it by less than about {points:.1f} percentage points may "
-            "have been passed over."
-        ).format(
-            error=percent(1 - answer["confidence"]), points=100 * answer["may_be_passed_over"]
-        ),
+            "{error}\n  (sequential test, replications of its own)."
+        ).format(error=percent(1 - answer["confidence"])),
+        _passes(answer["passes_from"], study.question["probability"]),
     ]
     if answer["nothing_cheaper"] == "simulated":
         lines.append(_("Everything cheaper was simulated, and did not meet it."))
     elif answer["nothing_cheaper"] == "inferred":
         lines.append(_("Nothing cheaper meets it, if more staff never harms."))
+    elif answer["cheaper_not_judged"] is not None:
+        lines.append(
+            _(
+                "A staffing for {cost} met it in the search too, but less surely; there were "
+                "replications left for one\n  test only (--replications allows more)."
+            ).format(cost=_cost(answer["cheaper_not_judged"]))
+        )
     elif not answer["finished"] and _looked_at_most(answer):
         lines.append(
             _(
@@ -247,12 +293,39 @@ def _how_sure(study: Study) -> list[Part]:
             )
         )
     if answer["equally_cheap"] > 1:
-        lines.append(
-            _("Of {n} equally cheap ones it came farthest beyond the goal.").format(
-                n=answer["equally_cheap"]
-            )
-        )
+        lines.append(_best_of_equals(study))
     return [_("How sure"), Items(lines)]
+
+
+def _passes(sure: float, promised: float) -> str:
+    """From which probability on a staffing stands the test: between, it may be passed over."""
+    if sure >= 1:
+        return _("To stand that test takes one that never misses the goal, nearly.")
+    return _(
+        "One that reaches the goal with {sure} stands that test in 9 of 10 cases; a cheaper one "
+        "between\n  {promised} and that may have been passed over."
+    ).format(sure=percent(sure), promised=percent(promised))
+
+
+def _best_of_equals(study: Study) -> str:
+    """Why this one of equally cheap ones, and how sure that is."""
+    best, n = study.answer["best_of_equals"], study.answer["equally_cheap"]
+    if best is None:
+        return _(
+            "{n} equally cheap ones were not compared: too few replications were left."
+        ).format(n=n)
+    words = {"n": n, "indifference": signed(best["indifference"], _goal(study).unit).lstrip("+")}
+    if best["decided"]:
+        said = _(
+            "Of {n} equally cheap ones it came farthest beyond the goal: the right one with a "
+            "probability of {sure},\n  if it is better by {indifference} or more (procedure KN of "
+            "Kim and Nelson; values nearly normal)."
+        )
+        return said.format(**words, sure=percent(1 - best["error"]))
+    return _(
+        "Of {n} equally cheap ones it came farthest beyond the goal in {times} replications; too "
+        "near to another\n  to be sure to {indifference} (procedure KN of Kim and Nelson)."
+    ).format(**words, times=max(best["replications"]))
 
 
 def _most_tried(study: Study) -> list[Part]:
@@ -260,13 +333,37 @@ def _most_tried(study: Study) -> list[Part]:
     if why["limits"]:
         heading = _("What stands in the way, and what one more of it is worth")
         return [heading, Items(_limits(study))]
+    return [_staff_tried(study), *_helping(study)]
+
+
+def _helping(study: Study) -> list[Part]:
+    """What more of each constraint alone would bring with the most staff."""
+    helps, unit = study.answer["why_not"].get("helps"), _goal(study).unit
+    if not helps:
+        return []
+    rows = [
+        (
+            short_name(row["constraint"]),
+            _(relaxation),
+            signed(row["change"], unit),
+            _("{times} of {n}").format(times=row["reached"], n=row["replications"]),
+        )
+        for row in helps
+        for relaxation in [row["relaxation"]]
+    ]
+    heading = _("What more of each alone would bring with the most staff")
+    return [Table(heading, ("", "", _("change"), _("reached in")), rows, "<<>>")]
+
+
+def _staff_tried(study: Study) -> Table:
+    why = study.answer["why_not"]
     far = why.get("farthest")
     rows = []
     for row in study.table("staffing").to_dict("records"):
         came = count(far["staffing"][row["key"]]) if far else "–"
         rows.append((_who(row), count(row["now"]), came, count(why["most"][row["key"]])))
     heading = _("Staff now, what came farthest, and the most that was considered")
-    return [Table(heading, ("", _("now"), _("farthest"), _("most")), rows, "<>>>")]
+    return Table(heading, ("", _("now"), _("farthest"), _("most")), rows, "<>>>")
 
 
 def _limits(study: Study) -> list[str]:
@@ -300,11 +397,14 @@ def _caps(study: Study) -> list[Part]:
 
 
 def _curve(study: Study) -> Table:
-    frame = study.table("curve")
-    columns = (_("cost"), _("reached in"), _("probability"), _("95 % interval"), "")
+    frame, goal = study.table("curve"), _goal(study)
+    columns = (
+        _("cost"), _("on average"), _("reached in"), _("probability"), _("95 % interval"), "",
+    )  # fmt: skip
     rows = [
         (
             _cost(row["cost"]),
+            "–" if pd.isna(row["mean"]) else reached(row["mean"], goal),
             _("{times} of {n}").format(times=row["reached"], n=row["replications"]),
             percent(row["probability"]),
             f"{percent(row['low'])} – {percent(row['high'])}",
@@ -312,7 +412,7 @@ def _curve(study: Study) -> Table:
         )
         for row in frame.to_dict("records")
     ]
-    return Table(_("What each cost can reach, of what was tried"), columns, rows, ">>>><")
+    return Table(_("What each cost can reach, of what was tried"), columns, rows, ">>>>><")
 
 
 def _spent(study: Study) -> str:
@@ -324,6 +424,7 @@ def _spent(study: Study) -> str:
         "search": _("in the search"),
         "ties": _("to compare equally cheap ones"),
         "test": _("to test"),
+        "why not": _("to see what stands in the way"),
         "curve": _("for the curve of costs"),
     }
     parts = ", ".join(
