@@ -94,16 +94,17 @@ def _call_centre_cases() -> Iterator[Case]:
         ("call_centre.closes=03:10", "call_centre.at_closing='cut_off'"),
     )  # fmt: skip
     yield Case(
-        "clockwork_early", "the same: closing at 2:00, when half are about to call again",
+        "clockwork_early", "the same with 110 lines: closing at 2:00, when 50 would call again",
         "by hand", "clockwork.toml", 2,
         (
             _of_calls("calls", 180, "offered"),
+            _of_calls("busy signals", 10, "blocked"),
             _of_calls("cut off", 60, "cut_off"),
             _of_calls("wait of those cut off (min)", 60 * 10, "wait_all", hour=1),
-            total("callers who never got through", 0, "callers", "gave_up"),
+            total("callers who never got through", 10, "callers", "gave_up"),
             total("callers who call another day", 0, "callers", "carried"),
         ),
-        ("call_centre.closes=02:00", "call_centre.at_closing='cut_off'"),
+        ("call_centre.closes=02:00", "call_centre.lines=110", "call_centre.at_closing='cut_off'"),
     )  # fmt: skip
     # 10 agents come at 1:50, before the calls of that instant: 10 of these need not wait. They take
     # 10 more as their work ends at 2:00, and go, before the calls of that instant.
@@ -123,7 +124,7 @@ def _call_centre_cases() -> Iterator[Case]:
     always = [60 + 8 * k for k in range(31)]
     with_break = [60 + 8 * k for k in range(8)] + [180 + 8 * k for k in range(16)]
     answered = 7 * len(always) + 3 * len(with_break)
-    waited = 7 * sum(always) + 3 * sum(with_break) + (1_000 - answered) * 360
+    waited = 7 * sum(always) + 3 * sum(with_break) + (1_000 - answered) * 304
     yield Case(
         "agents_break", "10 agents, calls of 8 minutes, 3 have a break from 2:00 to 3:00",
         "by hand: 289 calls begin until 5:00", "clockwork.toml", 2,
@@ -132,10 +133,11 @@ def _call_centre_cases() -> Iterator[Case]:
             _of_calls("cut off", 1_000 - answered, "cut_off"),
             _of_calls("waited in the queue", 1_000, "delayed"),
             mean_call_wait("mean wait of all (min)", waited / 1_000 - 30),
-            total("agents' time on calls (min)", 8 * answered, "agents", "busy"),
+            total("agents' time on calls until closing (min)", 8 * answered - 40, "agents", "busy"),
+            total("agents' time on calls after closing (min)", 40, "agents", "overtime"),
             total("agents' time on duty (min)", 10 * 240 - 3 * 60, "agents", "on_duty"),
         ),
-        ("groups.people.people=1_000", "call_centre.lines=1_000", "call_centre.closes=06:00",
+        ("groups.people.people=1_000", "call_centre.lines=1_000", "call_centre.closes=05:04",
          "call_centre.at_closing='cut_off'", "call_centre.reconnect_probability=0.0",
          "call_centre.patience_minutes=1e4", "call_centre.booking_call_minutes=8.0",
          _shifts(("01:00", "05:00", 10)), _shifts(("02:00", "03:00", 3), of="breaks")),
@@ -196,7 +198,7 @@ def _call_centre_cases() -> Iterator[Case]:
          f"call_centre.patience_minutes={patience}", "call_centre.redial_probability=1.0",
          "call_centre.attempts_in_all=3", "call_centre.at_closing='cut_off'"),
     )  # fmt: skip
-    callers, days = 1_000, ("campaign.horizon=2021-06-04", "call_centre.last_day=2021-06-04")
+    callers, days = 100, ("campaign.horizon=2021-06-04", "call_centre.last_day=2021-06-04")
     for name, queue, attempts, changes in (
         ("attempts_per_day", "5 attempts, at most 2 a day, nobody answers", (2, 2, 1, 0),
          ("attempts_per_day=2", "attempts_in_all=5")),
@@ -220,6 +222,16 @@ def _call_centre_cases() -> Iterator[Case]:
             (f"groups.people.people={callers}", "groups.people.willing=1.0", *days,
              "call_centre.redial_probability=1.0", *(f"call_centre.{each}" for each in changes)),
         )  # fmt: skip
+    yield Case(
+        "redials_overnight", "one attempt a day, the next with probability 1/2, nobody answers",
+        "geometric series", "hopeless.toml", 12,
+        (
+            per_person("attempts of 4 days per person", "calls_offered", 2 * (1 - 0.5**4)),
+            per_person("gave up for good", "persons_gave_up", 1 - 0.5**4, True),
+        ),
+        ("groups.people.people=20_000", *days, "call_centre.redial_probability=0.5",
+         "call_centre.attempts_per_day=1", "call_centre.attempts_in_all=1000"),
+    )  # fmt: skip
     yield Case(
         "after_closing", "an hour's calls, nobody answers: they give up after closing", "by hand",
         "clockwork.toml", 2,
