@@ -934,7 +934,7 @@ def unit_session(session: UnitSession) -> UnitSessionResult:
     outcome, vaccine = patients
     jab_us, exit_us = moments
     join_us, start_us, end_us = times_us
-    served, busy_us, wait_us, max_queue, queue_us, service_us, idle_us, beyond_us = sums
+    queued, served, busy_us, wait_us, max_queue, queue_us, service_us, idle_us, beyond_us = sums
     vials_opened, doses_used, doses_discarded = doses
     return UnitSessionResult(
         outcome=outcome,
@@ -947,6 +947,7 @@ def unit_session(session: UnitSession) -> UnitSessionResult:
         vials_opened=vials_opened,
         doses_used=doses_used,
         doses_discarded=doses_discarded,
+        joined=queued,
         served=served,
         busy_us=busy_us,
         wait_us=wait_us,
@@ -988,8 +989,8 @@ def _unit_session(
     jab_us, exit_us = moments[0], moments[1]
     times_us = np.full((3, n, stations), -1, dtype=np.int64)
     join_us, start_us, end_us = times_us[0], times_us[1], times_us[2]
-    sums = np.zeros((8, stations), dtype=np.int64)
-    served, busy_us, wait_us, max_queue, queue_us = sums[0], sums[1], sums[2], sums[3], sums[4]
+    sums = np.zeros((9, stations), dtype=np.int64)
+    queued, served, busy_us, wait_us, max_queue = sums[0], sums[1], sums[2], sums[3], sums[4]
     doses = np.zeros((3, vials.size), dtype=np.int64)
     for v in range(vials.size):
         vaccines[v].vials = vials[v]
@@ -1086,9 +1087,10 @@ def _unit_session(
                 _pass(times[s], closes_us, started - over, staff, service_ends[over])
                 over += 1
         _pass(times[s], closes_us, 0, staff, max(times[s].clock, closes_us))
-        max_queue[s], queue_us[s] = _most_and_time(joined_us[:waited], left_queue_us[:waited])
-        sums[5, s], sums[6, s] = times[s].service_us, times[s].idle_us
-        sums[7, s] = times[s].beyond_us
+        queued[s] = joined
+        max_queue[s], sums[5, s] = _most_and_time(joined_us[:waited], left_queue_us[:waited])
+        sums[6, s], sums[7, s] = times[s].service_us, times[s].idle_us
+        sums[8, s] = times[s].beyond_us
 
     for v in range(vials.size):
         _discard(vaccines[v])

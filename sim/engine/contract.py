@@ -537,6 +537,8 @@ class UnitSessionResult:
     """[V]"""
     doses_discarded: Int64Array
     """[V] left in open vials when these were discarded"""
+    joined: Int64Array
+    """[S] patients who queued there"""
     served: Int64Array
     """[S] patients who started there"""
     busy_us: Int64Array

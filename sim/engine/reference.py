@@ -668,6 +668,7 @@ class Unit:
             vials_opened=_int64([vaccine.opened for vaccine in self.vaccines]),
             doses_used=_int64([vaccine.used for vaccine in self.vaccines]),
             doses_discarded=_int64([vaccine.discarded for vaccine in self.vaccines]),
+            joined=joined.sum(axis=0),
             served=started.sum(axis=0),
             busy_us=np.where(started, end - start, 0).sum(axis=0),
             wait_us=np.where(joined, queue_left - join, 0).sum(axis=0),

@@ -116,7 +116,7 @@ class UnitDiary:
             self._sessions_noted.note(
                 max_inside=result.max_inside,
                 inside_us=result.inside_us,
-                joined=np.count_nonzero(result.join_us >= 0, axis=0),
+                joined=result.joined,
                 served=result.served,
                 wait_us=result.wait_us,
                 max_queue=result.max_queue,
