@@ -74,8 +74,7 @@ def _kernel_input(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def _records(number: int, dtype: np.dtype[np.void]) -> Records:
-    # (Of bytes, which NumPy gets as zeros from the system, where it would fill records one by one.)
-    return np.zeros(number * dtype.itemsize, np.uint8).view(dtype)
+    return np.zeros(number, dtype)
 
 
 # --- One call-centre day --------------------------------------------------------------------------
