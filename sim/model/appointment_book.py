@@ -196,6 +196,16 @@ def _book(  # type: ignore[no-untyped-def]
         _settle(left, pending, made, soonest_made, least_from, from_day, each)
     first_soonest = _first_dose_days(from_day, days, reserve_vaccine, reserve_after)
     for i in range(homes.size):
+        out_day[i] = -1
+        if (
+            just_look
+            and i
+            and earliest[i] == earliest[i - 1]
+            and latest[i] == latest[i - 1]
+            and wanted[i] == wanted[i - 1]
+        ):
+            out_held[i] = out_held[i - 1]  # nothing has changed since
+            continue
         home = unit = np.int64(homes[i])
         district = units + districts[home]
         vaccine = np.int64(wanted[i])
@@ -210,7 +220,6 @@ def _book(  # type: ignore[no-untyped-def]
                 jump, ledger, everywhere, max(begin, soonest), end, from_day, first_choices, vaccine
             )
         slot_day = _next_free(jump, ledger, everywhere, begin)
-        out_day[i] = -1
         if best < 0:
             # A free slot without a dose: doses hold the person back; otherwise, if a dose could
             # be promised in the window, slots do; if neither could, doses.

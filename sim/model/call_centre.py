@@ -216,8 +216,7 @@ class CallCentre:
     @property
     def still_trying(self) -> Int64Array:
         """People whose last call to book was in vain and who mean (or meant) to call again."""
-        trying = self._callers["pending"] & (self._callers["purpose"] == BOOKING)
-        return np.asarray(self._callers["person"][trying], dtype=np.int64)
+        return np.asarray(_still_trying(self._callers))
 
     def take_calls(self, today: int) -> tuple[Int64Array, Int64Array]:
         """The day's calls. Returns the people who register, and when their calls ended (µs)."""
@@ -443,6 +442,16 @@ def _enter_callers(callers, purpose, person, first_call_us, group, entity, group
         caller.entity = entity[person[i]]
         caller.purpose = purpose
         caller.cell = purpose * groups + group[person[i]]
+
+
+@allocating_kernel
+def _still_trying(callers):  # type: ignore[no-untyped-def]
+    who = np.empty(callers.size, dtype=np.int64)
+    number = 0
+    for caller in callers:
+        who[number] = caller.person
+        number += caller.pending and caller.purpose == BOOKING
+    return who[:number]
 
 
 @allocating_kernel

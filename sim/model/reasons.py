@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.compilation import kernel
+from sim.compilation import inlined_kernel, kernel
 from sim.model.dose_supply import apportion
 from sim.model.population import HeldBy, Population, Setback, Status
 from sim.model.records import CAUSES, REASONS
@@ -122,6 +122,20 @@ def count_causes(
     return persons
 
 
+@inlined_kernel
+def _cause_on_the_way(  # type: ignore[no-untyped-def]
+    setback, held_by, status, by_telephone, has_come, of_setback, of_held_by
+):
+    """The last setback on the way to the next dose, else what holds the appointment back."""
+    if setback != _NO_SETBACK:
+        return of_setback[setback]
+    if held_by != _NOTHING or status != _NOT_REGISTERED:
+        return of_held_by[held_by, np.int64(status == _BOOKED)]
+    if by_telephone or not has_come:
+        return _NOT_REGISTERED_YET
+    return _OTHER_CHANNEL_LIMIT
+
+
 @kernel
 def _count_causes(  # type: ignore[no-untyped-def]
     groups,
@@ -149,16 +163,6 @@ def _count_causes(  # type: ignore[no-untyped-def]
 ):
     for person in range(groups.size):
         group = groups[person]
-        # The last setback on the way to the next dose, else what holds the appointment back.
-        if setback[person] != _NO_SETBACK:
-            on_the_way = of_setback[setback[person]]
-        elif held_by[person] != _NOTHING or status[person] != _NOT_REGISTERED:
-            on_the_way = of_held_by[held_by[person], np.int64(status[person] == _BOOKED)]
-        elif by_telephone[person] or first_call_day[person] > today:
-            on_the_way = _NOT_REGISTERED_YET
-        else:
-            on_the_way = _OTHER_CHANNEL_LIMIT
-
         if doses[person] > 0:
             first = _VACCINATED
         elif declined[person]:
@@ -172,7 +176,15 @@ def _count_causes(  # type: ignore[no-untyped-def]
         elif trying[person] and status[person] == _NOT_REGISTERED:
             first = _STILL_TRYING
         else:
-            first = on_the_way
+            first = _cause_on_the_way(
+                setback[person],
+                held_by[person],
+                status[person],
+                by_telephone[person],
+                first_call_day[person] <= today,
+                of_setback,
+                of_held_by,
+            )
 
         # Who has had a first dose is held up by the interval, or by the same things as for a first.
         if one_is_enough:
@@ -191,6 +203,14 @@ def _count_causes(  # type: ignore[no-untyped-def]
         ):
             full = _INTERVAL_NOT_OVER
         else:
-            full = on_the_way
+            full = _cause_on_the_way(
+                setback[person],
+                held_by[person],
+                status[person],
+                by_telephone[person],
+                first_call_day[person] <= today,
+                of_setback,
+                of_held_by,
+            )
         persons[0, group, first] += 1
         persons[1, group, full] += 1
