@@ -482,7 +482,7 @@ def goal(*args: str) -> Result:
         (["--reach", "first_doze>=1"], "did you mean first_dose?"),
         (["--reach", "nonsense>=1"], "no measure 'nonsense'. Measures: first_dose"),
         (["--reach", "magic>=1"], "population_full, target, first_doses_by_deadline"),
-        (["--reach", "first_dose>=1", "--over", "agents<=-1"], "must be at least 2"),
+        (["--reach", "first_dose>=1", "--over", "agents<=-1"], "must be at least 1"),
         (["--reach", "first_dose>=1 by 2031-01-01"], "between the campaign's first day"),
         (["--reach", "first_dose>=1", "--over", "agent"], "did you mean agents"),
         (["--reach", "first_dose>=1", "--probability", "1"], "between 0 and 1"),

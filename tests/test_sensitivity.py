@@ -177,6 +177,24 @@ def test_coverage_moves_by_as_much_as_the_willing(willing: Answer) -> None:
     assert tornado.loc[WILLING, ["low", "value", "high"]].tolist() == ["0.2", "0.9", "0.9"]
 
 
+def test_luck_is_a_factor_where_deliveries_are_uncertain(tmp_path: Path) -> None:
+    # most doses come on any day from the first to beyond the last: how many are vaccinated depends
+    # on that day, and on nothing that has a range
+    late = {"distribution": "uniform", "low": 0.0, "high": 27.0}
+    data = merge(small(IDLE), {"deliveries": {"first": {"doses": 600, "delay_days": late}}})
+    question = make_question(data, [COVERAGE], samples=ROWS)
+    assert question.names == [*IDLE, "luck"]
+    answer, tables = answered(question)
+    indices = tables["indices"].set_index("factor")
+    assert indices.loc["luck", "total"] > 0.9
+    assert (indices.drop("luck")["total"].abs() < 0.1).all()
+    assert answer["measure_first"][COVERAGE]["factor"] in IDLE  # not what nobody can measure
+    source = Source.of(small_scenario())
+    plan = StudyPlan("sensitivity", source, RunSettings(), question.as_json(), tmp_path / "study")
+    assert "luck was varied, too: alone it explains" in study_text(plan.write(answer, tables))
+    assert "luck" not in make_question(TWO, [COVERAGE], samples=2).names
+
+
 def test_tornado_is_what_the_scenarios_give_when_simulated_alone(two: Answer) -> None:
     tornado = two[1]["tornado"].set_index(["measure", "factor"])
     row = tornado.loc[(CALLS, "call_centre.lines")]

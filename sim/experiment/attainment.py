@@ -202,6 +202,22 @@ class Attainment:
         sizes = zip(self.levers, point, strict=True)
         return sum(self.costs[lever.name] * size for lever, size in sizes)
 
+    def within_bounds(self, point: Point) -> bool:
+        """Whether no parts of a lever are moved farther together than the lever may be."""
+        moved: dict[str, float] = {}
+        for lever, size in zip(self.levers, point, strict=True):
+            moved[lever.family] = moved.get(lever.family, 0.0) + lever.weight * size
+        return all(moved[lever.family] <= lever.bound + 1e-9 for lever in self.levers)
+
+    def with_levers(self, levers: Sequence[Lever], costs: Mapping[str, float]) -> Attainment:
+        """The same search with other levers; what nothing changed has missed remains known."""
+        other = replace(self, levers=levers, costs=costs, _ceilings={}, _refuted={})
+        for row, refuted in self._refuted.items():
+            other._refuted[row] = [
+                (other.nothing, judged) for point, judged in refuted if point == self.nothing
+            ]
+        return other
+
     # The judges -------------------------------------------------------------------------------
 
     def ceiling(self, point: Point) -> int | None:
@@ -467,6 +483,11 @@ class Attainment:
                 break
         return found
 
+    def least_allowed(self, point: Point, i: int, otherwise: float) -> float:
+        """The smallest size of a lever with which the ceiling allows a point; or else the other."""
+        sizes = [_with(point, i, size) for size in (0, *self.levers[i].sizes)]
+        return _first(sizes, self.allowed)[i] if self.allowed(sizes[-1]) else otherwise
+
     # Confirmation -----------------------------------------------------------------------------
 
     def most_fresh(self, row: int) -> int:
@@ -570,13 +591,14 @@ class Attainment:
 
         choices = []
         for i, size in enumerate(found.point):
-            sizes = [s for s in self.levers[i].sizes if s > size] if most[i] else []
-            if sizes and mends(_with(found.point, i, most[i])):
-                choices.append(_first([_with(found.point, i, s) for s in sizes], mends))
+            larger = [_with(found.point, i, s) for s in self.levers[i].sizes if s > size]
+            larger = [point for point in larger if most[i] and self.within_bounds(point)]
+            if larger and mends(larger[-1]):
+                choices.append(_first(larger, mends))
         if not choices and most != found.point and mends(most):
             steps = range(1, _LINE_STEPS + 1)
             line = [self.along(found.point, most, step / _LINE_STEPS) for step in steps]
-            choices.append(_first(line, mends))
+            choices += filter(self.within_bounds, [_first(line, mends)])
         return min(choices, key=self.cost, default=None)
 
     def descended(self, found: Found) -> Found:

@@ -81,7 +81,7 @@ def offers(search: Attainment, point: Point) -> Iterator[Point]:
             givers = [i for i in moved if i != more]
             for less in dict.fromkeys([tuple(givers), *((i,) for i in givers)]):
                 offer = _offer(search, point, more, less, share, limit)
-                if offer is not None:
+                if offer is not None and search.within_bounds(offer):
                     yield offer
 
 

@@ -1,10 +1,11 @@
 """The study behind `vaxsim goal`: what would it take to reach a goal?
 
 `find` looks at the scenario as it is, at each lever alone and at combinations, those included to
-which exchanges of levers lead; where fresh replications confirm none, it looks again with those
-that they missed. Where the levers named are not enough, it says how far they reach together, what
-it would take to come near that, and what all levers together could do. A search leaves replications
-for the confirmation of what it finds.
+which exchanges of levers lead, and lays out what it finds over the parts of the levers
+(`layouts.py`); where fresh replications confirm none, it looks again with those that they missed.
+Where the levers named are not enough, it says how far they reach together, what it would take to
+come near that, and what all levers together could do. A search leaves replications for the
+confirmation of what it finds.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from sim.experiment.changes import settings_that_differ
 from sim.experiment.exchanges import Exchanged, exchanged
 from sim.experiment.feasibility import not_yet, not_yet_words
 from sim.experiment.goals import Goal, read_goal
+from sim.experiment.layouts import MOST_FOR_LAYOUTS, laid_out
 from sim.experiment.levers import Lever, read_levers
 from sim.experiment.selection import check_enough
 from sim.experiment.settings import RunSettings
@@ -149,6 +151,12 @@ class _Option:
             verdict = "unfinished"
         return replace(self, point=found.point, verdict=verdict, found=found)
 
+    @property
+    def changed(self) -> dict[str, int]:
+        """What is changed: the sizes of levers by name."""
+        levers = (lever.name for lever in self.search.levers)
+        return {name: size for name, size in zip(levers, self.point, strict=True) if size}
+
     def smaller(self) -> _Option:
         """The same with smaller sizes, if they will do."""
         if self.found is None or self.verdict != "enough":
@@ -165,12 +173,39 @@ class _Finder:
     searches: list[Attainment] = field(default_factory=list)
     exchanges: Exchanged | None = None
     """those that were looked at for the goal"""
+    parts_finished: bool = True
+    """whether parts of levers were tried to the end"""
+    whole: list[Point] = field(default_factory=list)
+    """what was found for each lever alone, all its parts moved"""
+    most: int = field(init=False)
+    """replications that searches may spend; the others are for values to be shown"""
+    allowed: int = field(init=False)
+    """those that they may spend for now"""
 
-    @property
-    def most(self) -> int:
-        """Replications that searches may spend; the others are for values to be shown."""
+    def __post_init__(self) -> None:
         options = len(self.question.levers) + _OPTIONS_BESIDES
-        return self.question.most - len(SHOWN) * options
+        self.most = self.question.most - len(SHOWN) * options
+        self.allowed = self.most
+
+    def allow(self, most: int) -> None:
+        """Let all searches spend so many replications."""
+        self.allowed = most
+        for search in self.searches:
+            search.most = most
+
+    @contextlib.contextmanager
+    def leaving_confirmations(self, share: float = 1.0) -> Iterator[None]:
+        """Let searches spend a share of what is left when some is kept for confirmations."""
+        most, spent = self.allowed, self.trials.spent
+        used_up = {id(search) for search in self.searches if search.used_up}
+        kept = min(_CONFIRMED * needed(self.question.probability), (most - spent) // 2)
+        self.allow(spent + round(share * (most - spent - kept)))
+        try:
+            yield
+        finally:
+            self.allow(most)
+            for search in self.searches:
+                search.used_up = id(search) in used_up
 
     def search(self, levers: Sequence[Lever], goal: Goal | None = None) -> Attainment:
         """A search for the smallest changes."""
@@ -182,7 +217,7 @@ class _Finder:
             levers,
             {**lever_costs(None, levers), **question.costs},
             self.trials,
-            self.most,
+            self.allowed,
         )
         self.searches.append(made)
         return made
@@ -236,8 +271,30 @@ class _Finder:
         self.note("plan", search, nothing, verdict)
         return False
 
+    def laid_out(self, option: _Option, will_do: bool) -> _Option:
+        """An option with its change laid out over the parts of its levers, if that is cheaper."""
+        parts = any(
+            size and lever.parts
+            for lever, size in zip(option.search.levers, option.point, strict=True)
+        )
+        besides = option.search.goal != self.question.goal or option.kind == "further"
+        if parts and besides and self.allowed - self.trials.spent < MOST_FOR_LAYOUTS:
+            self.parts_finished = False
+        if not parts or not self.parts_finished:
+            return option
+        found, finished = laid_out(option.search, option.point, will_do)
+        self.parts_finished &= finished
+        if found is None:
+            return option
+        self.searches.append(found[0])
+        return _Option(option.kind, *found, "unfinished")
+
+    def note_laid_out(self, kind: Kind, search: Attainment, point: Point) -> None:
+        """Something that seems to be enough, laid out over the parts of levers."""
+        self.options.append(self.laid_out(_Option(kind, search, point, "unfinished"), True))
+
     def alone(self, search: Attainment) -> None:
-        """Each lever, at its smallest sufficient size or at its largest."""
+        """Each lever, at its smallest sufficient size or at its largest; then its parts."""
         for i, lever in enumerate(search.levers):
             point = search.alone(i, lever.largest)
             option = _Option("alone", search, point, "unfinished")
@@ -250,6 +307,10 @@ class _Finder:
                     size = search.smallest(point, i)  # 0: no better than nothing, it seems
                     option = replace(option, point=search.alone(i, size or lever.largest))
             self.options.append(option)
+        self.whole = [option.point for option in self.options if option.kind == "alone"]
+        for n, option in enumerate(self.options):
+            if option.kind == "alone":
+                self.options[n] = self.laid_out(option, option.verdict == "unfinished")
 
     @staticmethod
     def _obstacle(search: Attainment, point: Point) -> Literal["ceiling", "simulation"]:
@@ -257,10 +318,14 @@ class _Finder:
 
     def together(self, search: Attainment) -> None:
         """The cheapest combinations, also those to which exchanges of levers lead."""
-        alone = [option.point for option in self.options if option.kind == "alone"]
-        points, self.exchanges = _cheaper(search, [*search.combinations(), *alone])
+        points, self.exchanges = _cheaper(search, [*search.combinations(), *self.whole])
         for point in [p for p in points if sum(size > 0 for size in p) > 1][:ALTERNATIVES]:
-            self.note("together", search, point, "unfinished")
+            self.note_laid_out("together", search, point)
+        if not points:  # but perhaps with other parts
+            widest = _Option("together", search, search.widest, "ceiling")
+            option = self.laid_out(widest, will_do=False)
+            if option.changed not in [other.changed for other in (widest, *self.options)]:
+                self.options.append(option)
 
     def search_again(self, search: Attainment) -> bool:
         """Look for combinations that do in what the others have missed; False: there is no point.
@@ -273,10 +338,17 @@ class _Finder:
             return False
         search.look_at(judged[0])
         search.first_row += ROWS_OF_A_POINT
-        with _leaving_confirmations(search):
+        with self.leaving_confirmations():
             self.together(search)
-        if any(option.kind == "together" and option not in missed for option in self.options):
-            self.options = [option for option in self.options if option not in missed]
+        known = [option.changed for option in missed]
+        others = [
+            option
+            for option in self.options
+            if option.kind == "together" and option.changed not in known
+        ]
+        if others:
+            alone = [option for option in self.options if option.kind != "together"]
+            self.options = [*alone, *others]
         self.judge()
         return True
 
@@ -297,10 +369,10 @@ class _Finder:
         if not more:
             return
         wider = self.search([*search.levers, *more])
-        with _leaving_confirmations(wider):
+        with self.leaving_confirmations():
             points, _exchanges = _cheaper(wider, wider.combinations(_LOOKED_AT_BESIDES))
         if points:
-            self.note("further", wider, points[0], "unfinished")
+            self.note_laid_out("further", wider, points[0])
         else:
             self._besides("all_widest", "further", wider)
         self.judge()
@@ -316,23 +388,11 @@ class _Finder:
         if not 0 < share < goal.amount:
             return
         nearer = self.search(search.levers, replace(goal, amount=share))
-        with _leaving_confirmations(nearer, share=0.5), contextlib.suppress(OutOfReplicationsError):
+        with self.leaving_confirmations(share=0.5), contextlib.suppress(OutOfReplicationsError):
             if not nearer.will_do(nearer.nothing):
                 points, _exchanges = _cheaper(nearer, nearer.combinations(_LOOKED_AT_BESIDES))
                 for point in points[:1]:
-                    self.note(near, nearer, point, "unfinished")
-
-
-@contextlib.contextmanager
-def _leaving_confirmations(search: Attainment, share: float = 1.0) -> Iterator[None]:
-    """Let a search spend a share of what is left when some is kept for confirmations."""
-    most, spent = search.most, search.trials.spent
-    kept = min(_CONFIRMED * needed(search.probability), (most - spent) // 2)
-    search.most = spent + round(share * (most - spent - kept))
-    try:
-        yield
-    finally:
-        search.most, search.used_up = most, False
+                    self.note_laid_out(near, nearer, point)
 
 
 def _cheaper(search: Attainment, points: Sequence[Point]) -> tuple[list[Point], Exchanged | None]:
@@ -363,15 +423,17 @@ def find(question: GoalQuestion, trials: Trials) -> tuple[dict[str, Any], dict[s
     search = finder.search(question.levers)
     already = finder.as_it_is(search)
     if already is False:
-        search.most = round((1 - SHARE_OF_SMALLER) * finder.most)
-        with _leaving_confirmations(search):
+        finder.allow(round((1 - SHARE_OF_SMALLER) * finder.most))
+        with finder.leaving_confirmations():
             finder.alone(search)
             finder.together(search)
         finder.judge()
         while not _enough(finder.options) and finder.search_again(search):
             pass
-        search.most, search.used_up = finder.most, search.used_up and not _enough(finder.options)
+        finder.allow(finder.most)
         if _enough(finder.options):
+            for each in finder.searches:
+                each.used_up = False
             finder.smaller()
             finder.judge()  # what was left, if replications are
         else:
@@ -407,6 +469,10 @@ def _answer(finder: _Finder, search: Attainment, already: bool | None) -> dict[s
         "finished": finder.finished,
         "exchanges": finder.exchanges
         and {"looked_at": finder.exchanges.offers, "finished": finder.exchanges.finished},
+        "parts": {
+            "of": [lever.name for lever in search.levers if lever.parts],
+            "finished": finder.parts_finished,
+        },
         "replications": finder.trials.spent,
     }
 

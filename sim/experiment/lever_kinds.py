@@ -12,6 +12,7 @@ from functools import partial
 
 from sim.experiment.changes import Change, more_staff, shared_out, sooner, times
 from sim.experiment.goals import Goal
+from sim.experiment.measures import on
 from sim.experiment.unit_levers import FEW_NAMED, Made, hours, open_days, vaccinators
 from sim.language import N_, _, named, ngettext
 from sim.model.shifts import staff_steps
@@ -35,6 +36,13 @@ class Family:
     supply: bool
     idle: str
     """why a scenario may not have it ({extra}: the most extra doses; {least}: shortest interval)"""
+    all_parts: str
+    """how it is said that all parts that can be moved are ({n} of them, at least two); or empty"""
+    held: Callable[[Scenario, str], float] | None = None
+    """What a part holds of all that is moved, where a size moves every part by as much (days);
+    None: where a size is a number that the parts share out among them (doses, staff)."""
+    part_words: Callable[[Scenario, str], str] | None = lambda scenario, name: named(name)
+    """a part in words; None: the words of the change name it already"""
 
 
 def _round_step(amount: float, steps: int) -> int:
@@ -281,33 +289,53 @@ def _none(scenario: Scenario) -> Iterable[str]:
     return ()
 
 
+def _delivery(scenario: Scenario, name: str) -> str:
+    """A delivery by its name and its day."""
+    return f"{named(name)}, {on(scenario.deliveries[name].arrives)}"
+
+
+def _doses_of(scenario: Scenario, vaccine: str) -> float:
+    return sum(d.doses for d in scenario.deliveries.values() if d.vaccine == vaccine)
+
+
+def _units_of(scenario: Scenario, kind: str) -> float:
+    return sum(unit.type == kind for unit in scenario.units.values())
+
+
 FAMILIES: Mapping[str, Family] = {
     "deliveries": Family(
         _deliveries, N_("doses"), lambda s: s.deliveries, True,
         N_("no delivery comes by the goal's day"),
+        N_("in proportion over {n} deliveries"), None, _delivery,
     ),
     "earlier_deliveries": Family(
         _earlier_deliveries, N_("days"), lambda s: s.deliveries, True,
         N_("all deliveries come on the first day, or there are none"),
+        N_("each of {n} deliveries"), lambda s, name: s.deliveries[name].doses, _delivery,
     ),
     "extra_doses": Family(
         _extra_doses, N_("doses a vial"), lambda s: s.vaccines, True,
         N_("no vial gives more: {extra} extra doses are drawn, or it holds one"),
+        N_("each of {n} vaccines"), _doses_of,
     ),
     "vaccinators": Family(
         vaccinators, N_("staff"), lambda s: s.unit_types, True,
         N_("no unit is limited by its staff"),
+        N_("in proportion over {n} types of unit"),
     ),
     "open_days": Family(
-        open_days, N_("days a week"), lambda s: s.unit_types, True, N_("all units open every day")
+        open_days, N_("days a week"), lambda s: s.unit_types, True, N_("all units open every day"),
+        N_("each of {n} types of unit"), _units_of,
     ),
     "hours": Family(
         hours, N_("hours a day"), lambda s: s.unit_types, True,
         N_("units close at midnight already"),
+        N_("each of {n} types of unit"), _units_of,
     ),
     "turns": Family(
         _turns, N_("days"), lambda s: s.groups, True,
         N_("all groups have their turn from the first day"),
+        N_("each of {n} groups"), lambda s, name: s.groups[name].people,
     ),
     "interval": Family(
         _interval, N_("days"), lambda s: s.regimens, True,
@@ -315,17 +343,19 @@ FAMILIES: Mapping[str, Family] = {
             "no second dose counts for the goal, or no interval can be a week shorter: "
             "{least} days are the least between two doses"
         ),
+        N_("each of {n} regimens"), lambda s, name: 1.0,
     ),
     "agents": Family(
-        _agents, N_("agents"), lambda s: s.call_centre.pools, False, N_("there are no agents")
+        _agents, N_("agents"), lambda s: s.call_centre.pools, False, N_("there are no agents"),
+        N_("shared out over {n} pools"),
     ),
-    "lines": Family(_lines, N_("lines"), _none, False, N_("there are no lines")),
+    "lines": Family(_lines, N_("lines"), _none, False, N_("there are no lines"), ""),
     "other_channels": Family(
-        _other_channels, N_("bookings a day"), _none, False, N_("there are no other channels")
+        _other_channels, N_("bookings a day"), _none, False, N_("there are no other channels"), ""
     ),
     "registration": Family(
         _registration, N_("people"), lambda s: s.groups, False,
-        N_("everyone is registered in advance"),
+        N_("everyone is registered in advance"), "", None, None,
     ),
 }  # fmt: skip
 """Levers by name, in the order in which they are moved."""

@@ -1,10 +1,12 @@
 """Levers: what a committee can change in a campaign, and in which steps.
 
 A lever is named alone, for all that it can move, or with one part of it: `deliveries`, or
-`deliveries.july` for doses that come with that delivery alone. A size is a whole number in the
-lever's unit, in addition to what the scenario has; 0 changes nothing.
+`deliveries.july` for doses that come with that delivery alone. Moved as a whole, all parts move: in
+proportion (doses, staff), or by as much (days); `layouts.py` looks for parts that will do for less.
+A size is a whole number in the lever's unit, in addition to what the scenario has; 0 changes
+nothing.
 
-    deliveries          doses        more of them, with all deliveries up to the day in proportion
+    deliveries          doses        more of them, in any of the deliveries up to the day
     earlier_deliveries  days         deliveries come that much earlier (not before the first day)
     extra_doses         doses        more drawn from each vial
     vaccinators         staff        more at the narrowest station of each unit; the other stations
@@ -32,7 +34,7 @@ from sim.experiment.changes import Change, pulled_by
 from sim.experiment.goals import Goal
 from sim.experiment.lever_kinds import EXTRA_DOSES_AT_MOST, FAMILIES, SHORTEST_INTERVAL_DAYS
 from sim.experiment.settings import SettingsError
-from sim.language import _, named
+from sim.language import _
 from sim.scenario import Scenario
 from sim.scenario_errors import did_you_mean
 
@@ -62,6 +64,19 @@ class Lever:
     """a size in words, in the language spoken"""
     finest: int | None = None
     """sizes may also be any multiple of this; None: there are no others"""
+    parts: tuple[Lever, ...] = ()
+    """what it moves, each alone; none where that is one thing, or a part of a lever itself"""
+    shared_out: bool = True
+    """whether its parts share a size out among them; else each is moved by as much"""
+    weight: float = 1.0
+    """what a unit costs, where one of all parts together costs 1"""
+    bound: float = math.inf
+    """of a part: sizes times weights of all parts of the lever may together be no more"""
+
+    @property
+    def family(self) -> str:
+        """The lever of which it may be a part."""
+        return self.name.partition(".")[0]
 
     @property
     def largest(self) -> int:
@@ -172,20 +187,63 @@ def _limited(lever: Lever, limit: str) -> Lever:
                 written=written, example=lever.largest
             )
         )
-    sizes = tuple(size for size in lever.sizes if size <= most)
+    sizes = _up_to(lever, most)
     if not sizes:
         raise LeverError(
             _(
                 "lever {written}: the bound must be at least {least}, the smallest change in "
                 "{unit}, or nothing could be changed"
-            ).format(written=written, least=lever.sizes[0], unit=_(lever.unit))
+            ).format(written=written, least=lever.finest or lever.sizes[0], unit=_(lever.unit))
         )
-    return replace(lever, sizes=sizes)
+    parts = [
+        replace(part, sizes=fewer, bound=most)
+        for part in lever.parts
+        if (fewer := _up_to(part, most))
+    ]
+    return replace(lever, sizes=sizes, parts=tuple(parts))
+
+
+def _up_to(lever: Lever, most: float) -> tuple[int, ...]:
+    """Sizes up to a bound, which is one of them where a lever goes in fine steps."""
+    sizes = {size for size in lever.sizes if size <= most}
+    if lever.finest is not None and most < lever.largest:
+        sizes.add(int(most // lever.finest) * lever.finest)
+    return tuple(sorted(size for size in sizes if size > 0))
 
 
 def _lever(family: str, part: str | None, scenario: Scenario, goal: Goal) -> Lever | None:
     made = FAMILIES[family]
-    names = list(made.parts(scenario)) if part is None else [part]
+    if part is not None:
+        return _moved(family, part, [part], scenario, goal)
+    names = list(made.parts(scenario))
+    whole = _moved(family, None, names, scenario, goal)
+    alone = {name: _moved(family, name, [name], scenario, goal) for name in names}
+    parts = {name: lever for name, lever in alone.items() if lever is not None}
+    if whole is None or len(parts) < 2:
+        return whole
+    if made.held is not None:
+        held = {name: made.held(scenario, name) for name in parts}
+        total = sum(held.values())
+        parts = {
+            name: replace(lever, weight=held[name] / total if total else 1 / len(parts))
+            for name, lever in parts.items()
+        }
+
+    def words(size: int) -> str:
+        said = whole.words(size)
+        return (
+            _in_brackets(said, _(made.all_parts).format(n=len(parts))) if made.all_parts else said
+        )
+
+    shared_out = made.held is None
+    return replace(whole, words=words, parts=tuple(parts.values()), shared_out=shared_out)
+
+
+def _moved(
+    family: str, part: str | None, names: Sequence[str], scenario: Scenario, goal: Goal
+) -> Lever | None:
+    """The lever that moves these parts; None: there is nothing to be moved."""
+    made = FAMILIES[family]
     found = made.make(scenario, goal, names)
     if found is None or not found.sizes:
         return None
@@ -194,8 +252,15 @@ def _lever(family: str, part: str | None, scenario: Scenario, goal: Goal) -> Lev
 
     def words_with_part(size: int) -> str:
         said = words(size)
-        if part is None:
+        if part is None or made.part_words is None:
             return said
-        return _("{change} ({part})").format(change=said, part=named(part))
+        return _in_brackets(said, made.part_words(scenario, part))
 
     return Lever(name, made.unit, tuple(sizes), has, change, made.supply, words_with_part, finest)
+
+
+def _in_brackets(said: str, more: str) -> str:
+    """Something added in brackets, or in those that there are at the end."""
+    if said.endswith(")"):
+        return _("{change}; {part})").format(change=said[:-1], part=more)
+    return _("{change} ({part})").format(change=said, part=more)

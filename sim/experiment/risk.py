@@ -4,7 +4,8 @@ An early warning says: if fewer than X doses have arrived by the evening of a da
 lost. For each date looked at, X is the threshold that tells lost from met best, by Youden's index
 (sensitivity + specificity - 1; *Cancer* 3, 1950), in the first half of the replications; what the
 warning is worth is then counted in the other half, which took no part in the choice. The date that
-is recommended is the earliest whose index, in the first half, is at least `ENOUGH` of the best.
+is recommended is the earliest before the goal's day whose index, in the first half, is at least
+`ENOUGH` of the best of them.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ ENOUGH = 0.9
 ON_TIME = LEAST_REPLICATIONS
 """Replications, of the same people with the same luck, in which every delivery is on time."""
 _DAYS_BETWEEN = 7
+_FEW_DATES = 6
+"""Dates looked at, at least, where there are so many days."""
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -102,7 +105,7 @@ def find(
         "reaches": {**_estimate(mean_interval(value).within(*goal.range)), **_range(value)},
         "deliveries_vary": vary,
         "on_time": _on_time(question, trials) if vary else None,
-        "warning": _recommended(warnings),
+        "warning": _recommended(warnings[warnings["date"] < pd.Timestamp(goal.by)]),
     }
     by_goal = doses_by(arrivals, n, (goal.by - scenario.campaign.first_day).days)
     first = pd.Timestamp(scenario.campaign.first_day)
@@ -231,16 +234,21 @@ def doses_by(arrivals: pd.DataFrame, replications: int, day: int) -> Ints:
 
 
 def _dates(scenario: Scenario, by: date) -> list[date]:
-    """Every week from the first announced delivery, and when others are announced; before `by`."""
+    """Dates looked at, up to the goal's day, which itself comes too late for a warning.
+
+    Every week from the first announced delivery (more often in a short time), and when others are
+    announced.
+    """
     announced = [
         delivery.announced_arrival or delivery.arrives for delivery in scenario.deliveries.values()
     ]
     if not announced:
         return []
     begin = min(announced)
-    weeks = range(0, (by - begin).days, _DAYS_BETWEEN)
-    dates = {*announced, *(begin + timedelta(days=week) for week in weeks)}
-    return sorted(day for day in dates if day < by)
+    days = (by - begin).days
+    step = max(min(days // _FEW_DATES, _DAYS_BETWEEN), 1)
+    dates = {*announced, by, *(begin + timedelta(days=number) for number in range(0, days, step))}
+    return sorted(day for day in dates if day <= by)
 
 
 # Warnings -------------------------------------------------------------------------------------

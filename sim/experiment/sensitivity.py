@@ -13,8 +13,14 @@ The samples A and B are the halves of one scrambled Sobol' sequence. To spare si
 rows (`SCREENING_ROWS`) alone are simulated with each single factor of A taken from B (a radial
 design: Campolongo, Saltelli and Cariboni, *Computer Physics Communications* 182, 2011). Factors
 that matter there are followed through all rows; all the others are followed together, as one
-group, so that what was set aside is measured too and not just supposed to be idle. Every point is
-simulated with the same replications: the same people with the same luck.
+group, so that what was set aside is measured too and not just supposed to be idle.
+
+Every point is simulated with the same replications: the same people with the same luck. Where
+deliveries are uncertain, one luck would say how things matter when they come on just those days: so
+luck is one more factor then (as in Iooss and Ribatet, *Reliability Engineering and System Safety*
+94, 2009, a seed that is uncertain like the other inputs), its values being replications. What the
+others explain is then their mean over the lucks, and the index of luck is what no measuring of
+anything removes.
 """
 
 from __future__ import annotations
@@ -27,8 +33,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sim.experiment.plan_arithmetic import deliveries_vary
 from sim.experiment.settings import SettingsError
-from sim.experiment.statistics import mean_interval, sobol_indices
+from sim.experiment.statistics import SobolIndex, mean_interval, sobol_indices
 from sim.experiment.trials import Trials
 from sim.language import _
 from sim.scenario import Scenario
@@ -47,8 +54,12 @@ MOST_FOLLOWED = 6
 """Factors followed one by one through all rows, at most."""
 LEAST_SHARE = 0.01
 """Of the variance, in the screening: who has less in every measure joins the others."""
-LUCK = 5
-"""Replications of the scenario as it is, at least, to see what chance does."""
+LUCK = "luck"
+"""The factor that it is where it varies."""
+_LUCKS = 65_536
+FEW_LUCKS = 5
+"""Replications of the scenario as it is, at least, to see what chance does; and of every point of a
+tornado where luck varies."""
 
 Floats = NDArray[np.float64]
 
@@ -70,6 +81,13 @@ class Question:
     replications: int
     """of every point"""
     seed: int
+    luck_varies: bool = False
+    """whether every row has its own luck"""
+
+    @property
+    def names(self) -> list[str]:
+        """All that varies: patterns of the factors, and perhaps luck."""
+        return [*(factor.pattern for factor in self.factors), *([LUCK] if self.luck_varies else [])]
 
     def as_json(self) -> dict[str, Any]:
         """What determines the answer, beside scenario, seed and last day."""
@@ -81,6 +99,7 @@ class Question:
             "measures": list(self.measures),
             "samples": self.samples,
             "replications": self.replications,
+            "luck_varies": self.luck_varies,
             "ranges": ranges,
         }
 
@@ -112,7 +131,8 @@ def make_question(
                 'low = 0.5, high = 0.9, source = "assumed" }'
             )
         )
-    question = Question(data, factors, tuple(measures), samples, replications, seed)
+    luck_varies = deliveries_vary(with_values(data, {}))
+    question = Question(data, factors, tuple(measures), samples, replications, seed, luck_varies)
     for factor in factors:
         for share, end in ((0.0, "low"), (1.0, "high")):
             values = factor.at(share)
@@ -145,7 +165,7 @@ class _Samples:
     def drawn(cls, question: Question) -> _Samples:
         from scipy.stats import qmc
 
-        factors, power = len(question.factors), question.samples.bit_length() - 1
+        factors, power = len(question.names), question.samples.bit_length() - 1
         both = qmc.Sobol(2 * factors, rng=question.seed).random_base2(power)
         return cls(both[:, :factors], both[:, factors:])
 
@@ -166,19 +186,31 @@ class _Experiment:
 
     def at(self, shares: Floats) -> Floats:
         """Mean of each measure at each point, [measures, points]. Raises SensitivityError."""
-        return self.of([self._scenario(row) for row in shares])
+        return self._means([(self._scenario(row), self._replications(row)) for row in shares])
 
-    def of(self, scenarios: Sequence[Scenario], replications: int | None = None) -> Floats:
-        """Mean of each measure in each scenario, [measures, scenarios]."""
-        self.points += len(scenarios)
-        numbers = range(replications or self._question.replications)
-        found = self._trials.all_measures([(scenario, numbers) for scenario in scenarios])
+    def of(self, scenarios: Sequence[Scenario]) -> Floats:
+        """Mean of each measure in each scenario, the same lucks for all, [measures, scenarios]."""
+        question = self._question
+        lucks = FEW_LUCKS if question.luck_varies else 1
+        numbers = range(max(question.replications, lucks))
+        return self._means([(scenario, numbers) for scenario in scenarios])
+
+    def _means(self, wanted: Sequence[tuple[Scenario, range]]) -> Floats:
+        self.points += len(wanted)
         names = list(self._question.measures)
+        found = self._trials.all_measures(wanted)
         return np.array([frame[names].to_numpy().mean(axis=0) for frame in found]).T
+
+    def _replications(self, shares: Floats) -> range:
+        """Those of a point: the first ones, or those that its luck says."""
+        n = self._question.replications
+        first = n * int(shares[-1] * _LUCKS) if self._question.luck_varies else 0
+        return range(first, first + n)
 
     def _scenario(self, shares: Floats) -> Scenario:
         values: dict[str, float] = {}
-        for factor, share in zip(self._question.factors, shares, strict=True):
+        factors = self._question.factors
+        for factor, share in zip(factors, shares[: len(factors)], strict=True):
             values |= factor.at(float(share))
         try:
             return with_values(self._question.data, values)
@@ -212,7 +244,7 @@ def find(question: Question, trials: Trials) -> tuple[dict[str, Any], dict[str, 
     )
     indices = _indices(question, list(groups), f_a, f_b, f_ab)
     both = np.hstack([f_a, f_b])
-    patterns = [question.factors[i].pattern for i in followed]
+    patterns = [question.names[i] for i in followed if question.names[i] != LUCK]
     answer = {
         "measure_first": {
             name: _first(indices[indices["measure"] == name], patterns)
@@ -237,7 +269,7 @@ def find(question: Question, trials: Trials) -> tuple[dict[str, Any], dict[str, 
 
 def _luck(question: Question, trials: Trials) -> dict[str, Any]:
     """Mean and standard deviation of each measure over replications of the scenario as it is."""
-    n = max(question.replications, LUCK)
+    n = max(question.replications, FEW_LUCKS)
     found = trials.measures(with_values(question.data, {}), range(n))
     for name in question.measures:
         if found[name].isna().any():
@@ -300,7 +332,7 @@ def _screened(
     The share of a factor is Jansen's estimate of its total index, from those rows alone.
     """
     first = slice(0, min(SCREENING_ROWS, question.samples))
-    number = len(question.factors)
+    number = len(question.names)
     points = np.vstack([samples.mixed(first, [i]) for i in range(number)])
     found = experiment.at(points).reshape(len(question.measures), number, -1)
     alone = {i: found[:, i] for i in range(number)}
@@ -310,13 +342,15 @@ def _screened(
         shares = np.where(variance[:, None] > 0, changes / variance[:, None], 0.0)
     greatest = shares.max(axis=0)
     order = [int(i) for i in np.argsort(-greatest, kind="stable")]
-    followed = [i for i in order if greatest[i] >= LEAST_SHARE][:MOST_FOLLOWED]
-    if not followed or number - len(followed) == 1:  # a group of one is that factor
-        followed = order[: len(followed) + 1]
+    factors = [i for i in order if question.names[i] != LUCK]
+    followed = [i for i in factors if greatest[i] >= LEAST_SHARE][:MOST_FOLLOWED]
+    if not followed or len(factors) - len(followed) == 1:  # a group of one is that factor
+        followed = factors[: len(followed) + 1]
+    followed += [i for i in order if question.names[i] == LUCK]
     rows = [
         {
             "measure": name,
-            "factor": question.factors[i].pattern,
+            "factor": question.names[i],
             "total": shares[k, i],
             "followed": i in followed,
         }
@@ -328,8 +362,8 @@ def _screened(
 
 def _groups(question: Question, followed: Sequence[int]) -> dict[str, list[int]]:
     """Factors by name; those that are not followed are one."""
-    groups = {question.factors[i].pattern: [i] for i in followed}
-    others = [i for i in range(len(question.factors)) if i not in followed]
+    groups = {question.names[i]: [i] for i in followed}
+    others = [i for i in range(len(question.names)) if i not in followed]
     if others:
         groups[f"the other {len(others)} together"] = others
     return groups
@@ -364,7 +398,7 @@ def _indices(
             empty = dict.fromkeys(_INDEX_COLUMNS, np.nan)
             rows += [{"measure": measure, "factor": name, **empty} for name in names]
             continue
-        found = zip(names, sobol_indices(*outcomes, seed=question.seed), strict=True)
+        found = _named_indices(names, outcomes, question.seed)
         for name, index in sorted(found, key=lambda pair: -(pair[1].first.mean or 0.0)):
             numbers = (
                 index.first.mean, index.first.low, index.first.high,
@@ -373,6 +407,19 @@ def _indices(
             values = dict(zip(_INDEX_COLUMNS, numbers, strict=True))
             rows.append({"measure": measure, "factor": name, **values})
     return pd.DataFrame(rows)
+
+
+def _named_indices(
+    names: Sequence[str], outcomes: tuple[Floats, Floats, Floats], seed: int
+) -> list[tuple[str, SobolIndex]]:
+    """Indices by name; luck takes no part in which factor is foremost: nobody can measure it."""
+    f_a, f_b, f_ab = outcomes
+    found: list[tuple[str, SobolIndex]] = []
+    for chosen in ([name for name in names if name != LUCK], [n for n in names if n == LUCK]):
+        if chosen:
+            rows = f_ab[[names.index(name) for name in chosen]]
+            found += zip(chosen, sobol_indices(f_a, f_b, rows, seed=seed), strict=True)
+    return found
 
 
 _INDEX_COLUMNS = (
@@ -385,7 +432,7 @@ def _first(indices: pd.DataFrame, followed: Sequence[str]) -> dict[str, Any] | N
     if indices["total"].isna().any() or not (indices["total"] > 0).any():
         return None
     best = indices[indices["factor"].isin(followed)].iloc[0]
-    others = indices[indices["factor"] != best["factor"]]
+    others = indices[~indices["factor"].isin([best["factor"], LUCK])]
     return {
         **{str(key): best[key] for key in ("factor", "first", "first_low", "first_high")},
         "sure": best["foremost"],
@@ -415,6 +462,6 @@ def _samples_table(question: Question, samples: _Samples, f_a: Floats, f_b: Floa
     """Both samples: the share of its range at which each factor is, and the measures."""
     shares, found = np.vstack([samples.a, samples.b]), np.hstack([f_a, f_b])
     table = {"sample": ["A"] * len(samples.a) + ["B"] * len(samples.b)}
-    columns = {factor.pattern: shares[:, i] for i, factor in enumerate(question.factors)}
+    columns = {name: shares[:, i] for i, name in enumerate(question.names)}
     outcomes = {name: found[k] for k, name in enumerate(question.measures)}
     return pd.DataFrame({**table, **columns, **outcomes})

@@ -16,7 +16,7 @@ from sim.experiment.goals import read_goal
 from sim.experiment.levers import read_levers
 from sim.experiment.measures import on
 from sim.experiment.study import Study
-from sim.language import N_, _, language, named, short_date
+from sim.language import N_, _, language, named, ngettext, short_date
 from sim.model.records import CAUSES
 from sim.presentation import style
 from sim.presentation.document import Listing, Table
@@ -30,10 +30,12 @@ from sim.presentation.goal_words import (
     statement,
     thing,
 )
-from sim.presentation.terminal import Part, amount, between, count
+from sim.presentation.terminal import Part, amount, between, count, percent
 
 _SHORT_LIST = 5
 _CAUSES_SHOWN = 2
+NEARLY_ALL = 0.9995
+"""Shares above this are told by how many people are missing."""
 _LABEL_WIDTH = 45
 """letters in a line of a label in the picture"""
 
@@ -147,7 +149,7 @@ class _View:
                     options="; ".join(map(self._words, others))
                 )
             )
-        elif len(self.changes[self.changes["option"] == best]) > 1:
+        elif self.options.loc[best, "kind"] == "together":
             parts.append(_("No single lever is enough."))
         return " ".join(parts)
 
@@ -197,7 +199,8 @@ class _View:
                 _(
                     "With these levers, {goal} with a probability of at least {probability} if "
                     "{changes} (reached in {times:,} of {n:,} replications that took no part in "
-                    "the search)."
+                    "the search): the share that all of them reach as far as they go, rounded "
+                    "down; shares between it and the goal were not tried."
                 ),
             ),
             (
@@ -214,6 +217,10 @@ class _View:
                     goal = read_goal(str(self.options.loc[n, "goal"]), self.scenario)
                     said = statement(goal)
                     yield self._enough_if(n, text, said[0].lower() + said[1:])
+                    if kind == "further" and goal != self.goal:
+                        yield _(
+                            "That share, too, is how far all levers there are reach, rounded down."
+                        )
 
     def _of_kind(self, *kinds: str) -> list[int]:
         return [int(n) for n in self.options.index[self.options["kind"].isin(kinds)]]
@@ -243,13 +250,31 @@ class _View:
 
     def _simulated(self, n: int) -> str:
         row: Any = self.options.loc[n]
+        if self.goal.scope and not self.goal.of_population and row["least"] > NEARLY_ALL:
+            return self._nearly_all(row)
         if reached(row["least"], self.goal) == reached(row["greatest"], self.goal):
             return reached(row["least"], self.goal)
         return between(row["least"], row["greatest"], self.goal.unit, decimals(self.goal))
 
+    def _nearly_all(self, row: Any) -> str:
+        """How many are missing, where a share would be rounded to all of them."""
+        most, fewest = (
+            round((1 - row[end]) * self.scenario.target) for end in ("least", "greatest")
+        )
+        if not most:
+            return percent(1.0)
+        if most == fewest:
+            return ngettext("all but {n} person", "all but {n} people", most).format(n=most)
+        if not fewest:
+            worst = ngettext("all but {n} person at worst", "all but {n} people at worst", most)
+            return worst.format(n=most)
+        return _("all but {fewest} to {n} people").format(fewest=fewest, n=most)
+
     def _spread(self, n: int) -> str:
         """The mean, and in brackets the least and the greatest if they look different."""
         row: Any = self.options.loc[n]
+        if self.goal.scope and not self.goal.of_population and row["least"] > NEARLY_ALL:
+            return self._nearly_all(row)
         mean, values = reached(row["mean"], self.goal), self._simulated(n)
         return mean if values == mean else f"{mean} ({values})"
 
@@ -378,6 +403,7 @@ class _View:
                 "replications were spent."
             ).format(n=self.answer["replications"]),
             *self._exchanges(),
+            *self._parts(),
             _(
                 "* The mean, and in brackets the least and the greatest value, of {n} replications."
             ).format(n=self.answer["shown_replications"]),
@@ -413,6 +439,24 @@ class _View:
             )
         return [f"{looked_at}\n{ended}"]
 
+    def _parts(self) -> list[str]:
+        """That levers were taken apart."""
+        parts = self.answer.get("parts")
+        if not parts or not parts["of"]:
+            return []
+        text = _(
+            "What has several parts ({levers}) was tried part by part, too, and parts exchanged "
+            "for one another;\na unit of a part costs what a unit of all costs, or its share of "
+            "that where all move by as much (days, hours)."
+        )
+        if not parts["finished"]:
+            text = _(
+                "Of what has several parts ({levers}) not all parts could be tried alone before "
+                "the replications\nfor it were used up (--replications allows more): less may be "
+                "enough in single parts."
+            )
+        return [text.format(levers=", ".join(parts["of"]))]
+
     def _steps(self) -> list[str]:
         """By how much less was tried for the cheapest option, and what may be passed over."""
         if self.answer["cheapest"] is None:
@@ -445,7 +489,10 @@ class _View:
     # Picture ----------------------------------------------------------------------------------
 
     def picture(self) -> Figure:
-        """A line an option: diamond the ceiling, dot and range the simulation."""
+        """A line an option: diamond the ceiling, dot and range the simulation.
+
+        The diamond is hollow, and so large that a dot in it is seen.
+        """
         labels = [
             "\n".join(wrapped(text, _LABEL_WIDTH) for text in (*self._label(n), *self._nearby(n)))
             for n in self.options.index
@@ -458,16 +505,17 @@ class _View:
         title = _("What would it take? {goal}").format(goal=statement(self.goal))
         figure = new_figure(title, named(self.scenario.title), 1.3 + 0.17 * top)
         axes = figure.subplots()
+        simulated = style.SCOPES[self.goal.scope] if self.goal.scope else style.SERIES[0]
         for n, y in zip(self.options.index, places, strict=True):
             row: Any = self.options.loc[n]
-            colour = style.REACHED if row["verdict"] == "enough" else style.SERIES[0]
+            colour = style.REACHED if row["verdict"] == "enough" else simulated
             ceiling = row["ceiling"]
             if not pd.isna(ceiling):
                 ceiling /= self.scenario.target
                 axes.plot([row["mean"], ceiling], [y, y], color=style.GRID, lw=1, zorder=1)
-                axes.plot(ceiling, y, "D", mfc=style.PAPER, mec=style.SOFT, ms=5)
+                axes.plot(ceiling, y, "D", mfc="none", mec=style.SOFT, ms=9, mew=1.2, zorder=4)
             axes.plot([row["least"], row["greatest"]], [y, y], color=colour, lw=3, zorder=2)
-            axes.plot(row["mean"], y, "o", color=colour, ms=5)
+            axes.plot(row["mean"], y, "o", color=colour, ms=5, zorder=3)
         axes.axvline(self.goal.amount, color=style.GOAL, ls="--", lw=1.2)
         axes.set_yticks(places, labels)
         axes.set_ylim(top, 0)
@@ -482,7 +530,7 @@ class _View:
             _("{what} by {day}; dashed: the goal").format(what=what, day=on(self.goal.by))
         )
         handles = [
-            mpl.lines.Line2D([], [], color=style.SERIES[0], marker="o", ms=5, lw=3,
+            mpl.lines.Line2D([], [], color=simulated, marker="o", ms=5, lw=3,
                              label=_("simulated: mean, least and greatest of {n}").format(
                                  n=self.answer["shown_replications"])),
             mpl.lines.Line2D(
@@ -495,7 +543,7 @@ class _View:
         if self.goal.scope is not None:
             handles.append(
                 mpl.lines.Line2D(
-                    [], [], mfc=style.PAPER, mec=style.SOFT, marker="D", ms=5, lw=0,
+                    [], [], mfc="none", mec=style.SOFT, marker="D", ms=9, mew=1.2, lw=0,
                     label=_("ceiling: most that is possible"),
                 )
             )  # fmt: skip

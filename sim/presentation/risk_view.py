@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from sim.experiment.goals import Goal, read_goal
 from sim.experiment.measures import on
 from sim.experiment.replications import counted
-from sim.experiment.risk import LEAST_OF_EACH
+from sim.experiment.risk import LEAST_OF_EACH, Ints
 from sim.experiment.study import Study
 from sim.language import _, named, short_date
 from sim.presentation import style
@@ -226,54 +226,67 @@ def pictures(study: Study) -> Iterator[tuple[str, Figure]]:
 
 
 def _doses_picture(study: Study) -> Figure:
-    goal, scenario = _goal(study), study.scenario
-    warning = study.answer["warning"]
+    """Where the goal is met, and beside it where it is lost: one upon the other, colours mix."""
+    goal, warning = _goal(study), study.answer["warning"]
     figure = new_figure(
         _("Doses that have arrived. Met or lost: {goal}").format(goal=thing(goal)),
-        named(scenario.title),
+        named(study.scenario.title),
         4.2,
     )
-    axes = figure.subplots()
     met = study.table("replications")["met"].to_numpy()
-    begin = scenario.campaign.first_day
-    end = min(goal.by + timedelta(days=7), scenario.campaign.horizon)
+    outcomes = [(_("met"), _MET, np.flatnonzero(met)), (_("lost"), _LOST, np.flatnonzero(~met))]
+    shown = [outcome for outcome in outcomes if len(outcome[2])]
+    panels = np.atleast_1d(figure.subplots(1, len(shown), sharex=True, sharey=True)).tolist()
+    for axes, (name, colour, numbers) in zip(panels, shown, strict=True):
+        _arrived(axes, study, numbers, colour)
+        axes.set_title(f"{name}: {counted(len(numbers), len(met))}", color=style.INK, pad=16)
+        if warning is not None:
+            _warnings_line(axes, study, said=axes is panels[-1])
+        _goal_line(axes, goal)
+        axes.yaxis.set_major_formatter(thousands)
+        date_axis(axes)
+    panels[0].set_ylim(bottom=0)
+    panels[0].set_ylabel(_("doses"))
+    if warning is not None:
+        line = Line2D(
+            [], [], color=style.INK, ls="--", marker=".", label=_("warning: below the line")
+        )
+        figure.legend(handles=[line], loc="outside lower left")
+    return figure
+
+
+def _arrived(axes: Axes, study: Study, numbers: Ints, colour: str) -> None:
+    """Doses that have arrived by date in some replications."""
+    begin = study.scenario.campaign.first_day
+    end = min(_goal(study).by + timedelta(days=7), study.scenario.campaign.horizon)
     arrivals = study.table("arrivals").sort_values("day", kind="stable")
-    alpha = min(1.0, 12 / len(met) ** 0.75)
-    for number, here in arrivals.groupby("replication"):
+    alpha = min(1.0, 12 / len(numbers) ** 0.75)
+    for number in numbers:
+        here = arrivals[arrivals["replication"] == number]
         days = [begin, *(day.date() for day in here["date"]), end]
         doses = np.concatenate([[0], here["doses"].cumsum().to_numpy()])
         within = [i for i, day in enumerate(days[:-1]) if day <= end]
         axes.step(
             [*(x_of(days[i]) for i in within), x_of(end)],
             [*(doses[i] for i in within), doses[within[-1]]],
-            where="post", color=_MET if met[int(str(number))] else _LOST, lw=0.9, alpha=alpha,
+            where="post", color=colour, lw=0.9, alpha=alpha,
         )  # fmt: skip
-    names = {_("met"): (_MET, met.any()), _("lost"): (_LOST, not met.all())}
-    handles = [
-        Line2D([], [], color=colour, label=name) for name, (colour, there) in names.items() if there
-    ]
-    found = study.table("warnings")
-    if warning is not None:
-        places = [x_of(day.date()) for day in found["date"]]
-        axes.plot(places, found["fewer_than"], "--", color=style.INK, lw=1, marker=".", ms=5)
-        day = date.fromisoformat(warning["date"])
-        axes.plot(x_of(day), warning["fewer_than"], "o", color=style.INK, ms=7, mfc="none", mew=1.6)
+    axes.set_xlim(x_of(begin), x_of(end))
+
+
+def _warnings_line(axes: Axes, study: Study, said: bool) -> None:
+    """The thresholds by date, and the one that is recommended; perhaps said in words."""
+    found, warning = study.table("warnings"), study.answer["warning"]
+    places = [x_of(day.date()) for day in found["date"]]
+    axes.plot(places, found["fewer_than"], "--", color=style.INK, lw=1, marker=".", ms=5)
+    day = date.fromisoformat(warning["date"])
+    axes.plot(x_of(day), warning["fewer_than"], "o", color=style.INK, ms=7, mfc="none", mew=1.6)
+    if said:
         axes.annotate(
             _("fewer than {n:,}\nby {day}").format(n=warning["fewer_than"], day=short_date(day)),
             (x_of(day), warning["fewer_than"]), (-10, 26), textcoords="offset points",
             ha="right", fontsize=8, bbox={"fc": style.PAPER, "ec": "none", "alpha": 0.8, "pad": 1},
         )  # fmt: skip
-        handles.append(
-            Line2D([], [], color=style.INK, ls="--", marker=".", label=_("warning: below the line"))
-        )
-    _goal_line(axes, goal)
-    axes.set_xlim(x_of(begin), x_of(end))
-    axes.set_ylim(bottom=0)
-    axes.set_ylabel(_("doses"))
-    axes.yaxis.set_major_formatter(thousands)
-    date_axis(axes)
-    axes.legend(handles=handles, loc="upper left")
-    return figure
 
 
 def _goal_line(axes: Axes, goal: Goal) -> None:
@@ -295,7 +308,7 @@ def _day_picture(study: Study) -> Figure:
     known = np.sort(reached.dropna().to_numpy(dtype="datetime64[ns]"))
     shares = np.searchsorted(known, days.to_numpy(dtype="datetime64[ns]"), "right") / len(reached)
     places = [x_of(day.date()) for day in days]
-    axes.step(places, shares, where="post", color=style.SERIES[0])
+    axes.step(places, shares, where="post", color=_MET)
     quantiles = study.table("days")
     for row in quantiles.to_dict("records"):
         if not pd.isna(row["day"]):

@@ -14,15 +14,17 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 
 from sim.experiment.measures import measure
-from sim.experiment.sensitivity import DEFAULT_SAMPLES, FEW_SAMPLES
+from sim.experiment.sensitivity import DEFAULT_SAMPLES, FEW_SAMPLES, LUCK
 from sim.experiment.study import Study
-from sim.language import N_, _, named
+from sim.language import N_, _, named, ngettext
 from sim.presentation import style
 from sim.presentation.document import Items, Table
 from sim.presentation.figures import drawing, new_figure
 from sim.presentation.terminal import Part, amount
 
 _TORNADO_SHOWN = 12
+_MUCH_LUCK = 0.1
+"""Of the spread within the ranges: chance that moves a measure by more is warned of."""
 
 WORDS = {
     "first_dose_coverage_by_deadline": N_("first-dose coverage by the deadline"),
@@ -89,13 +91,42 @@ def _sentence(study: Study) -> str:
             sentences.append(
                 _(
                     "Not for sure: {factors} may explain more (more --samples tell them apart)."
-                ).format(factors=_(" or ").join(first["rivals"]))
+                ).format(factors=_(" or ").join(map(_factor, first["rivals"])))
             )
+        sentences += _of_luck(study, name)
     return "\n".join(sentences)
 
 
+def _of_luck(study: Study, name: str) -> Iterator[str]:
+    """What chance does to a measure, if much: measured as a factor, or the same at all points."""
+    unit, spread, luck = (
+        measure(name).unit,
+        study.answer["spread"][name],
+        study.answer["luck"][name],
+    )
+    if study.question.get("luck_varies"):
+        found = study.table("indices")
+        row = found[(found["measure"] == name) & (found["factor"] == LUCK)].iloc[0]
+        yield _(
+            "Deliveries are uncertain, so that luck was varied, too: alone it explains {share} of "
+            "the variance of {measure} (95 % interval {interval}), which no measuring removes."
+        ).format(
+            share=_share(row["first"]),
+            measure=_words(name),
+            interval=_span(row["first_low"], row["first_high"]),
+        )
+    elif luck["sd"] / study.question["replications"] ** 0.5 > _MUCH_LUCK * spread["sd"] > 0:
+        yield _(
+            "All points have the same luck, which alone moves {measure} by {sd} (standard "
+            "deviation; all ranges together: {spread}): take --replications 10 or more to average "
+            "over it."
+        ).format(measure=_words(name), sd=_sd(luck["sd"], unit), spread=_sd(spread["sd"], unit))
+
+
 def _factor(name: str) -> str:
-    """A factor as the study names it; those that were followed as one, in words."""
+    """A factor as the study names it; luck and those that were followed as one, in words."""
+    if name == LUCK:
+        return _("luck (deliveries, people, calls)")
     others = re.fullmatch(r"the other (\d+) together", name)
     return _("the other {n} together").format(n=others[1]) if others else name
 
@@ -110,15 +141,34 @@ def _how(study: Study) -> list[str]:
     question, answer = study.question, study.answer
     n, rows = len(question["ranges"]), question["samples"]
     followed = len(answer["followed"])
+    luck_varies = question.get("luck_varies")
+    simulated = _(
+        "{n:,} simulations up to {day}, each with the same people and the same "
+        "luck ({replications} of every point)."
+    )
+    base = _(
+        "{measure}: {mean} in the scenario (mean of {n} replications; {base} with the luck "
+        "that all points have); within the ranges {low} to {high} (nine in ten points); "
+        "luck alone moves it by {sd} (standard deviation)."
+    )
+    if luck_varies:
+        simulated = _(
+            "{n:,} simulations up to {day}; luck varies from row to row of the samples, as the "
+            "numbers do ({replications} of every point)."
+        )
+        base = _(
+            "{measure}: {mean} in the scenario (mean of {n} replications); within the ranges, "
+            "luck included, {low} to {high} (nine in ten points); luck alone moves it by {sd} "
+            "(standard deviation)."
+        )
     lines = [
-        _(
+        ngettext(
+            "{n} number with a range: each value between its ends equally likely.",
             "{n} numbers with a range, varied together: each value between its ends "
-            "equally likely, independent of the others."
+            "equally likely, independent of the others.",
+            n,
         ).format(n=n),
-        _(
-            "{n:,} simulations up to {day}, each with the same people and the same "
-            "luck ({replications} of every point)."
-        ).format(
+        simulated.format(
             n=answer["simulated"],
             day=study.manifest["until"],
             replications=question["replications"],
@@ -134,11 +184,7 @@ def _how(study: Study) -> list[str]:
     for name, spread in answer["spread"].items():
         unit, luck = measure(name).unit, answer["luck"][name]
         lines.append(
-            _(
-                "{measure}: {mean} in the scenario (mean of {n} replications; {base} with the luck "
-                "that all points have); within the ranges {low} to {high} (nine in ten points); "
-                "luck alone moves it by {sd} (standard deviation)."
-            ).format(
+            base.format(
                 measure=_words(name).capitalize(),
                 mean=amount(luck["mean"], unit),
                 n=luck["replications"],
@@ -254,16 +300,16 @@ def _index_picture(study: Study, name: str) -> Figure:
     )  # fmt: skip
     axes = figure.subplots()
     places = np.arange(len(here))
-    for key, label, colour, shift in (
-        ("first", N_("alone"), style.SERIES[0], 0.14),
-        ("total", N_("with its interactions"), style.SERIES[1], -0.14),
+    for key, label, inside, shift in (
+        ("first", N_("alone"), style.INK, 0.14),
+        ("total", N_("with its interactions"), style.PAPER, -0.14),
     ):
         values = here[key].clip(0, 1)
         below = values - here[f"{key}_low"].clip(0, 1)
         above = here[f"{key}_high"].clip(0, 1) - values
         axes.errorbar(
             values, places + shift, xerr=[below.clip(lower=0), above.clip(lower=0)],
-            fmt="o", ms=5, capsize=3, lw=1.4, color=colour, label=_(label),
+            fmt="o", ms=5, mfc=inside, capsize=3, lw=1.4, color=style.INK, label=_(label),
         )  # fmt: skip
     _named(axes, list(map(_factor, here["factor"])))
     axes.set_xlim(-0.02, 1.02)
