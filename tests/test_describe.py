@@ -25,8 +25,10 @@ from typer.testing import CliRunner
 
 from sim.cli import app
 from sim.experiment.measures import known_measures
-from sim.experiment.settings import RunSettings
+from sim.experiment.self_check import CASES, cases_to_check, provenance
+from sim.experiment.settings import DEFAULT_SEED, RunSettings
 from sim.experiment.statistics import moments_of_quantiles
+from sim.experiment.study import FORMAT
 from sim.experiment.validation import validate
 from sim.experiment.validation_cases import all_cases
 from sim.language import days_of_week, short_date, speaking
@@ -360,7 +362,7 @@ def test_a_page_is_one_file_that_asks_nobody_for_anything() -> None:
 
 
 def test_the_same_bytes_in_another_process() -> None:
-    command = [sys.executable, "-m", "sim", "describe", str(PLAN)]
+    command = [sys.executable, "-m", "sim", "describe", str(PLAN), "--no-verification"]
     environment = {**os.environ, "PYTHONHASHSEED": "7", "LANG": "C.UTF-8", "LANGUAGE": ""}
     there = subprocess.run(command, capture_output=True, check=True, env=environment).stdout
     assert there.decode() == markdown(description(Described.of(PLAN)))
@@ -451,11 +453,11 @@ def test_rows_that_do_not_fit_their_heading_are_an_error() -> None:
 
 
 def test_markdown_is_printed_and_files_are_written(tmp_path: Path) -> None:
-    code, printed, _ = invoke(str(PLAN))
+    code, printed, _ = invoke(str(PLAN), "--no-verification")
     assert code == 0
     assert printed == markdown(page())
     for name in ("a.md", "below/b.html"):
-        code, said, _ = invoke(str(PLAN), "--out", str(tmp_path / name))
+        code, said, _ = invoke(str(PLAN), "--no-verification", "--out", str(tmp_path / name))
         assert code == 0
         assert said == f"Description: {tmp_path / name}\n"
     assert (tmp_path / "a.md").read_text(encoding="utf-8") == printed
@@ -473,6 +475,9 @@ def test_markdown_is_printed_and_files_are_written(tmp_path: Path) -> None:
         ([str(PLAN), "--verification", "bad.json"], "is no result of a validation"),
         ([str(PLAN), "--verification", "list.json"], "is no result of a validation"),
         ([str(PLAN), "--verification", "empty.json"], "is no result of a validation"),
+        ([str(PLAN), "--verification", "bad.json", "--no-verification"], "not both"),
+        ([str(PLAN), "--backtest", "folder.md"], "is no study"),
+        ([str(PLAN), "--backtest", "sought"], "is no backtest but another study: goal"),
     ],
 )
 def test_what_is_wrong_is_said_and_nothing_is_written(
@@ -483,6 +488,9 @@ def test_what_is_wrong_is_said_and_nothing_is_written(
     (tmp_path / "bad.json").write_bytes(b"\xff{")
     (tmp_path / "list.json").write_text("[1]")
     (tmp_path / "empty.json").write_text('{"cases": []}')
+    (tmp_path / "sought").mkdir()
+    goal = {"format": FORMAT, "kind": "goal", "answer": {}}
+    (tmp_path / "sought" / "study.json").write_text(json.dumps(goal))
     before = sorted(tmp_path.iterdir())
     code, printed, said = invoke(*arguments)
     assert (code, printed) == (2, "")
@@ -505,8 +513,60 @@ def test_results_of_a_validation_are_told(tmp_path: Path) -> None:
     assert all(row[6] == "pass" for row in rows)
 
 
+def test_what_another_program_has_measured_is_told_as_such(tmp_path: Path) -> None:
+    quantity = {
+        "name": "P(wait)",
+        "exact": 0.2,
+        "passed": False,
+        "judgements": [{"mean": 0.3, "low": 0.25, "high": 0.35, "verdict": "outside"}],
+    }
+    case = {
+        "name": "r1", "queue": "M/M/14", "source": "R1", "passed": False, "engines_equal": True,
+        "quantities": [quantity],
+    }  # fmt: skip
+    found = {
+        "cases": [case], "confidence": 0.99, **provenance(7, quick=True),
+        "created_at": "2026-02-03T04:05:06+00:00",
+    }  # fmt: skip
+    file, remark = tmp_path / "v.json", "not made by the program that made this document"
+    for made, differs in (({}, False), ({"code": "0123456789"}, True), ({"vaxsim": "0.0"}, True)):
+        file.write_text(json.dumps(found | made), encoding="utf-8")
+        code, printed, said = invoke(str(PLAN), "--verification", str(file))
+        assert code == 0, said
+        assert "made on 3 February 2026 with seed 7 by vaxsim" in printed
+        assert "0 of 1 cases pass. FAILED: r1." in printed
+        assert (remark in printed) == differs
+
+
+def test_a_short_validation_is_made_for_a_description(tmp_path: Path) -> None:
+    code, printed, said = invoke(str(PLAN))
+    assert code == 0, said
+    n = len(CASES)
+    assert f"{n} of {n} cases pass. In {n} of {n} cases compared both engines" in printed
+    assert f"with seed {DEFAULT_SEED}, by the program that made it: vaxsim" in printed
+    rows = [row for row in of_markdown(printed).cells if row and row[0] in CASES]
+    expected = [q.name for case in cases_to_check() for q in case.quantities]
+    assert [row[2] for row in rows] == expected
+    assert {row[6] for row in rows} == {"pass"}
+    # of each reference case R1 to R10
+    assert {case.source.split(";")[0] for case in cases_to_check()} >= {
+        f"R{n}" for n in range(1, 11)
+    }
+
+
+def test_where_the_cases_are_not_there_it_says_how_to_get_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plan.toml").write_text(PLAN.read_text(encoding="utf-8"), encoding="utf-8")
+    code, printed, said = invoke("plan.toml")
+    assert code == 0, said
+    assert "No results were given" in printed
+
+
 def test_without_results_it_says_how_to_get_them() -> None:
     text = markdown(page())
+    assert "`vaxsim backtest … --out FOLDER`" in text
     assert "`vaxsim validate --json > validation.json`" in text
     assert all(f"`{case.name}`" in text for case in all_cases())
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sim.cli.console import document_suffix, errors_reported
+from sim.cli.evidence import Backtest, NoVerification, Verification, evidence
 from sim.cli.options import Overrides, ScenarioFile
 from sim.language import N_, _
 
@@ -15,12 +17,9 @@ from sim.language import N_, _
 def describe(
     scenario: ScenarioFile,
     overrides: Overrides = None,
-    verification: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help=N_("What `vaxsim validate --json` has printed, to be told, too.")
-        ),
-    ] = None,
+    verification: Verification = None,
+    no_verification: NoVerification = False,
+    backtest: Backtest = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -35,10 +34,10 @@ def describe(
         from sim.presentation.description import Described, description
         from sim.presentation.document import html
         from sim.presentation.markdown import markdown
-        from sim.presentation.verification_words import read_verification
 
-        results = read_verification(verification) if verification else None
-        page = description(Described.of(scenario, overrides or (), results))
+        described = Described.of(scenario, overrides or ())
+        found = evidence(verification, no_verification, backtest, scenario)
+        page = description(replace(described, evidence=found))
         text = html(page) if suffix == ".html" else markdown(page)
         if out is None:
             print(text, end="")

@@ -94,6 +94,8 @@ def validate(
     Exit code 1 if a case fails.
     """
     with errors_reported():
+        from sim.experiment.run_writer import now
+        from sim.experiment.self_check import provenance
         from sim.experiment.validation import validate as simulate
         from sim.presentation.validation_view import cases_text, validation_data, validation_text
 
@@ -115,7 +117,7 @@ def validate(
                 say_compiling,
             )  # fmt: skip
         if as_json:
-            print_json(validation_data(judged))
+            print_json({**provenance(seed, quick), "created_at": now(), **validation_data(judged)})
         else:
             print(validation_text(judged, quick))
         if not all(found.passed for found in judged):
@@ -150,7 +152,7 @@ def backtest(
     ] = DeliveriesName.scenario,
     replications: Annotated[
         int, typer.Option(metavar="NUMBER", min=1, max=10_000, help="Of every plausible fit.")
-    ] = 8,
+    ] = 4,
     overrides: Overrides = None,
     seed: Seed = DEFAULT_SEED,
     out: Out = None,

@@ -21,10 +21,12 @@ import platform
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import sim
 from sim.experiment import results
 from sim.experiment.packing import TABLE_NAMES, Packed, frame_of, unpack
 from sim.experiment.replications import counted
@@ -51,9 +53,26 @@ _PART = ".part"
 _LIBRARIES = ("numpy", "numba", "simpy", "scipy", "pandas", "pyarrow")
 
 
+@cache
+def code_digest() -> str:
+    """SHA-256 of the program's files that decide about results (all but how they are shown)."""
+    package, found = Path(sim.__file__).parent, hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        name = path.relative_to(package).as_posix()
+        if not name.startswith(("presentation/", "cli/")) and name != "language.py":
+            found.update(f"{name}\0{path.read_text(encoding='utf-8')}\0".encode())
+    return found.hexdigest()
+
+
+def now() -> str:
+    """The time, as manifests tell it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
 def environment() -> dict[str, Any]:
-    """With what a run is made: versions and platform."""
+    """With what a run is made: the program's code, versions and platform."""
     return {
+        "code": code_digest(),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "libraries": {name: version(name) for name in _LIBRARIES},
@@ -141,7 +160,7 @@ class RunWriter:
             **self._identity,
             "complete": False,
             "title": scenario.title,
-            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "created_at": now(),
             **environment(),
             "parts": {name: [] for name in TABLE_NAMES},
             "scenario": raw or scenario_data(scenario),

@@ -9,13 +9,14 @@ the rest is written here, in our own words.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from sim import __version__
 from sim.language import _, long_date, named
+from sim.model.records import Table as Recorded
 from sim.presentation import base_model
 from sim.presentation.code_words import module_words
 from sim.presentation.data_words import data
@@ -30,7 +31,7 @@ from sim.presentation.document import (
 )
 from sim.presentation.study_words import experimentation, implementation
 from sim.presentation.terminal import count, percent
-from sim.presentation.verification_words import verification
+from sim.presentation.verification_words import Evidence, verification
 from sim.scenario import Scenario
 from sim.scenario_files import ScenarioError, load_scenario, raw_scenario, read_layers
 
@@ -46,15 +47,14 @@ class Described:
     """of its file"""
     overrides: Sequence[str]
     changes: Sequence[Changes]
-    verification: Mapping[str, Any] | None = None
-    """what `vaxsim validate --json` has printed"""
+    evidence: Evidence = field(default_factory=Evidence)
 
     @classmethod
     def of(
         cls,
         path: Path,
         overrides: Sequence[str] = (),
-        verification: Mapping[str, Any] | None = None,
+        evidence: Evidence | None = None,
     ) -> Described:
         """From a scenario file. Raises ScenarioError."""
         return cls(
@@ -63,7 +63,7 @@ class Described:
             path.name,
             tuple(overrides),
             changes(path, overrides),
-            verification,
+            evidence or Evidence(),
         )
 
 
@@ -127,7 +127,7 @@ def description(described: Described) -> Document:
             Section(_("6 Code access"), [
                 Section(_("6.1 How to get and to rerun the model"), _access(described)),
             ]),
-            Section(_("7 Verification and validation"), verification(described.verification)),
+            Section(_("7 Verification and validation"), verification(described.evidence)),
         ],
         contents=True,
     )  # fmt: skip
@@ -217,16 +217,21 @@ def _outputs(scenario: Scenario) -> list[Block]:
                 [
                     Code(table.name),
                     _(table.row),
-                    "; ".join(
-                        f"{column.name}{f' ({_(column.unit)})' if column.unit else ''}: "
-                        f"{_(column.meaning)}"
-                        for column in table.columns[1:]
-                    ),
+                    _columns(table),
                 ]
                 for table in TABLES.values()
             ],
         ),
     ]
+
+
+def _columns(table: Recorded) -> list[str]:
+    """Names, units and meanings of a table's columns in a row."""
+    found: list[str] = []
+    for column in table.columns[1:]:
+        unit = f" ({_(column.unit)})" if column.unit else ""
+        found += ["; " if found else "", Code(column.name), f"{unit}: {_(column.meaning)}"]
+    return found
 
 
 def _aims(described: Described) -> list[Block]:

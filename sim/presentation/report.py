@@ -49,17 +49,21 @@ from sim.presentation.document import (
     Text,
 )
 from sim.presentation.terminal import Part, count, percent
+from sim.presentation.verification_words import Evidence, against_history, against_theory
 from sim.scenario import Scenario
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def report(folder: Path, against: Scenario | None = None) -> Document:
+def report(
+    folder: Path, against: Scenario | None = None, evidence: Evidence | None = None
+) -> Document:
     """The report of a run, sweep, comparison or study, in the language spoken.
 
-    `against`: a scenario from which all differences are told, of a run only. Raises RunError for a
-    folder that holds none of them, or one that is damaged.
+    `against`: a scenario from which all differences are told, of a run only; `evidence` of the
+    program's validity: of a run, too. Raises RunError for a folder that holds none of them, or one
+    that is damaged.
     """
     for manifest, of in (
         (SWEEP_MANIFEST, _sweep_report),
@@ -70,13 +74,15 @@ def report(folder: Path, against: Scenario | None = None) -> Document:
             if against is not None:
                 raise RunError(_("{folder} is no run: leave out --against").format(folder=folder))
             return of(folder)
-    return report_of_run(open_run(folder), against)
+    return report_of_run(open_run(folder), against, evidence)
 
 
 # A run ----------------------------------------------------------------------------------------
 
 
-def report_of_run(run: Run, against: Scenario | None = None) -> Document:
+def report_of_run(
+    run: Run, against: Scenario | None = None, evidence: Evidence | None = None
+) -> Document:
     """The report of a run."""
     told = _Told(run)
     return Document(
@@ -90,7 +96,7 @@ def report_of_run(run: Run, against: Scenario | None = None) -> Document:
             Section(_("The call centre"), _call_centre(told)),
             Section(_("The vaccination units"), _units(told)),
             Section(_("Assumptions"), _assumptions(run, against)),
-            Section(_("Validity, and how to rerun it"), _validity(run)),
+            Section(_("Validity, and how to rerun it"), _validity(run, evidence or Evidence())),
             Section(_("Words in this report"), [Items([_(words) for words in _WORDS])]),
         ],
         contents=True,
@@ -296,7 +302,7 @@ def _assumptions(run: Run, against: Scenario | None) -> list[Block]:
     ]
 
 
-def _validity(run: Run) -> list[Block]:
+def _validity(run: Run, evidence: Evidence) -> list[Block]:
     manifest, settings = run.manifest, run.settings
     rows: list[list[Text]] = [
         [_("scenario"), Code(str(manifest["scenario_sha256"]))],
@@ -318,6 +324,8 @@ def _validity(run: Run) -> list[Block]:
             )
         ),
         _audit(run),
+        *against_theory(evidence),
+        *(against_history(evidence) if evidence.backtest else []),
         Table(_("What determines the numbers"), ["", ""], rows),
         Listing(
             "\n".join((command("verify", name), command("show", name))),
