@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from datetime import date, timedelta
+import re
+from datetime import date, datetime, timedelta
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -19,14 +20,21 @@ from sim.cli import app
 from sim.engine import get_engine
 from sim.experiment import backtest_forecast
 from sim.experiment.backtest import find
-from sim.experiment.backtest_deliveries import as_allocated, continued
+from sim.experiment.backtest_deliveries import (
+    announced,
+    as_allocated,
+    continued,
+    without_later_rules,
+)
 from sim.experiment.backtest_forecast import (
     Earlier,
     Experiment,
     _band,
     _earlier,
+    _fit_errors,
     _growth,
     _step_of_earlier,
+    _trust,
     _weight,
     doses_given,
     fitted,
@@ -44,7 +52,7 @@ from sim.presentation.document import html
 from sim.presentation.report import report
 from sim.presentation.study_views import study_text
 from sim.scenario import Scenario, merge
-from sim.scenario_files import load_scenario
+from sim.scenario_files import load_scenario, source_of, with_values
 
 ROOT = Path(__file__).parent.parent
 SCENARIO = ROOT / "scenarios" / "observed_2021.toml"
@@ -138,9 +146,12 @@ def test_prediction_does_not_look_at_the_days_predicted() -> None:
     later = np.array([day > CALIBRATE.last for day in observed.days])
     doses = observed.doses.copy()
     doses[:, later] = 999_999 + np.arange(later.sum())
-    other = Observed("made up", "other", observed.days, doses, {})
+    known = {"az": dict.fromkeys(observed.days, 900)}
+    others_known = {"az": {day: 900 + 50_000 * (day > CALIBRATE.last) for day in observed.days}}
+    true = Observed("made up", "true", observed.days, observed.doses, known)
+    other = Observed("made up", "other", observed.days, doses, others_known)
     (answer, tables), (falsified, others) = (
-        answered(small(), each, replications=2) for each in (observed, other)
+        answered(small(), each, replications=2) for each in (true, other)
     )
     for name in ("forecast", "fit", "points"):
         assert tables[name].to_csv() == others[name].to_csv()
@@ -200,7 +211,7 @@ def earlier(model: float, last_week: float, observed: float, days: int) -> Earli
     """Doses a day by the simulation, by last week's rate, and as observed, on some days."""
     since = np.arange(1.0, days + 1)
     return Earlier(
-        since, *(rate * np.array([since, since]) for rate in (model, last_week, observed))
+        FIRST, since, *(rate * np.array([since, since]) for rate in (model, last_week, observed))
     )
 
 
@@ -252,6 +263,60 @@ def test_an_earlier_forecast_does_not_look_at_the_days_after_it(
         assert not np.array_equal(right.observed, other.observed)
 
 
+# Weight of the fit -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("simulation", "line", "trust"),
+    [(10.0, 20.0, 1.0), (10.0, 10.0, 1.0), (20.0, 10.0, 0.25), (5.0, 0.0, 0.0), (0.0, 0.0, 1.0)],
+)
+def test_a_simulation_that_fits_worse_than_a_line_counts_less(
+    simulation: float, line: float, trust: float
+) -> None:
+    # twice the error of the line: a quarter, the ratio of the mean squared errors
+    assert _trust(simulation, line) == trust
+
+
+def test_errors_of_the_fit_leave_the_level_free_and_are_of_the_last_month() -> None:
+    # errors 90, 5, 15: the first is 40 days before the others, which are 5 off their mean of 10;
+    # a line through two days has no error
+    days = tuple(FIRST + timedelta(days=day) for day in (0, 40, 42))
+    window = Observed("made up", "0", days, np.array([[0.0, 7.0, 9.0], [1.0, 1.0, 1.0]]), {})
+    errors = np.array([[90.0, 5.0, 15.0], [90.0, 0.0, 0.0]])
+    assert _fit_errors(errors, window) == pytest.approx(np.array([[5.0, 0.0], [0.0, 0.0]]))
+
+
+def test_a_curve_that_the_simulation_cannot_follow_is_continued_at_last_weeks_rate() -> None:
+    # the scenario gives second doses from 29 June on; observed are 20 a day from the first day on,
+    # a straight line: its error is nothing, so nothing is left of the simulation
+    observed = history(small(22), 0)
+    doses = observed.doses.copy()
+    doses[1] = [20.0 * (day - FIRST).days for day in observed.days]
+    given = Observed("made up", "0", observed.days, doses, {})
+    answer, tables = answered(small(), given, replications=1)
+    assert answer["trust"]["second"] < 1e-9
+    assert answer["weights"]["second"] < 1e-9
+    assert answer["weights"]["first"] > 0.5
+    second = tables["forecast"].query("curve == 'second'")
+    assert second["model"].to_numpy() == pytest.approx(second["last_week"].to_numpy())
+    assert answer["curves"]["second"]["mean_absolute_error"]["model"] < 1
+
+
+def test_days_on_which_nothing_was_given_are_continued_with_nothing() -> None:
+    # neither curve moves, though the units could: the rate of the last week is none
+    observed = history(small(22), 0)
+    still = np.repeat(observed.doses[:, :1], len(observed.days), axis=1)
+    answer, tables = answered(
+        small(), Observed("made up", "0", observed.days, still, {}), replications=1
+    )
+    forecast = tables["forecast"]
+    assert answer["weights"]["first"] < 1e-9
+    for name in ("model", "last_week", "line", "low", "high"):
+        assert np.isfinite(forecast[name]).all()
+    first = forecast.query("curve == 'first'")["model"]
+    assert first.to_numpy() == pytest.approx(still[0, 0])
+
+
 # Band and deliveries --------------------------------------------------------------------------
 
 
@@ -278,6 +343,22 @@ def test_band_of_one_member_is_students(freedom: int, end: float) -> None:
         pytest.approx(-end, rel=5e-4),
         pytest.approx(end, rel=5e-4),
     )
+
+
+def test_deliveries_that_the_scenario_knows_ahead_are_told_with_their_source() -> None:
+    # 900 on 3 June and 900 on the 12th are of the fitted days: told are
+    # those that come on the last one or later
+    late = {"vaccine": "az", "arrives": "2021-06-20", "doses": 450}
+    last = {"vaccine": "az", "arrives": str(CALIBRATE.last), "doses": 50}
+    deliveries = {"late": late, "last": last}
+    sources = {"deliveries.late.*": "announced on 1 June 2021"}
+    scenario = small(deliveries=deliveries, sources=sources)
+    question = Question.of(Source.of(scenario), history(small(), 0), CALIBRATE, PREDICT)
+    (told,) = announced(scenario, "az", question)
+    assert told["doses"] == 500
+    assert told["sources"] == ["announced on 1 June 2021"]
+    assert "az, 500 doses" in in_words([told])[0]
+    assert "announced on 1 June 2021" in in_words([told])[0]
 
 
 def test_rate_known_goes_on_where_the_scenario_says_no_more() -> None:
@@ -636,6 +717,7 @@ def test_july_and_august_can_be_asked_for_with_the_scenario_of_2021() -> None:
     assert question.patterns == (
         "units.*.slots_per_day",
         "deliveries.sinovac_*_*.doses",
+        "deliveries.astrazeneca_july_*.doses",
         "deliveries.astrazeneca_later_*.doses",
         "regimens.az_twice.target_days",
     )
@@ -719,6 +801,30 @@ def test_july_is_predicted_better_than_by_naive_forecasts(tmp_path: Path) -> Non
         assert all(skill < 1 for skill in found["skill"].values())
     assert (tmp_path / "study" / "pictures" / "backtest.png").stat().st_size > 10_000
     assert all(math.isfinite(row["model"]) for row in data["forecast"])
+
+
+def test_deliveries_of_2021_were_announced_before_the_month_in_which_they_come() -> None:
+    scenario = load_scenario(SCENARIO)
+    dated = 0
+    for name, delivery in scenario.deliveries.items():
+        said = source_of(scenario, f"deliveries.{name}.doses") or ""
+        month = (delivery.arrives + timedelta(days=1)).replace(day=1)  # what comes on the eve
+        for day, named, year in re.findall(r"(\d+) ([A-Z][a-z]+) (20\d\d)", said):
+            dated += 1
+            assert datetime.strptime(f"{day} {named} {year}", "%d %B %Y").date() < month, name
+        assert said.startswith("assumed") or re.search(r"20\d\d", said), name
+    assert dated > 30
+
+
+def test_the_rule_of_12_july_is_not_known_in_june() -> None:
+    scenario = load_scenario(SCENARIO)
+    data = Source.of(SCENARIO).data
+    known, unknown = without_later_rules(data, scenario, date(2021, 6, 30))
+    assert unknown == ["sv_az"]
+    assert list(known["regimens"]) == ["sv_sv", "az_twice"]
+    assert "first_dose_until" not in known["regimens"]["sv_sv"]
+    assert with_values(known, {}).regimens["sv_sv"].begins_on(date(2021, 7, 31))
+    assert without_later_rules(data, scenario, date(2021, 7, 12)) == (data, [])
 
 
 def test_scenario_of_2021_starts_where_vaccination_stood() -> None:

@@ -17,15 +17,21 @@ Each member goes on from the last observed day, by as many doses as it gives aft
 was from what was observed on that day stays. Doses that the file says were allocated and not yet
 given are not supposed to be given: they may be for second doses, or on paper only.
 
-*Earlier forecasts.* The same is done from every observed day before the end of the first window, at
-least three weeks after the first of the file, with the points that cover the whole box, and held
-against the days until that end. How wrong these forecasts were says two things. What the simulation
-adds is combined with what last week's rate adds, with the weights of least squares (Granger and
-Ramanathan, *Journal of Forecasting* 3, 1984), drawn towards the simulation; and the error of the
-combination is not supposed to be smaller in the days to come.
+*Weights.* What the simulation adds is combined with what last week's rate adds, curve by curve. How
+much the simulation counts is learnt from two things, both known when the forecast is made. One is
+the fit: where a straight line fits the last month of the first window better, the weight is divided
+by the ratio of the mean squared errors. So where the simulation cannot follow a curve, the forecast
+falls back to last week's rate. The other is earlier forecasts. The same is done from every observed
+day before the end of the first window, at least three weeks after the first of the file, with the
+points that cover the whole box, and held against the days until that end. Those of the last month
+give the weights of least squares (Granger and Ramanathan, *Journal of Forecasting* 3, 1984), drawn
+towards the simulation. The error of the combination is not supposed to be smaller in the days to
+come than that of earlier forecasts.
 
 *Band.* 90 % of a mixture: each member plus an error of its curve. The error is a random walk whose
-drift is known as well as a rate of seven days is: after h days it has the variance v h (1 + h / 7).
+drift is known as well as a rate of seven days is: after h days it has the variance v h (1 + h / 7),
+and that of not knowing which forecast is right: w (1 - w) times their squared difference, w being
+the weight (at least 10 %, at most 90 %).
 v is the larger of two estimates. One is the mean square by which the error of the fit changed
 between two observed days, over all pairs of them, per day between. The other is the mean square of
 the errors of earlier forecasts, divided by h (1 + h / 7). Days are few, and numbers were fitted to
@@ -85,6 +91,11 @@ def find(
             zip(CURVES, map(float, np.sqrt(_at_a_week(found.variance))), strict=True)
         ),
         "weights": dict(zip(CURVES, found.weights, strict=True)),
+        "trust": dict(zip(CURVES, found.trust, strict=True)),
+        "fit_errors": {
+            curve: {"model": float(model), "line": float(line)}
+            for curve, (model, line) in zip(CURVES, found.fit_errors.T, strict=True)
+        },
         "earlier_forecasts": found.earlier,
         "level": LEVEL,
         "supposed": [*found.supposed, *_drawn(question, found)],
@@ -241,7 +252,7 @@ def _given(experiment: Experiment, forecast: Forecast, truth: Observed) -> dict[
                 delivery.doses * delivery.fraction_delivered.mean()
                 for delivery in scenario.deliveries.values()
                 if delivery.vaccine == vaccine
-                and question.calibrate.last < delivery.arrives <= truth.days[-1]
+                and question.calibrate.last <= delivery.arrives <= truth.days[-1]
             ),
             "allocated": known[last] - known[first] if first and last else None,
             "allocated_from": first.isoformat() if first else None,

@@ -1,4 +1,7 @@
-"""Deliveries after the first window of a backtest: the scenario's, continued, or the file's."""
+"""What is supposed of the days after the first window of a backtest: deliveries, and rules.
+
+Deliveries are the scenario's, continued, or the file's. Rules that begin later are not known.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import Any
 
 from sim.experiment.backtest_question import Question
 from sim.scenario import Scenario, merge
+from sim.scenario_files import source_of
 
 _RATE_DAYS, _LEAST_RATE_DAYS = 28, 7
 """Days over which the rate of deliveries is taken (fewer hold one big delivery or none), and at
@@ -22,8 +26,8 @@ def later_deliveries(question: Question) -> tuple[dict[str, Any], list[dict[str,
     Looks at the file's allocations after the window only if they are asked for.
     """
     seen = question.seen
-    data: dict[str, Any] = dict(question.data)
     scenario = question.source.scenario
+    data, unknown = without_later_rules(question.data, scenario, question.calibrate.last)
     known = {vaccine: days for vaccine, days in seen.allocated.items() if days}
     known = {vaccine: days for vaccine, days in known.items() if vaccine in scenario.vaccines}
     supposed: list[dict[str, Any]] = [
@@ -40,6 +44,14 @@ def later_deliveries(question: Question) -> tuple[dict[str, Any], list[dict[str,
         for vaccine, days in seen.allocated.items()
         if days and vaccine not in scenario.vaccines
     ]
+    supposed += [
+        {
+            "what": "regimen_not_known",
+            "regimen": name,
+            "from": str(scenario.regimens[name].first_dose_from),
+        }
+        for name in unknown
+    ]
     added: dict[str, Any] = {}
     if question.deliveries == "observed":
         data["deliveries"], came = as_allocated(question)
@@ -49,8 +61,55 @@ def later_deliveries(question: Question) -> tuple[dict[str, Any], list[dict[str,
         for vaccine in scenario.vaccines:
             more, said = continued(scenario, vaccine, known.get(vaccine, {}), question)
             added |= more
-            supposed += said
+            supposed += [*announced(scenario, vaccine, question), *said]
     return merge(data, {"deliveries": added}), supposed
+
+
+def without_later_rules(
+    data: Mapping[str, Any], scenario: Scenario, last: date
+) -> tuple[dict[str, Any], list[str]]:
+    """The data as if regimens that begin after a day were not known; the names of those.
+
+    What ends as they begin goes on instead.
+    """
+    begins = {
+        name: regimen.first_dose_from
+        for name, regimen in scenario.regimens.items()
+        if regimen.first_dose_from and regimen.first_dose_from > last
+    }
+    ends = {day - timedelta(days=1) for day in begins.values()}
+    kept = {
+        name: {key: value for key, value in said.items() if key != "first_dose_until"}
+        if scenario.regimens[name].first_dose_until in ends
+        else said
+        for name, said in data.get("regimens", {}).items()
+        if name not in begins
+    }
+    return ({**data, "regimens": kept} if begins else dict(data)), sorted(begins)
+
+
+def announced(scenario: Scenario, vaccine: str, question: Question) -> list[dict[str, Any]]:
+    """What the scenario knows ahead: doses of the vaccine after the first window, and whence.
+
+    Those of its last day are given after it.
+    """
+    ahead = {
+        f"deliveries.{name}.doses": delivery.doses * delivery.fraction_delivered.mean()
+        for name, delivery in scenario.deliveries.items()
+        if delivery.vaccine == vaccine
+        and question.calibrate.last <= delivery.arrives <= question.predict.last
+    }
+    if not ahead:
+        return []
+    sources = [source_of(scenario, path) or "" for path in ahead]
+    return [
+        {
+            "what": "deliveries_announced",
+            "vaccine": vaccine,
+            "doses": sum(ahead.values()),
+            "sources": [text for text in dict.fromkeys(sources) if text],
+        }
+    ]
 
 
 def as_allocated(question: Question) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -22,11 +22,11 @@ from sim.scenario_files import varied, with_values
 LEVEL = 0.9
 """Of the band."""
 
-SPREAD = 32
+SPREAD = 48
 """Points spread evenly over the ranges; earlier forecasts choose among them."""
 ROUNDS, POINTS = 2, 16
 """Rounds after them, each in the box around the best points so far."""
-FIT_REPLICATIONS = 2
+FIT_REPLICATIONS = 1
 _BOX_OF = 6
 """Best points, around which the next round looks."""
 _MARGIN = 0.1
@@ -40,6 +40,10 @@ RATE_DAYS = 7
 """Of the naive forecast that continues a rate."""
 _DAYS_BEFORE, _LEAST_WINDOW = 21, 4
 """An earlier forecast has as many days before it, and as many observed days to be fitted to."""
+_RECENT_DAYS = 31
+"""Before the end of the first window: weights are learnt from them, not from longer ago."""
+_LEAST_DOUBT = 0.1
+"""That the simulation, or last week's rate, is right after all."""
 _LEAST_EARLIER = 5
 """Errors of earlier forecasts from which a variance is taken."""
 
@@ -153,7 +157,8 @@ def fitted(experiment: Experiment, seed: int) -> tuple[list[Point], tuple[int, .
 
     question = experiment.question
     fit = that_matter(experiment)
-    unit = qmc.Sobol(max(len(fit), 1), rng=seed).random(SPREAD + ROUNDS * POINTS)
+    number = SPREAD + ROUNDS * POINTS
+    unit = qmc.Sobol(max(len(fit), 1), rng=seed).random_base2(math.ceil(math.log2(number)))[:number]
     low, high = np.zeros(unit.shape[1]), np.ones(unit.shape[1])
     points: list[Point] = []
     for rows in np.split(unit, range(SPREAD, len(unit), POINTS)):
@@ -226,8 +231,12 @@ class Forecast:
     """[2, days] of the error of a member"""
     weights: tuple[float, float]
     """of the simulation, for first and second doses; the rest is that of last week's rate"""
+    trust: tuple[float, float]
+    """factor of these weights, below 1 where a straight line fits the window better"""
+    fit_errors: Floats
+    """[2 (simulation, straight line), 2 curves]: root mean squared, the level left free"""
     earlier: int
-    """forecasts from earlier days, from which that was learnt"""
+    """forecasts from earlier days, from which the weights were learnt"""
     supposed: list[dict[str, Any]]
     """of deliveries, as `later_deliveries` has it"""
 
@@ -274,10 +283,15 @@ def continued_by(
     start = window.doses[:, -1:]
     rate = _last_rate(experiment.seen)[:, np.newaxis] * since
     earlier = list(_earlier(experiment, points))
-    weights = np.array([_weight(earlier, k, experiment.seen, len(days) - 1) for k in (0, 1)])
+    fit_errors = _fit_errors(errors, window)
+    trust = [_trust(*of_curve) for of_curve in fit_errors.T]
+    recent = [each for each in earlier if (anchor - each.origin).days <= _RECENT_DAYS]
+    weights = np.array(
+        [trust[k] * _weight(recent, k, experiment.seen, len(days) - 1) for k in (0, 1)]
+    )
     shares = weights[:, np.newaxis]
-    members = start + shares * (curves[..., begin:] - curves[..., begin : begin + 1])
-    members += (1 - shares) * rate
+    simulated = curves[..., begin:] - curves[..., begin : begin + 1]
+    members = start + shares * simulated + (1 - shares) * rate
     changes = len(window.days) - 1
     freedom = max(changes - len(fit), _LEAST_FREEDOM)
     step = np.maximum(
@@ -285,6 +299,8 @@ def continued_by(
         [_step_of_earlier(earlier, k, weights[k], len(days) - 1) for k in (0, 1)],
     )
     variance = step[:, np.newaxis] * _spread_after(since)
+    doubt = np.clip(shares, _LEAST_DOUBT, 1 - _LEAST_DOUBT)
+    variance += doubt * (1 - doubt) * (simulated.mean(axis=0) - rate) ** 2
     low, high = _band(members, np.sqrt(variance), freedom)
     return Forecast(
         days=days,
@@ -299,7 +315,9 @@ def continued_by(
         fitted=window.doses + errors,
         variance=variance,
         weights=(float(weights[0]), float(weights[1])),
-        earlier=len(earlier),
+        trust=(trust[0], trust[1]),
+        fit_errors=fit_errors,
+        earlier=len(recent),
         supposed=supposed,
     )
 
@@ -318,6 +336,7 @@ def _members(experiment: Experiment, curves: Floats, window: Observed) -> Floats
 class Earlier:
     """A forecast from an earlier day, and what was observed until the first window ended."""
 
+    origin: date
     since: Floats
     """[days] from that day to the later observed ones"""
     model: Floats
@@ -355,11 +374,28 @@ def _earlier(experiment: Experiment, points: Sequence[Point]) -> Iterator[Earlie
         since = np.array([(day - origin).days for day in later], dtype=np.float64)
         known = seen.between(seen.days[0], origin)
         yield Earlier(
+            origin=origin,
             since=since,
             model=(curves[..., at] - curves[..., begin : begin + 1]).mean(axis=0),
             last_week=_last_rate(known)[:, np.newaxis] * since,
             observed=seen.doses[:, place + 1 :] - seen.doses[:, place : place + 1],
         )
+
+
+def _fit_errors(errors: Floats, window: Observed) -> Floats:
+    """Root mean squared errors in the last month of the window, the level left free.
+
+    Of the simulation ([2 curves, observed days]) and of a straight line: [2, 2 curves].
+    """
+    anchor = window.days[-1]
+    month = window.between(anchor - timedelta(days=_RECENT_DAYS - 1), anchor)
+    line = _line(month, month.days) - month.doses
+    return np.array([errors[:, -len(month.days) :].std(axis=1), line.std(axis=1)])
+
+
+def _trust(simulation: float, line: float) -> float:
+    """Weight left to the simulation by its error of the fit: 1 if no larger than the line's."""
+    return 1.0 if simulation <= line else float((line / simulation) ** 2)
 
 
 def _weight(earlier: Sequence[Earlier], curve: int, seen: Observed, horizon: int) -> float:

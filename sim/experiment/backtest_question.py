@@ -17,7 +17,7 @@ from sim.scenario import Scenario
 from sim.scenario_errors import ScenarioError, did_you_mean
 from sim.scenario_files import varied, with_values
 
-DEFAULT_REPLICATIONS = 8
+DEFAULT_REPLICATIONS = 4
 _LEAST_DAYS = 4
 _MOST_FITTED = 6
 
@@ -106,7 +106,7 @@ class Question:
         data = _with_ranges(source.data, fit)
         patterns = tuple(data["ranges"])
         for option, window, least in (
-            ("--calibrate", calibrate, max(_LEAST_DAYS, len(patterns) + 1)),
+            ("--calibrate", calibrate, max(_LEAST_DAYS, len(patterns) // 2 + 2)),
             ("--predict", predict, 1),
         ):
             days = len(observed.between(window.first, window.last).days)

@@ -18,6 +18,7 @@ from sim.presentation import style
 from sim.presentation.document import Table
 from sim.presentation.figures import date_axis, drawing, new_figure, thousands, x_of
 from sim.presentation.terminal import Part, percent
+from sim.scenario_files import source_in_words
 
 _NAMES = {"model": N_("model"), "last_week": N_("last week's rate"), "line": N_("straight line")}
 _DOSES = {"first": N_("first doses"), "second": N_("second doses")}
@@ -129,6 +130,20 @@ def remark_in_words(remark: Mapping[str, Any]) -> str:
             return _(
                 "allocated_{vaccine}_cum is of no vaccine of the scenario: not looked at."
             ).format(vaccine=remark["vaccine"])
+        case "deliveries_announced":
+            return _(
+                "Known ahead by the scenario, not predicted: {vaccine}, {doses} doses before the "
+                "fit. Whence: {sources}."
+            ).format(
+                vaccine=remark["vaccine"],
+                doses=_count(remark["doses"]),
+                sources="; ".join(map(source_in_words, remark["sources"])) or "–",
+            )
+        case "regimen_not_known":
+            return _(
+                "The regimen {name} begins on {day}, after the fitted days: not supposed to be "
+                "known, what was given before it goes on."
+            ).format(name=remark["regimen"], day=_long(remark["from"]))
         case "deliveries_of_file":
             return _(
                 "Deliveries from the first allocation in the file on are the file's, also in the "
@@ -227,7 +242,7 @@ def _fit(study: Study) -> Table:
 def _weights(study: Study) -> list[str]:
     """How much of the prediction is the simulation and how much last week's rate, and why."""
     answer = study.answer
-    if not answer.get("earlier_forecasts"):
+    if "fit_errors" not in answer:
         return []
     shares = [
         _("{doses}, simulation {share}, last week's rate {rest}").format(
@@ -235,10 +250,18 @@ def _weights(study: Study) -> list[str]:
         )
         for curve, weight in answer["weights"].items()
     ]
-    return [
-        _("Weights, learnt from {n} forecasts from earlier days: {shares}.").format(
-            n=answer["earlier_forecasts"], shares="; ".join(shares)
+    errors = [
+        _("{doses} {model}, of a straight line {line}").format(
+            doses=_(_DOSES[curve]), **{name: _count(error) for name, error in found.items()}
         )
+        for curve, found in answer["fit_errors"].items()
+    ]
+    return [
+        _(
+            "Weights: {shares}. They are learnt from {n} forecasts from earlier days, and the "
+            "simulation counts less where it fits worse than a straight line. Error of the fit: "
+            "{errors}."
+        ).format(n=answer["earlier_forecasts"], shares="; ".join(shares), errors="; ".join(errors))
     ]
 
 
