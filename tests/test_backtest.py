@@ -302,19 +302,11 @@ def test_a_curve_that_the_simulation_cannot_follow_is_continued_at_last_weeks_ra
     assert answer["curves"]["second"]["mean_absolute_error"]["model"] < 1
 
 
-def test_days_on_which_nothing_was_given_are_continued_with_nothing() -> None:
-    # neither curve moves, though the units could: the rate of the last week is none
+def test_days_on_which_nothing_was_given_cannot_be_fitted() -> None:
     observed = history(small(22), 0)
     still = np.repeat(observed.doses[:, :1], len(observed.days), axis=1)
-    answer, tables = answered(
-        small(), Observed("made up", "0", observed.days, still, {}), replications=1
-    )
-    forecast = tables["forecast"]
-    assert answer["weights"]["first"] < 1e-9
-    for name in ("model", "last_week", "line", "low", "high"):
-        assert np.isfinite(forecast[name]).all()
-    first = forecast.query("curve == 'first'")["model"]
-    assert first.to_numpy() == pytest.approx(still[0, 0])
+    with pytest.raises(SettingsError, match="no dose was given there"):
+        answered(small(), Observed("made up", "0", observed.days, still, {}))
 
 
 # Band and deliveries --------------------------------------------------------------------------

@@ -127,6 +127,14 @@ class Question:
                         there=there,
                     )
                 )  # fmt: skip
+        fitted = observed.between(calibrate.first, calibrate.last).doses
+        if not np.ptp(fitted, axis=1).any():
+            raise SettingsError(
+                _(
+                    "--calibrate {calibrate}: by {file} no dose was given there, so nothing can be "
+                    "fitted to it: choose other days"
+                ).format(calibrate=calibrate, file=observed.name)
+            )
         if deliveries == "observed":
             _check_allocated(observed, source.scenario)
         return cls(source, observed, calibrate, predict, data, patterns, replications, deliveries)
