@@ -124,7 +124,7 @@ def test_a_failed_audit_fails_its_case_and_no_other():
     # nobody comes to a unit, nothing is wrong.
     _, old, new = WRONG["there is one vaccinator too many"]
     cases = [small("service_exponential"), CASES["served_at_closing"]]
-    with in_place_of_the_engine(Mutant("", old, new, REFERENCE)):
+    with in_place_of_the_engine(Mutant("", old, new, REFERENCE).module()):
         wrong_one, right_one = validate(cases, SCENARIOS, HERE, "reference", replications=2)
     assert not wrong_one.passed
     assert wrong_one.quantities == ()
@@ -144,7 +144,7 @@ def small(name: str) -> Case:
 @pytest.mark.parametrize("mistake", WRONG)
 def test_a_wrong_engine_is_noticed(mistake):
     name, old, new = WRONG[mistake]
-    with in_place_of_the_engine(Mutant(mistake, old, new, REFERENCE)):
+    with in_place_of_the_engine(Mutant(mistake, old, new, REFERENCE).module()):
         assert wrong(judged_with(small(name)))
 
 
@@ -156,7 +156,7 @@ def test_the_right_engine_is_not_wrong_in_the_same_cases(name):
 
 def test_engines_that_differ_fail_whatever_the_numbers():
     _, old, new = WRONG["patience counts twice"]
-    with in_place_of_the_engine(Mutant("", old, new, REFERENCE)):
+    with in_place_of_the_engine(Mutant("", old, new, REFERENCE).module()):
         judged = validate([small("r5_3")], SCENARIOS, HERE, replications=2)[0]
     assert judged.engines_equal is False
     assert not judged.passed

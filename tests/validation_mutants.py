@@ -593,9 +593,9 @@ BOOKINGS = (
         "model/appointment_book.py",
     ),
     Mutant(
-        "second doses come first, though first ones should",
-        '"first_doses_first": [[0], [1]],',
-        '"first_doses_first": [[1], [0]],',
+        "second doses take what first ones still want",
+        "left -= self._wanted_for_first_doses(today)",
+        "left -= 0 * self._wanted_for_first_doses(today)",
         "model/waiting_list.py",
     ),
     Mutant(
@@ -634,9 +634,9 @@ MUTANTS = {"telephone": TELEPHONE, "units": UNITS, "campaign": CAMPAIGN, "bookin
 
 
 @contextmanager
-def in_place_of_the_engine(mutant: Mutant) -> Iterator[None]:
-    """The program works with a mutant of the reference engine (in this process)."""
-    wrong = Engine.of(mutant.module())
+def in_place_of_the_engine(mutant: ModuleType) -> Iterator[None]:
+    """The program works with a wrong engine in place of the reference engine (in this process)."""
+    wrong = Engine.of(mutant)
 
     def get(name: str) -> Engine:
         return wrong if name == "reference" else get_engine(name)

@@ -147,12 +147,12 @@ def _stock_cases() -> Iterator[Case]:
     )  # fmt: skip
     # 5 vials of eleven doses: 2 on Friday and on Saturday, with 2 doses left over, 1 on Sunday.
     yield _planned(
-        "refrigerator_vials", "59 labelled doses fit: 5 vials of ten, which give 11 doses each",
+        "refrigerator_vials", "50 labelled doses fit: 5 vials of ten, which give 11 doses each",
         _given("vaccinated", 4 * (20 + 20 + 11)),
         total("wasted", 4 * (2 + 2), "stock", "wasted"),
         changes=(
             _people(2_000), "supply.shipment_days=['fri']",
-            "unit_types.clinic.refrigerator_doses=59",
+            "unit_types.clinic.refrigerator_doses=50",
             "vaccines.vaccine.doses_per_vial=10", "vaccines.vaccine.extra_doses_per_vial=1",
         ),
     )  # fmt: skip
@@ -218,13 +218,14 @@ def _two_doses() -> tuple[str, ...]:
 def _second_dose_cases() -> Iterator[Case]:
     # 100 people are vaccinated on 1 June. On that evening 50 others register, and 50 doses are
     # left: for these, or for second doses on 8 June, by the policy and by how far ahead it looks
-    # for second appointments. With a reserve, 75 of the 150 doses are first ones.
-    for policy, notice, first, second in (
-        ("first_doses_first", 14, 150, 0),
-        ("second_doses_first", 14, 100, 50),
-        ("second_doses_first", 2, 150, 0),
-        ("as_booked", 2, 100, 50),
-        ("reserve", 2, 75, 75),
+    # for second appointments. With a reserve, 75 of the 150 doses are first ones (25 a day: what
+    # is set aside for those whose first dose is still to come has to last for days).
+    for policy, notice, slots, first, second in (
+        ("first_doses_first", 14, 200, 150, 0),
+        ("second_doses_first", 14, 200, 100, 50),
+        ("second_doses_first", 2, 200, 150, 0),
+        ("as_booked", 2, 200, 100, 50),
+        ("reserve", 2, 25, 75, 75),
     ):
         name = policy if (policy, notice) != ("second_doses_first", 2) else "second_doses_soon"
         yield _planned(
@@ -232,7 +233,7 @@ def _second_dose_cases() -> Iterator[Case]:
             _given("first doses", first, dose=1),
             _given("second doses", second, dose=2),
             changes=(
-                _people(100), _slots(200), *_two_doses(), "deliveries.plenty.doses=150",
+                _people(100), _slots(slots), *_two_doses(), "deliveries.plenty.doses=150",
                 "groups.later={people=50, language='thai', turn_from=2021-06-01, willing=1.0, "
                 "telephone_share=0.0, "
                 "first_calls=[{opens=2021-06-01, share=1.0, mean_days=0.01}]}",
@@ -241,3 +242,14 @@ def _second_dose_cases() -> Iterator[Case]:
                 f"supply.second_dose_notice_days={notice}",
             ),
         )  # fmt: skip
+    # Slots for first doses are taken up to the end of the window, those after it are free for
+    # second ones: but no dose is, as long as 50 people wait for a first one.
+    yield _planned(
+        "first_doses_wait", "150 doses for 200 people, 10 slots a day, first doses first",
+        _given("first doses", 150, dose=1),
+        _given("second doses", 0, dose=2),
+        changes=(
+            _slots(10), *_two_doses(), "deliveries.plenty.doses=150",
+            "appointments.stock_rule='on_hand'", "appointments.window_days=5",
+        ),
+    )  # fmt: skip

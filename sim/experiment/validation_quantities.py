@@ -136,11 +136,6 @@ def total(name: str, exact: float, table: str, column: str, **where: object) -> 
     return Quantity(name, exact, add_up)
 
 
-def mean_call_wait(name: str, exact: float) -> Quantity:
-    """Mean wait of all calls let in on the whole day, in minutes."""
-    return Quantity(name, exact, _calls("wait_all", LET_IN, range(24)))
-
-
 def mean_day(name: str, exact: float, **where: object) -> Quantity:
     """Mean day of the doses given, from the day after the first one as 1; of some rows of `daily`.
 
