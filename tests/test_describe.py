@@ -72,7 +72,7 @@ def invoke(*arguments: str) -> tuple[int, str, str]:
     return result.exit_code, result.stdout, result.stderr
 
 
-INLINE = ("code", "strong", "em", "wbr")
+INLINE = ("code", "span", "strong", "em", "wbr")
 
 
 class Reader(HTMLParser):

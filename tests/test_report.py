@@ -20,7 +20,15 @@ from sim.experiment.runs import carry_out
 from sim.experiment.settings import RunSettings
 from sim.language import speaking
 from sim.presentation import answer_view, terminal
-from sim.presentation.document import Paragraph, Table, blocks_in, html, pieces
+from sim.presentation.document import (
+    Listing,
+    Paragraph,
+    Table,
+    blocks_in,
+    fragment,
+    html,
+    pieces,
+)
 from sim.presentation.parameters import STATUS, parameters
 from sim.presentation.pdf import BROWSERS
 from sim.presentation.report import blocks_of, report, report_of_run
@@ -254,3 +262,10 @@ def test_lines_that_a_terminal_breaks_are_one_paragraph_of_a_report() -> None:
     below = Table("", ["a"], [["b"]])
     blocks = list(blocks_of([["one", "  two", "  three", "four"], [below, "  five"]]))
     assert blocks == [Paragraph("one two three"), Paragraph("four"), below, Paragraph("  five")]
+
+
+def test_no_line_breaks_within_an_option() -> None:
+    """A browser would break --set between its hyphens; what is around it stays escaped."""
+    shown = fragment([Paragraph("by --set a=<b>"), Listing("vaxsim run --set a=1")])
+    assert 'by <span class="whole">--set</span> a=&lt;b&gt;' in shown
+    assert 'vaxsim run <span class="whole">--set</span> a=1' in shown

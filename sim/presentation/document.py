@@ -281,9 +281,20 @@ def _environment() -> Environment:
     )
     environment.globals["_"] = _
     environment.filters["pieces"] = pieces
+    environment.filters["options_whole"] = _options_whole
     environment.tests["code"] = lambda piece: isinstance(piece, Code)
     environment.tests["strong"] = lambda piece: isinstance(piece, Strong)
     return environment
+
+
+def _options_whole(text: str) -> str:
+    """HTML in which no line breaks within an option of the command line, such as --set."""
+    from markupsafe import Markup, escape
+
+    return Markup(_OPTION.sub(r'<span class="whole">\g<0></span>', str(escape(text))))
+
+
+_OPTION = re.compile(r"--[a-z][a-z-]*")
 
 
 @cache

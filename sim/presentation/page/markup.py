@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from sim.language import N_, _
+from sim.language import _
 from sim.presentation import style
+from sim.presentation.page.words import REFUSED
 
 STYLE = """<style>
 .vx{font-size:1rem;line-height:1.5}
@@ -43,14 +44,18 @@ STYLE = """<style>
 .vx summary{font-weight:600;padding:.4rem 0;cursor:pointer}
 .vx th.n,.vx td.n{text-align:right}.vx .note{font-size:.85rem}
 .vx .bar{display:inline-block;height:.8em;vertical-align:baseline;border-radius:1px}
+.vx .whole{white-space:nowrap}
 .vx code{overflow-wrap:anywhere;color:inherit;background:rgba(128,128,128,.15)}
 .stMainBlockContainer{padding:2.2rem 2rem 3rem}
 .picture{max-width:46rem}.picture.narrow{display:none}
 @media (max-width:640px){.stMainBlockContainer{padding:3.2rem 1rem 3rem}
   .picture.wide{display:none}.picture.narrow{display:block}
   .vx .verdict{font-size:1.1rem}}
+.stNumberInput:has([data-testid="InputInstructions"]){padding-bottom:1.2rem}
+.stNumberInput [data-testid="InputInstructions"]{top:auto;bottom:-1.4rem}
 [data-testid="stSidebarContent"]{padding-left:1rem;padding-right:1rem}
 [role="combobox"]{text-overflow:ellipsis}
+.stElementContainer:has(>.stHtml>[hidden]){display:none}
 [role="option"],[role="option"] div{height:auto;white-space:normal;overflow:visible}
 [role="option"]{padding-top:.35rem;padding-bottom:.35rem}
 @media (prefers-color-scheme:dark){button[kind="primary"]:enabled p{color:@UPON}}
@@ -58,29 +63,13 @@ STYLE = """<style>
 """Of all that follows; once a page."""
 
 
-_REFUSED = N_("This file cannot be used: it must be TOML (*.toml), of at most 1 MB.")
-_SPOKEN = (
-    (_REFUSED, '[data-testid="stTooltipErrorContent"]'),
-    (N_("Choose a file"), '[data-testid="stFileUploaderDropzone"]>span button p'),
-    (N_("Press Enter to apply"), '[data-testid="InputInstructions"]'),
-    (N_("Press Ctrl+Enter to apply"), '.stTextArea [data-testid="InputInstructions"]'),
-)
-"""Words that Streamlit itself shows, and where."""
-
-
-def style_of_words() -> str:
-    """Streamlit's own words in the language spoken, and why it refuses a file, where all see it."""
-    rules = [
-        f"{place}{{font-size:0}}{place}::after{{content:{_css(_(text))};font-size:.875rem}}"
-        for text, place in _SPOKEN
-    ]
-    refused, alert = _css(_(_REFUSED)), '[data-testid="stFileChip"]>[role="alert"]'
+def style_of_refusal() -> str:
+    """Why Streamlit refuses a file, where all see it."""
     return (
-        f"<style>{''.join(rules)}"
-        f"{alert}{{visibility:hidden}}{alert}::after{{content:{refused};visibility:visible}}"
-        '[data-testid="stFileUploaderDropzoneInstructions"]{display:none}'
+        '<style>[data-testid="stFileUploaderDropzoneInstructions"]{display:none}'
         '[data-testid="stFileUploader"]:has([data-testid="stFileChip"][aria-invalid="true"])'
-        f"::after{{content:{refused};display:block;padding-top:.4rem;font-weight:600}}</style>"
+        f"::after{{content:{_css(_(REFUSED))};display:block;padding-top:.4rem;font-weight:600}}"
+        "</style>"
     )
 
 
@@ -102,6 +91,22 @@ def heading(level: int, text: str) -> str:
 def paragraph(text: str, kind: str = "") -> str:
     """A paragraph of plain text."""
     return f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
+
+
+def whole_if_cut_off(text: str) -> str:
+    """A text again, where the box with a choice above it is too narrow for it."""
+    return f'<p class="vx note" id="whole" hidden>{escape(text)}</p><script>{_MEASURE}</script>'
+
+
+_MEASURE = """document.fonts.ready.then(function look() {
+  const whole = document.getElementById("whole");
+  const box = document.querySelector("[data-testid=stSidebar] [role=combobox]");
+  if (!box) return whole && requestAnimationFrame(look); // it is drawn a moment later
+  const pen = document.createElement("canvas").getContext("2d"), style = getComputedStyle(box);
+  pen.font = style.font;
+  const room = box.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+  whole.hidden = pen.measureText(whole.textContent).width <= room;
+})"""
 
 
 def verdict(text: str, colour: str) -> str:

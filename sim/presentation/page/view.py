@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import traceback
-import unicodedata
 from dataclasses import replace
 from typing import Any
 
 import streamlit as st
 
 from sim.language import LANGUAGES, _, named, speaking
-from sim.presentation.page import headline, markup, panels
+from sim.presentation.page import headline, markup, panels, words
 from sim.presentation.page.answers import Answered, answered, give_back_memory
 from sim.presentation.page.desk import Desk
 from sim.presentation.page.inputs import lever_inputs
@@ -43,7 +42,8 @@ def _redraw() -> None:
             page_title=_("Vaccination campaign"), page_icon="💉", layout="wide",
             initial_sidebar_state="auto",
         )  # fmt: skip
-        st.html(markup.STYLE + markup.style_of_words())
+        st.html(markup.STYLE + markup.style_of_refusal())
+        st.html(words.script(desk.state.language), unsafe_allow_javascript=True)
         st.html(panels.block(markup.heading(1, _("Vaccination campaign"))))
         with st.sidebar:
             st.html(panels.block(markup.heading(2, _("What can be moved"))))
@@ -116,12 +116,6 @@ def _write_address(desk: Desk) -> None:
 # The side bar ---------------------------------------------------------------------------------
 
 
-_BOX = 206
-"""pixels for a scenario's title in its box; a longer one is cut off"""
-_LETTER, _THAI_LETTER = 6.8, 9.4
-"""pixels, at most"""
-
-
 def _choose(desk: Desk) -> None:
     """Language, scenario, levers."""
     state = desk.state
@@ -137,8 +131,7 @@ def _choose(desk: Desk) -> None:
         _("Scenario"), offered, offered.index(state.choice.scenario),
         format_func=lambda name: _title(desk, name), key=f"{desk.generation}/scenario",
     )  # fmt: skip
-    if _width(_title(desk, name)) > _BOX:
-        st.html(panels.block(markup.paragraph(_title(desk, name), "note")))
+    st.html(markup.whole_if_cut_off(_title(desk, name)), unsafe_allow_javascript=True)
     if name != state.choice.scenario:
         desk.take(replace(state, choice=Choice(name)))
         st.rerun()
@@ -198,15 +191,6 @@ def _title(desk: Desk, name: str) -> str:
     if name == IMPORTED and desk.upload is not None:
         return desk.upload.name
     return named(desk.scenarios.title(name))
-
-
-def _width(text: str) -> float:
-    """Pixels that a text takes, at most; Thai vowels and tone marks above others take none."""
-    return sum(
-        _LETTER if letter.isascii() else _THAI_LETTER
-        for letter in text
-        if unicodedata.category(letter) != "Mn"
-    )
 
 
 # The answer -----------------------------------------------------------------------------------
