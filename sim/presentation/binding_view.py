@@ -17,7 +17,7 @@ from sim.experiment.plan_arithmetic import capacity
 from sim.experiment.replications import counted
 from sim.experiment.results import Run
 from sim.experiment.statistics import Estimate, mean_interval
-from sim.language import N_, _, day_and_month, month_and_year, named
+from sim.language import N_, _, day_and_month, month_and_year, named, ngettext
 from sim.model.records import CAUSES, REASONS
 from sim.presentation.document import Table, Text
 from sim.presentation.terminal import Part, as_text, count, percent, signed
@@ -305,13 +305,16 @@ def _notes(run: Run, found: Binding) -> list[str]:
         parts = [f"{_(_FAILED[n])} {count(v)} ({percent(v / in_all)})" for n, v in failed.items()]
         lines.append(_("Calls in vain up to then: {outcomes}.").format(outcomes=", ".join(parts)))
     if found.thrown_away:
-        words = _("Thrown away from opened vials by {day}: {doses} doses.")
+        words = ngettext(
+            "Thrown away from opened vials by {day}: {doses} dose.",
+            "Thrown away from opened vials by {day}: {doses} doses.",
+            found.thrown_away,
+        )
         lines.append(words.format(day=on(found.deadline), doses=count(found.thrown_away)))
     narrow = limiting_stations(run)
-    at = _("{station} at {n} of {units} units")
-    stations = ", ".join(
-        at.format(station=named(name), n=n, units=len(run.scenario.units)) for name, n in narrow
-    )
+    units = len(run.scenario.units)
+    at = ngettext("{station} at {n} of {units} unit", "{station} at {n} of {units} units", units)
+    stations = ", ".join(at.format(station=named(name), n=n, units=units) for name, n in narrow)
     lines.append(_("The station that limits the slots: {stations}.").format(stations=stations))
     return lines
 

@@ -424,9 +424,12 @@ class _View:
         exchanges = self.answer.get("exchanges")
         if self.answer["cheapest"] is None or exchanges is None:
             return []
-        looked_at = _(
+        looked_at = ngettext(
+            "Cheaper combinations were looked for from the cheapest found: {n:,} exchange of one "
+            "lever for others.",
             "Cheaper combinations were looked for from the cheapest found: {n:,} exchanges of one "
-            "lever for others."
+            "lever for others.",
+            exchanges["looked_at"],
         ).format(n=exchanges["looked_at"])
         ended = _(
             "None that is left saves {percent} of the cost in the search's replications; not all "
@@ -463,6 +466,8 @@ class _View:
             return []
         changes = self.changes[self.changes["option"] == self.answer["cheapest"]]
         tried = changes[changes["step"].notna()]
+        if (changes["size"] == 1).all():
+            return []  # there is nothing smaller
         if not len(tried):
             return [_("No smaller size was tried to the end.")]
         less = ", ".join(

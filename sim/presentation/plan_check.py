@@ -16,7 +16,7 @@ from sim.experiment import plan_arithmetic as arithmetic
 from sim.experiment.coverage import SCOPES, Scope
 from sim.experiment.measures import on
 from sim.experiment.shadow_prices import ONE_MORE, bindings
-from sim.language import N_, _, language, month_and_year, named
+from sim.language import N_, _, language, month_and_year, named, ngettext
 from sim.presentation.answer_view import ceiling_line, ceiling_of_what, shared_vials, warnings
 from sim.presentation.terminal import count, percent, table
 from sim.scenario import Scenario
@@ -186,7 +186,11 @@ def _doses(scenario: Scenario) -> list[str]:
     if usable < target:
         lines.append(
             "  "
-            + _("{n:,} people get no first dose from these deliveries").format(n=target - usable)
+            + ngettext(
+                "{n:,} person gets no first dose from these deliveries",
+                "{n:,} people get no first dose from these deliveries",
+                target - usable,
+            ).format(n=target - usable)
         )
     start = arithmetic.last_possible_start(scenario)
     if start is not None:
@@ -219,7 +223,12 @@ def _capacity(scenario: Scenario) -> list[str]:
         kind = named(key[0][0])
         which = f"{len(names)} x {kind}" if len(names) > 1 else f"{kind} {named(names[0])}"
         lines.append(
-            "  " + _("{type}: {slots:,} appointments a day each").format(type=which, slots=slots)
+            "  "
+            + ngettext(
+                "{type}: {slots:,} appointment a day each",
+                "{type}: {slots:,} appointments a day each",
+                slots,
+            ).format(type=which, slots=slots)
         )
         narrowest = min(row[6] for row in key)
         rows = [
