@@ -55,7 +55,7 @@ STYLE = """<style>
 .stNumberInput [data-testid="InputInstructions"]{top:auto;bottom:-1.4rem}
 [data-testid="stSidebarContent"]{padding-left:1rem;padding-right:1rem}
 [role="combobox"]{text-overflow:ellipsis}
-.stElementContainer:has(>.stHtml>[hidden]){display:none}
+.stElementContainer:has(#whole[hidden]){display:none}
 [role="option"],[role="option"] div{height:auto;white-space:normal;overflow:visible}
 [role="option"]{padding-top:.35rem;padding-bottom:.35rem}
 @media (prefers-color-scheme:dark){button[kind="primary"]:enabled p{color:@UPON}}
@@ -95,7 +95,8 @@ def paragraph(text: str, kind: str = "") -> str:
 
 def whole_if_cut_off(text: str) -> str:
     """A text again, where the box with a choice above it is too narrow for it."""
-    return f'<p class="vx note" id="whole" hidden>{escape(text)}</p><script>{_MEASURE}</script>'
+    note = f'<p class="note" id="whole" hidden>{escape(text)}</p>'
+    return f'<div class="vx">{note}</div><script>{_MEASURE}</script>'
 
 
 _MEASURE = """document.fonts.ready.then(function look() {
