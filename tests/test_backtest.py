@@ -267,14 +267,22 @@ def test_an_earlier_forecast_does_not_look_at_the_days_after_it(
 
 
 @pytest.mark.parametrize(
-    ("simulation", "line", "trust"),
-    [(10.0, 20.0, 1.0), (10.0, 10.0, 1.0), (20.0, 10.0, 0.25), (5.0, 0.0, 0.0), (0.0, 0.0, 1.0)],
+    ("simulation", "line", "days", "trust"),
+    [
+        (10.0, 20.0, 31, 1.0),
+        (10.0, 10.0, 31, 1.0),
+        (20.0, 10.0, 31, 0.25),
+        (20.0, 10.0, 61, 0.25),  # of a longer window the last month is looked at
+        (16.0, 1.0, 31 / 4, 0.25),  # (1 / 256) to the power of 1 / 4
+        (5.0, 0.0, 31, 0.0),
+        (0.0, 0.0, 31, 1.0),
+    ],
 )
 def test_a_simulation_that_fits_worse_than_a_line_counts_less(
-    simulation: float, line: float, trust: float
+    simulation: float, line: float, days: float, trust: float
 ) -> None:
     # twice the error of the line: a quarter, the ratio of the mean squared errors
-    assert _trust(simulation, line) == trust
+    assert _trust(simulation, line, days) == trust
 
 
 def test_errors_of_the_fit_leave_the_level_free_and_are_of_the_last_month() -> None:

@@ -20,7 +20,8 @@ given are not supposed to be given: they may be for second doses, or on paper on
 *Weights.* What the simulation adds is combined with what last week's rate adds, curve by curve. How
 much the simulation counts is learnt from two things, both known when the forecast is made. One is
 the fit: where a straight line fits the last month of the first window better, the weight is divided
-by the ratio of the mean squared errors. So where the simulation cannot follow a curve, the forecast
+by the ratio of the mean squared errors (of a window shorter than a month, by its power: the
+window's part of a month). So where the simulation cannot follow a curve, the forecast
 falls back to last week's rate. The other is earlier forecasts. The same is done from every observed
 day before the end of the first window, at least three weeks after the first of the file, with the
 points that cover the whole box, and held against the days until that end. Those of the last month

@@ -284,7 +284,8 @@ def continued_by(
     rate = _last_rate(experiment.seen)[:, np.newaxis] * since
     earlier = list(_earlier(experiment, points))
     fit_errors = _fit_errors(errors, window)
-    trust = [_trust(*of_curve) for of_curve in fit_errors.T]
+    span = (anchor - window.days[0]).days + 1
+    trust = [_trust(*of_curve, span) for of_curve in fit_errors.T]
     recent = [each for each in earlier if (anchor - each.origin).days <= _RECENT_DAYS]
     weights = np.array(
         [trust[k] * _weight(recent, k, experiment.seen, len(days) - 1) for k in (0, 1)]
@@ -393,9 +394,14 @@ def _fit_errors(errors: Floats, window: Observed) -> Floats:
     return np.array([errors[:, -len(month.days) :].std(axis=1), line.std(axis=1)])
 
 
-def _trust(simulation: float, line: float) -> float:
-    """Weight left to the simulation by its error of the fit: 1 if no larger than the line's."""
-    return 1.0 if simulation <= line else float((line / simulation) ** 2)
+def _trust(simulation: float, line: float, days: float) -> float:
+    """Weight left to the simulation by its error of the fit: 1 if no larger than the line's.
+
+    Over a few days a line fits by itself: in a window shorter than a month it tells less.
+    """
+    if simulation <= line:
+        return 1.0
+    return float((line / simulation) ** (2 * min(days / _RECENT_DAYS, 1.0)))
 
 
 def _weight(earlier: Sequence[Earlier], curve: int, seen: Observed, horizon: int) -> float:
