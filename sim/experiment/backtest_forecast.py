@@ -285,7 +285,7 @@ def continued_by(
     earlier = list(_earlier(experiment, points))
     fit_errors = _fit_errors(errors, window)
     span = (anchor - window.days[0]).days + 1
-    trust = [_trust(*of_curve, span) for of_curve in fit_errors.T]
+    trust = [_trust(simulation, line, span) for simulation, line in fit_errors.T]
     recent = [each for each in earlier if (anchor - each.origin).days <= _RECENT_DAYS]
     weights = np.array(
         [trust[k] * _weight(recent, k, experiment.seen, len(days) - 1) for k in (0, 1)]
