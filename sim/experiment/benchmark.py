@@ -3,7 +3,7 @@
 Every campaign is simulated in a fresh process (another one compiles first, where that is needed),
 after a short campaign that loads the compiled code. Its time is taken from the population's drawing
 to the finished tables, as processor time: one thread simulates, and what else the machine does
-disturbs that less. "Calls" is the time in `CallCentre.take_calls`, preparation and records included;
+disturbs that less. "Calls" is the time in `CallCentre.take_calls`, preparation and records too;
 "sessions" the time in the engine's `unit_session`; "everything else" a replication without the
 engine's two functions.
 """

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from sim.experiment.settings import SettingsError
 from sim.language import _
+
+LEAST, MOST = 1e-6, 1e9
+"""Beyond them sums of costs could no longer be told apart."""
 
 
 class CostError(SettingsError):
@@ -16,7 +18,7 @@ class CostError(SettingsError):
 def read_costs(texts: Sequence[str], example: str) -> dict[str, float]:
     """Costs by name, from texts of NAME=COST separated by commas.
 
-    Raises CostError for a cost that is no finite number above zero and for one that is said twice;
+    Raises CostError for a cost that is no number from LEAST to MOST, and for one said twice;
     `example` shows what would be right.
     """
     costs: dict[str, float] = {}
@@ -38,10 +40,10 @@ def read_costs(texts: Sequence[str], example: str) -> dict[str, float]:
             raise CostError(
                 _("--cost {written}: {value!r} is no number").format(written=written, value=number)
             ) from None
-        if not 0 < costs[name] < math.inf:
-            raise CostError(
-                _("--cost {written}: a cost is a number above 0, and finite").format(
-                    written=written
-                )
+        if not LEAST <= costs[name] <= MOST:
+            text = _(
+                "--cost {written}: a cost is a number above 0, and finite: from {least} to {most}"
             )
+            least, most = f"{LEAST:f}", f"{MOST:,.0f}"
+            raise CostError(text.format(written=written, least=least, most=most))
     return costs

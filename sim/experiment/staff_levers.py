@@ -77,15 +77,15 @@ class Levers:
         roles = list(dict.fromkeys(role for lever in found for role in reversed(lever.roles)))
         for role in costs:
             if role not in roles:
-                general = [name for name in roles if "." not in name]
+                alike = [name for name in roles if ("." in name) == ("." in role)]
                 raise StaffingError(
                     _(
                         "cost {role}: nobody is called so{suggestion}; choose from {roles}, or "
                         "of one place only, like {example}"
                     ).format(
                         role=role,
-                        suggestion=did_you_mean(role, general),
-                        roles=", ".join(sorted(general)),
+                        suggestion=did_you_mean(role, alike),
+                        roles=", ".join(sorted(alike)),
                         example=next(name for name in roles[::-1] if "." in name),
                     )
                 )

@@ -14,7 +14,7 @@ from sim.experiment.replications import counted
 from sim.experiment.shadow_prices import bindings
 from sim.experiment.staff_levers import Levers
 from sim.experiment.study import Study
-from sim.language import N_, _, language, named
+from sim.language import N_, _, language, named, ngettext
 from sim.model.records import CAUSES
 from sim.presentation import style
 from sim.presentation.binding_view import short_name
@@ -46,12 +46,21 @@ def _sentence(study: Study) -> str:
     agents, others = _heads(study.table("staffing"), "proposed")
     staff = _("Nobody")
     if agents and others:
-        staff = _("{agents} agents and {others} staff at stations")
+        staff = ngettext(
+            "{agents} agent and {others} staff at stations",
+            "{agents} agents and {others} staff at stations",
+            agents,
+        )
     elif agents or others:
-        staff = _("{agents} agents") if agents else _("{others} staff at stations")
-    enough = _(
+        staff = _("{others} staff at stations")
+        if agents:
+            staff = ngettext("{agents} agent", "{agents} agents", agents)
+    enough = ngettext(
+        "{staff} (cost {cost}) is enough for {goal}: reached in {times} of {n} replications that "
+        "played no part in the choice, where {probability} are asked for.",
         "{staff} (cost {cost}) are enough for {goal}: reached in {times} of {n} replications that "
-        "played no part in the choice, where {probability} are asked for."
+        "played no part in the choice, where {probability} are asked for.",
+        max(agents + others, 1),
     ).format(
         staff=staff.format(agents=count(agents), others=count(others)),
         cost=_cost(answer["cost"]),
