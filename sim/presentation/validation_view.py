@@ -79,6 +79,8 @@ def _summary(cases: Sequence[JudgedCase], quick: bool) -> list[str]:
     quantities = [q for case in cases for q in case.quantities]
     failed = [case.case.name for case in cases if not case.passed]
     again = sum(len(q.judgements) > 1 for q in quantities)
+    estimates = [q.judgements[-1].estimate for q in quantities]
+    varying = sum(each.low != each.high for each in estimates)
     compared = [case for case in cases if case.engines_equal is not None]
     engine = cases[0].engine
     numbers = {
@@ -114,11 +116,12 @@ def _summary(cases: Sequence[JudgedCase], quick: bool) -> list[str]:
         )
     lines.append(
         _(
-            "Chance: of {quantities} right quantities, {missed} miss on average. Who misses is "
-            "simulated again with the next seed ({again} here) and fails if it misses again."
+            "Chance: {varying} of the quantities vary; of these, if right, {missed} miss on "
+            "average. Who misses is simulated again with the next seed ({again} here) and fails if "
+            "it misses again."
         ).format(
-            quantities=len(quantities),
-            missed=f"{len(quantities) * (1 - CONFIDENCE):.1f}",
+            varying=varying,
+            missed=f"{varying * (1 - CONFIDENCE):.1f}",
             again=again,
         )
     )
