@@ -28,6 +28,8 @@ _DOSE_THROWN_AWAY = _NUMBER["dose_thrown_away"]
 _DOSE_ELSEWHERE = _NUMBER["dose_elsewhere"]
 _NOT_REGISTERED_YET = _NUMBER["not_registered"]
 _OTHER_CHANNEL_LIMIT = _NUMBER["other_channel_limit"]
+_ON_THE_WAY = -1
+"""Of a cause that `_cause_on_the_way` has to say."""
 _NO_SETBACK, _NOTHING = int(Setback.NONE), int(HeldBy.NOTHING)
 _NOT_REGISTERED, _BOOKED, _INTERVAL, _COMPLETE = map(
     int, (Status.NOT_REGISTERED, Status.BOOKED, Status.INTERVAL, Status.COMPLETE)
@@ -176,15 +178,7 @@ def _count_causes(  # type: ignore[no-untyped-def]
         elif trying[person] and status[person] == _NOT_REGISTERED:
             first = _STILL_TRYING
         else:
-            first = _cause_on_the_way(
-                setback[person],
-                held_by[person],
-                status[person],
-                by_telephone[person],
-                first_call_day[person] <= today,
-                of_setback,
-                of_held_by,
-            )
+            first = _ON_THE_WAY
 
         # Who has had a first dose is held up by the interval, or by the same things as for a first.
         if one_is_enough:
@@ -203,7 +197,9 @@ def _count_causes(  # type: ignore[no-untyped-def]
         ):
             full = _INTERVAL_NOT_OVER
         else:
-            full = _cause_on_the_way(
+            full = _ON_THE_WAY
+        if first == _ON_THE_WAY or full == _ON_THE_WAY:
+            on_the_way = _cause_on_the_way(
                 setback[person],
                 held_by[person],
                 status[person],
@@ -212,5 +208,7 @@ def _count_causes(  # type: ignore[no-untyped-def]
                 of_setback,
                 of_held_by,
             )
+            first = on_the_way if first == _ON_THE_WAY else first
+            full = on_the_way if full == _ON_THE_WAY else full
         persons[0, group, first] += 1
         persons[1, group, full] += 1
